@@ -1,0 +1,52 @@
+# `make` alone lists what there is. Every target sets up all that it needs, in .venv.
+# Another Python: make PYTHON=python3.12 ...
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+export PYTHON
+
+# Tests run in two processes with one thread each: results do not depend on the number of cores.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+HERE := not network and not gpu and not weights
+
+.DEFAULT_GOAL := help
+.PHONY: help dream test check parity golden docs clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(INSTALLED): setup.py constraints.txt scripts/make_venv.sh
+	@scripts/make_venv.sh $(VENV)
+	@touch $@
+
+dream: $(INSTALLED) ## dream on examples/clouds.jpg with the bundled network
+	@start=$$(date +%s) && \
+	$(BIN)/deepdream dream examples/clouds.jpg -o dream.png && \
+	echo "The dream is $(CURDIR)/dream.png; it took $$(($$(date +%s) - start)) seconds."
+
+test: $(INSTALLED) ## run all tests that need neither the internet nor a GPU
+	@scripts/install_caffe.sh || echo "The comparison with the real Caffe is left out (see above)."
+	$(PYTEST) -n 2 --dist worksteal -m "$(HERE)"
+
+check: $(INSTALLED) ## format, lint, types, fast tests: before every commit
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(PYTEST) -n 2 --dist worksteal -m "$(HERE) and not slow and not pycaffe"
+
+parity: $(INSTALLED) ## compare with the real Caffe 1.0 (needs Python 3.9 on Linux)
+	scripts/install_caffe.sh
+	$(PYTEST) -n 2 --dist worksteal -m pycaffe
+
+golden: $(INSTALLED) ## ask the real Caffe for tests/golden again
+	scripts/install_caffe.sh
+	$(BIN)/python scripts/make_golden.py --all
+
+docs: $(INSTALLED) ## write the generated pages of docs/
+	$(BIN)/python scripts/make_docs.py
+
+clean: ## remove what make has made
+	rm -rf $(VENV) build dist *.egg-info tests/actual dream.png
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

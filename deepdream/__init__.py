@@ -1,0 +1,67 @@
+"""DeepDream of 2015: Caffe's files, Caffe's arithmetic, Google's dream.
+
+With this package, one can
+
+* load a network in Caffe's format, or the bundled one: ``net = deepdream.load_net()``
+* dream: ``out = deepdream.dream(net, deepdream.load_image("sky.jpg"))``
+* run Google's notebook as it stands: ``deepdream.caffe.install()``, then its cells.
+
+Names load when they are first used, so that importing the package costs next to nothing; torch is
+loaded with the first net.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .errors import DeepDreamError as DeepDreamError
+from .version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from . import caffe as caffe
+    from .display import show as show
+    from .dream2015 import deepdream as deepdream
+    from .dream2015 import deprocess as deprocess
+    from .dream2015 import guide_features as guide_features
+    from .dream2015 import make_step as make_step
+    from .dream2015 import preprocess as preprocess
+    from .dreaming import dream as dream
+    from .frames import zoom as zoom
+    from .images import load_image as load_image
+    from .images import save_image as save_image
+    from .models import load_net as load_net
+    from .objectives import objective_guide as objective_guide
+    from .objectives import objective_L2 as objective_L2
+
+_HOME = {
+    "deepdream": "dream2015",
+    "deprocess": "dream2015",
+    "dream": "dreaming",
+    "guide_features": "dream2015",
+    "load_image": "images",
+    "load_net": "models",
+    "make_step": "dream2015",
+    "objective_L2": "objectives",
+    "objective_guide": "objectives",
+    "preprocess": "dream2015",
+    "save_image": "images",
+    "show": "display",
+    "zoom": "frames",
+}
+
+__all__ = ["DeepDreamError", "caffe", *_HOME]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "caffe":
+        return import_module(".caffe", __name__)
+    if name in _HOME:
+        value = getattr(import_module(f".{_HOME[name]}", __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,164 @@
+"""The module that a notebook expects after ``import caffe``.
+
+Names, arguments and effects are pycaffe's, down to diffs that go stale. Use it by name, or let
+`install` register it so that notebooks and scripts run as they are::
+
+    import deepdream.caffe
+    deepdream.caffe.install()
+
+    import caffe
+    from caffe.proto import caffe_pb2
+
+`Net`, `Classifier` and `layer_type_list` need torch and load on first use.
+
+What has another meaning than in Caffe is listed in docs/known-differences.md. What serves training
+is not here.
+
+Source: ``python/caffe/__init__.py`` in BVLC/caffe 1.0.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from ..errors import EngineError, nearest
+from . import io as io
+from . import proto as proto
+from .mode import set_device as set_device
+from .mode import set_mode_cpu as set_mode_cpu
+from .mode import set_mode_gpu as set_mode_gpu
+
+if TYPE_CHECKING:
+    from .classifier import Classifier as Classifier
+    from .pycaffe import Net as Net
+
+__version__ = "1.0.0"  # of Caffe, whose behaviour this is
+
+TRAIN, TEST = 0, 1
+
+__all__ = [
+    "TEST",
+    "TRAIN",
+    "Classifier",
+    "Net",
+    "__version__",
+    "install",
+    "io",
+    "layer_type_list",
+    "proto",
+    "set_device",
+    "set_mode_cpu",
+    "set_mode_gpu",
+    "set_random_seed",
+]
+
+# Names that need torch, and the module of this package that has them.
+_LAZY = {
+    "Classifier": "classifier",
+    "Net": "pycaffe",
+    "classifier": "classifier",
+    "pycaffe": "pycaffe",
+}
+
+# The rest of pycaffe, and what to use instead.
+_TRAINING = "deepdream runs trained nets and does not train; use BVLC's Caffe for that"
+_WRITING = "write the prototxt as text, or fill a caffe_pb2.NetParameter"
+_ABSENT = {
+    **dict.fromkeys(
+        (
+            "SGDSolver",
+            "NesterovSolver",
+            "AdaGradSolver",
+            "RMSPropSolver",
+            "AdaDeltaSolver",
+            "AdamSolver",
+            "NCCL",
+            "Timer",
+            "get_solver",
+            "solver_count",
+            "set_solver_count",
+            "solver_rank",
+            "set_solver_rank",
+            "set_multiprocess",
+            "has_nccl",
+        ),
+        _TRAINING,
+    ),  # fmt: skip
+    **dict.fromkeys(("NetSpec", "layers", "params", "to_proto", "net_spec"), _WRITING),
+    **dict.fromkeys(("Detector", "detector"), "crop the windows yourself and use Classifier"),
+    **dict.fromkeys(("init_log", "log"), "nothing is logged; use Python's warnings"),
+    "Layer": "derive a new layer type from deepdream.layers.Layer",
+    "coord_map": "`deepdream layers` shows stride and receptive field",
+    "draw": "`deepdream layers` lists a net",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        module = importlib.import_module(f".{_LAZY[name]}", __name__)
+        return module if name == _LAZY[name] else getattr(module, name)
+    if name in _ABSENT:
+        raise AttributeError(f"caffe.{name} is not part of deepdream.caffe: {_ABSENT[name]}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{nearest(name, __all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})
+
+
+def set_random_seed(seed: int) -> None:
+    """Make fillers and TRAIN-phase dropout repeatable; a dream draws from ``np.random`` instead.
+
+    Parameters
+    ----------
+    seed : int
+        The same seed gives the same numbers, though not those that Caffe draws.
+    """
+    from .. import fillers
+
+    fillers.set_random_seed(seed)
+
+
+def layer_type_list() -> list[str]:
+    """Return the type strings of the layers that nets can have, sorted."""
+    from ..layers import LAYERS
+
+    return sorted(LAYERS)
+
+
+def install() -> ModuleType:
+    """Let ``import caffe`` give this module, for notebooks and scripts that stay as they are.
+
+    Calling it again does nothing.
+
+    Returns
+    -------
+    module
+        This one.
+
+    Raises
+    ------
+    EngineError
+        The real Caffe can be imported here: whoever writes ``import caffe`` means that one.
+    """
+    this = sys.modules[__name__]
+    present = sys.modules.get("caffe")
+    if present is this:
+        return this
+    spec = importlib.util.find_spec("caffe") if present is None else present.__spec__
+    # A folder called caffe, such as Caffe's sources beside a notebook, is a package without code.
+    bare_folder = spec is not None and spec.origin is None and spec.submodule_search_locations
+    if not bare_folder and (present is not None or spec is not None):
+        raise EngineError(
+            "'import caffe' already finds another Caffe here, which is not replaced.\n"
+            "Write 'import deepdream.caffe as caffe' where you want this one."
+        )
+    # Every submodule needs its entry: Python would load 'caffe.io' a second time from our folder.
+    for name in ("classifier", "io", "mode", "proto", "proto.caffe_pb2", "pycaffe"):
+        sys.modules[f"caffe.{name}"] = importlib.import_module(f"{__name__}.{name}")
+    sys.modules["caffe"] = this
+    return this

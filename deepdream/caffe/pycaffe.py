@@ -1,0 +1,24 @@
+"""``caffe.Net``: the package's own net, on the device that ``caffe.set_mode_*`` chose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import net
+from .mode import current_device
+
+
+class Net(net.Net):
+    """A network with pycaffe's interface; see `deepdream.net.Net` for everything but the device.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        As for pycaffe: ``Net('deploy.prototxt', caffe.TEST, weights='x.caffemodel')``, or as in
+        2015 ``Net('deploy.prototxt', 'x.caffemodel', caffe.TEST)``. A layer without weights is a
+        warning and not an error, as in Caffe.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("device", current_device())
+        super().__init__(*args, **kwargs)

@@ -1,0 +1,19 @@
+"""Every layer type of Caffe that a dreaming net can hold, a small class each.
+
+The modules follow the headings of Caffe's layer catalogue; importing them fills the registry.
+"""
+
+from . import activation as activation
+from . import common as common
+from . import data as data
+from . import loss as loss
+from . import normalization as normalization
+from . import structure as structure
+from . import vision as vision
+from .base import LAYERS as LAYERS
+from .base import TEST as TEST
+from .base import TRAIN as TRAIN
+from .base import BlobVec as BlobVec
+from .base import Layer as Layer
+from .base import Window as Window
+from .base import create as create

@@ -1,0 +1,201 @@
+"""The picture in memory: an array with what belongs to it.
+
+A `Picture` is (h, w, 3) float32, RGB, 0..255, with the transparency, the recipe and the source of
+its pixels attached. `check_pixels` says why something else is none. Files are the business of
+`images`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, SupportsIndex
+
+import numpy as np
+
+from .errors import ImageError
+
+
+class Picture(np.ndarray):
+    """An (h, w, 3) array that remembers its transparency and its origin.
+
+    Parameters
+    ----------
+    pixels : array_like
+        Seen, not copied.
+    alpha : (h, w) uint8 ndarray, optional
+        0 is transparent, 255 opaque.
+    recipe : dict, optional
+        How it was made; see `deepdream.recipe`.
+    source : dict, optional
+        The file it was loaded from: its ``file`` name, ``sha256`` and ``size`` [w, h].
+
+    Notes
+    -----
+    The three attributes follow through copies, pickles and arithmetic (of two pictures, the first
+    one's count). A crop or a flip made by slicing crops or flips `alpha`, too. What is no picture
+    any more, as ``img[0]`` or ``img.mean(axis=0)``, is a plain array. Operations that move pixels
+    in another way (``np.roll``, ``transpose``) leave `alpha` where it was: move it yourself.
+    """
+
+    _alpha: np.ndarray | None
+    recipe: dict[str, Any] | None
+    source: dict[str, Any] | None
+
+    def __new__(
+        cls,
+        pixels: Any,
+        alpha: np.ndarray | None = None,
+        recipe: dict[str, Any] | None = None,
+        source: dict[str, Any] | None = None,
+    ) -> Picture:
+        picture = np.asarray(pixels).view(cls)
+        picture.alpha, picture.recipe, picture.source = alpha, recipe, source
+        return picture
+
+    @property
+    def alpha(self) -> np.ndarray | None:
+        """(h, w) uint8, or None; an alpha of another size than the array is none of its own."""
+        fits = self._alpha is not None and self._alpha.shape == self.shape[:2]
+        return self._alpha if fits else None
+
+    @alpha.setter
+    def alpha(self, value: np.ndarray | None) -> None:
+        if value is not None and np.shape(value) != self.shape[:2]:
+            raise ImageError(f"alpha has the shape {np.shape(value)}, the picture {self.shape[:2]}")
+        self._alpha = value
+
+    def __array_finalize__(self, obj: Any) -> None:
+        # The shape may not be the final one yet, so that only the property can compare.
+        self._follow(obj)
+
+    def _follow(self, other: Any) -> None:
+        self._alpha = getattr(other, "_alpha", None)
+        self.recipe = getattr(other, "recipe", None)
+        self.source = getattr(other, "source", None)
+
+    def __array_wrap__(  # numpy 1 passes two arguments, numpy 2 three
+        self, array: np.ndarray, context: Any = None, return_scalar: bool = False
+    ) -> Any:
+        if array.ndim == 0:
+            return array[()]
+        if array is self:  # img += 1
+            return self
+        if array.shape[:2] != self.shape[:2]:
+            return np.asarray(array)
+        wrapped = np.asarray(array).view(type(self))
+        wrapped._follow(self)
+        return wrapped
+
+    def __getitem__(self, key: Any) -> Any:
+        part = super().__getitem__(key)
+        if not isinstance(part, Picture):
+            return part
+        keys = key if isinstance(key, tuple) else (key,)
+        if keys and keys[0] is Ellipsis and len(keys) <= self.ndim - 1:
+            keys = ()  # img[..., ::-1]: all rows and columns
+        window = (*keys[:2], slice(None), slice(None))[:2]
+        if not all(isinstance(axis, slice) for axis in window) or part.ndim < 2:
+            return np.asarray(part)
+        alpha = self.alpha
+        part.alpha = None if alpha is None else alpha[window]
+        return part
+
+    def __reduce__(self) -> Any:
+        reduced: Any = super().__reduce__()
+        rebuild, arguments, state = reduced
+        return rebuild, arguments, (state, self._alpha, self.recipe, self.source)
+
+    def __setstate__(self, state: Any) -> None:
+        array, self._alpha, self.recipe, self.source = state
+        super().__setstate__(array)
+
+    def __deepcopy__(self, memo: Any) -> Picture:
+        alpha = None if self.alpha is None else self.alpha.copy()
+        return Picture(np.array(self), alpha, self.recipe, self.source)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        return self.__reduce__()  # ndarray's own would leave the attributes out
+
+
+def check_pixels(img: Any) -> np.ndarray:
+    """Return `img` as a plain array after making sure that it is a picture.
+
+    Parameters
+    ----------
+    img : array_like
+        (h, w, 3), (h, w, 4), (h, w, 1) or (h, w), any real numbers. Whole numbers lie in 0..255,
+        floating point ones may lie beyond.
+
+    Returns
+    -------
+    ndarray
+        `img` itself, or a view of it, where it is an array.
+
+    Raises
+    ------
+    ImageError
+        Another number of dimensions or channels, no pixels, NaN or infinity, no numbers.
+    """
+    if img is None:
+        raise ImageError("None is no picture; an array (h, w, 3) is expected.")
+    try:
+        pixels = np.asarray(img)
+    except Exception as error:  # a ragged list, a tensor on a GPU
+        raise ImageError(f"{type(img).__name__} cannot become an array: {error}") from error
+    if pixels.dtype.kind not in "uif":
+        raise ImageError(
+            f"an array of {pixels.dtype} is no picture; numbers in 0..255 are expected."
+        )
+    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (1, 3, 4)):
+        hint = ""
+        if pixels.ndim == 3 and pixels.shape[0] in (1, 3, 4):
+            hint = " Channels come last here: img.transpose(1, 2, 0)."
+        elif pixels.ndim == 4:
+            hint = " One picture at a time: img[0]."
+        raise ImageError(
+            f"an array of shape {pixels.shape} is no picture; (h, w, 3), (h, w, 4) or (h, w) is "
+            f"expected.{hint}"
+        )
+    if pixels.size == 0:
+        raise ImageError(f"a picture of shape {pixels.shape} has no pixels.")
+    if pixels.dtype.kind == "f":
+        wrong = ~np.isfinite(pixels)
+        if wrong.any():
+            where = tuple(int(i) for i in np.argwhere(wrong)[0][:2])
+            raise ImageError(
+                f"the picture holds NaN or infinity in {int(wrong.sum())} of {pixels.size} values, "
+                f"first at (row, column) {where}."
+            )
+    elif pixels.dtype != np.uint8 and (pixels.min() < 0 or pixels.max() > 255):
+        raise ImageError(
+            f"the picture has {pixels.dtype} values from {pixels.min()} to {pixels.max()}; 0..255 "
+            "is expected. Divide 16-bit values by 257."
+        )
+    return pixels
+
+
+def to_uint8(img: Any) -> np.ndarray:
+    """Round a picture to whole grey levels.
+
+    Parameters
+    ----------
+    img : array_like
+        Any shape; values beyond 0..255 are clipped.
+
+    Returns
+    -------
+    uint8 ndarray
+        The nearest whole number (a half goes to the even one). The notebook's
+        ``np.uint8(np.clip(a, 0, 255))`` cuts the fraction off instead, half a level darker on
+        average.
+
+    Raises
+    ------
+    ImageError
+        NaN or infinity.
+    """
+    values = np.asarray(img)
+    if values.dtype == np.uint8:
+        return values
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise ImageError("NaN or infinity cannot be saved as a grey level.")
+    return np.rint(np.clip(values, 0, 255)).astype(np.uint8)

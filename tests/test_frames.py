@@ -1,0 +1,129 @@
+"""The zoom loop, in memory and in a folder."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import scipy.ndimage as nd
+from fakes import FakeNet
+
+from deepdream.dream2015 import deepdream
+from deepdream.errors import ParameterError
+from deepdream.frames import write_zoom, zoom
+from deepdream.images import load_image
+
+
+class NamedNet(FakeNet):
+    name = "fake"
+
+
+def picture(h=22, w=34):
+    return np.random.RandomState(5).uniform(0, 255, (h, w, 3)).astype(np.float32)
+
+
+FEW = {"end": "top", "iter_n": 1, "octave_n": 2}
+
+
+def test_zoom_is_the_notebooks_loop():
+    """Dream, enlarge by an affine transform, dream again, with one random stream."""
+    np.random.seed(4)
+    frame, expected = picture(), []
+    h, w = frame.shape[:2]
+    for _ in range(3):
+        frame = deepdream(NamedNet(), frame, **FEW)
+        expected.append(frame)
+        frame = nd.affine_transform(
+            frame, [1 - 0.05, 1 - 0.05, 1], [h * 0.05 / 2, w * 0.05 / 2, 0], order=1
+        )
+
+    frames = list(zoom(NamedNet(), picture(), frames=3, seed=4, **FEW))
+
+    assert len(frames) == 3
+    for made, wanted in zip(frames, expected):
+        np.testing.assert_allclose(made, wanted, atol=1e-2)
+
+
+def test_zoom_yields_as_it_goes():
+    """The first frame comes before the others are made."""
+    net = NamedNet()
+    first = next(zoom(net, picture(), frames=100, **FEW))
+
+    assert first.shape == (22, 34, 3)
+    assert len(net.seen) == 2
+
+
+def test_zoom_ends_where_on_step_says_so():
+    """on_step returning False ends the loop without the unfinished frame."""
+    steps = itertools.count()
+
+    frames = list(zoom(NamedNet(), picture(), on_step=lambda s: next(steps) < 3, **FEW))
+
+    assert len(frames) == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [({"frames": 0}, "frames is 0"), ({"scale": 1}, "scale is 1"), ({"scale": -0.1}, "scale is")],
+)
+def test_impossible_values_are_refused_at_the_call(wrong, message):
+    """frames and scale are checked before anything runs."""
+    with pytest.raises(ParameterError, match=message):
+        zoom(NamedNet(), picture(), **wrong)
+
+
+def test_an_interrupted_folder_goes_on_as_if_nothing_had_happened(tmp_path):
+    """Two runs with a stop between them write the frames of one run, bit for bit."""
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    for path, _ in write_zoom(NamedNet(), picture(), whole, frames=4, seed=6, **FEW):
+        assert path.exists()
+    assert len(list(write_zoom(NamedNet(), picture(), parts, frames=2, seed=6, **FEW))) == 2
+
+    rest = [path.name for path, _ in write_zoom(NamedNet(), picture(), parts, frames=4, **FEW)]
+
+    assert rest == ["0002.png", "0003.png"]
+    for number in range(4):
+        name = f"{number:04d}.png"
+        np.testing.assert_array_equal(load_image(parts / name), load_image(whole / name))
+
+
+def test_ctrl_c_keeps_the_frames_before_it(tmp_path):
+    """The unfinished frame leaves no file, and the next run makes it."""
+    steps = itertools.count()
+
+    def press(step):
+        if next(steps) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(write_zoom(NamedNet(), picture(), tmp_path, frames=3, seed=6, on_step=press, **FEW))
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0000.png", "zoom.npz"]
+    assert len(list(write_zoom(NamedNet(), picture(), tmp_path, frames=3, **FEW))) == 2
+
+
+def test_a_folder_of_another_zoom_is_not_mixed_with(tmp_path):
+    """Other parameters, another seed or another picture are refused, and say what differs."""
+    list(write_zoom(NamedNet(), picture(), tmp_path, frames=1, seed=6, **FEW))
+
+    for change, message in (
+        ({"scale": 0.1}, "scale 0.05, not 0.1"),
+        ({"seed": 7}, "seed 6, not 7"),
+        ({"iter_n": 3}, "iter_n 1, not 3"),
+    ):
+        with pytest.raises(ParameterError, match=message):
+            list(write_zoom(NamedNet(), picture(), tmp_path, frames=2, **{**FEW, **change}))
+    with pytest.raises(ParameterError, match="picture"):
+        list(write_zoom(NamedNet(), picture() / 2, tmp_path, frames=2, **FEW))
+
+
+def test_a_folder_of_foreign_frames_is_not_written_over(tmp_path):
+    """Frames without a state file are somebody's; they stay."""
+    (tmp_path / "0000.jpg").write_bytes(b"somebody's")
+
+    with pytest.raises(ParameterError, match="choose another folder"):
+        list(write_zoom(NamedNet(), picture(), tmp_path, frames=1, **FEW))
+    (tmp_path / "zoom.npz").write_bytes(b"damaged")
+    with pytest.raises(ParameterError, match=r"zoom.npz' cannot be read"):
+        list(write_zoom(NamedNet(), picture(), tmp_path, frames=1, **FEW))

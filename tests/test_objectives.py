@@ -1,0 +1,62 @@
+"""What objectives write into dst.diff."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fakes import FakeBlob
+
+from deepdream import objectives
+from deepdream.errors import ShapeError
+from deepdream.objectives import objective_guide, objective_L2
+
+
+def blob(rng, *shape):
+    made = FakeBlob(*shape)
+    made.data[...] = rng.standard_normal(shape)
+    return made
+
+
+def test_L2_writes_the_data():
+    """The gradient of half the squared length is the data itself."""
+    dst = blob(np.random.RandomState(1), 2, 3, 5, 7)
+
+    objective_L2(dst)
+
+    np.testing.assert_array_equal(dst.diff, dst.data)
+    assert dst.diff is not dst.data
+
+
+def test_guide_writes_the_best_matching_column_at_each_position():
+    """No other guide column has a larger dot product than the one written."""
+    rng = np.random.RandomState(2)
+    dst = blob(rng, 1, 6, 5, 7)
+    guide = rng.standard_normal((6, 4, 3)).astype(np.float32)
+
+    objective_guide(guide)(dst)
+
+    columns = guide.reshape(6, -1).T
+    for y in range(5):
+        for x in range(7):
+            products = [float(column @ dst.data[0, :, y, x]) for column in columns]
+            np.testing.assert_array_equal(dst.diff[0, :, y, x], columns[np.argmax(products)])
+
+
+def test_guide_matches_piece_by_piece_as_in_one(monkeypatch):
+    """Matching a few positions at a time gives what matching all at once gives."""
+    rng = np.random.RandomState(3)
+    guide = rng.standard_normal((6, 4, 3)).astype(np.float32)
+    whole, pieces = blob(rng, 1, 6, 5, 7), FakeBlob(1, 6, 5, 7)
+    pieces.data[...] = whole.data
+
+    objective_guide(guide)(whole)
+    monkeypatch.setattr(objectives, "_MATCHES_AT_ONCE", 12 * 4)
+    objective_guide(guide)(pieces)
+
+    np.testing.assert_array_equal(pieces.diff, whole.diff)
+
+
+def test_guide_of_another_layer_is_refused():
+    """Features with another number of channels cannot guide; both numbers are told."""
+    with pytest.raises(ShapeError, match="6 channels, the target has 5"):
+        objective_guide(np.ones((6, 4, 3), np.float32))(FakeBlob(1, 5, 3, 7))
