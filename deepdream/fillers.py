@@ -120,8 +120,8 @@ def _bilinear(shape: tuple[int, ...], filler: Any, rng: np.random.RandomState) -
     if len(shape) != 4 or shape[2] != shape[3]:
         raise PrototxtError(f"a 'bilinear' filler needs square kernels of 4 axes, not {shape}")
     half = math.ceil(shape[3] / 2)
-    centre = (2 * half - 1 - half % 2) / (2 * half)
-    ramp = 1 - np.abs(np.arange(shape[3]) / half - centre)
+    middle = (shape[3] - 1) / 2
+    ramp = 1 - np.abs(np.arange(shape[3]) - middle) / half
     return np.multiply.outer(ramp, ramp)
 
 

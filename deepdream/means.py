@@ -1,6 +1,6 @@
 """Means: what a net subtracts from a picture, as Caffe's files hold it.
 
-Source: ``compute_image_mean`` of BVLC Caffe writes a BlobProto; its Python examples take a ``.npy``.
+Source: BVLC Caffe (``compute_image_mean`` writes a BlobProto, the Python examples take ``.npy``).
 """
 
 from __future__ import annotations

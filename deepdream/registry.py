@@ -115,6 +115,15 @@ _ENTRIES = (
         licence="Apache-2.0",
         source="https://arxiv.org/abs/1905.11946",
         end="block10/output",
+        layers={
+            "block2/output": "a weave of green and violet strokes",
+            "block4/output": "brush strokes and facets, ribbed like corduroy",
+            "block7/output": "spirals, ribs and rows of windows, like carved stone",
+            "block9/output": "fur, eyes everywhere and paisley ornament",
+            "block10/output": "whole furry animals and birds, trees and water behind them",
+            "block11/output": "faces of fluffy creatures on thin legs, beads, berries and feathers",
+            "block14/output": "mountains and castles, finely grained, now and then one animal",
+        },
         aliases=("efficientnet", "bundled", "default"),
     ),
     ModelEntry(

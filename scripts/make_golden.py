@@ -66,6 +66,21 @@ def write(path: Path, content: bytes) -> None:
     part.replace(path)
 
 
+def same_arrays(path: Path, arrays: dict[str, np.ndarray]) -> bool:
+    """Tell whether a file holds these arrays already; saved files are not looked into.
+
+    HDF5 writes the time into its files, and golden data should not change with every run.
+    """
+    if not path.exists():
+        return False
+    with np.load(path, allow_pickle=False) as stored:
+        return stored.files == list(arrays) and all(
+            key.startswith("out/file/")
+            or (stored[key].dtype == array.dtype and np.array_equal(stored[key], array, True))
+            for key, array in arrays.items()
+        )
+
+
 def store(case: Case, outcome: Outcome) -> int:
     """Write one case and return its size in bytes; stop where Caffe gave no usable answer."""
     if outcome.error or (outcome.aborted is not None) != case.aborts:
@@ -91,6 +106,8 @@ def store(case: Case, outcome: Outcome) -> int:
     if not arrays:
         path.with_suffix(".npz").unlink(missing_ok=True)
         return len(text)
+    if same_arrays(path.with_suffix(".npz"), arrays):
+        return len(text) + path.with_suffix(".npz").stat().st_size
     packed = io.BytesIO()
     np.savez_compressed(packed, **arrays)
     write(path.with_suffix(".npz"), packed.getvalue())

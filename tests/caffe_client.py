@@ -79,6 +79,7 @@ def caffe_environment(threads: int = 1) -> dict[str, str]:
         "OMP_NUM_THREADS": str(threads),
         "OPENBLAS_NUM_THREADS": str(threads),
         "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONHASHSEED": "0",  # pycaffe returns blobs in the order of a set
     }
 
 

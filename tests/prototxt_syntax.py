@@ -1,6 +1,6 @@
 """What Caffe's parser accepts in a prototxt, and what it refuses.
 
-Handwritten; `test_reading_parity.py` asks the real Caffe about every line, `test_proto.py` asks us.
+Handwritten. `parity/test_live_reading.py` asks the real Caffe about every line, `test_proto.py` us.
 """
 
 from __future__ import annotations

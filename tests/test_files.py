@@ -58,7 +58,7 @@ def saved(array: np.ndarray) -> bytes:
         (zipped("archive/data.pkl"), "a PyTorch checkpoint"),
         (zipped("mean.npy"), r"a NumPy archive \(.npz\)"),
         (zipped("deploy.prototxt"), "a zip archive"),
-        (gzip.compress(b"x"), "a gzip archive"),
+        (gzip.compress(b"x", mtime=0), "a gzip archive"),
         (tarred(), "a tar archive"),
         (pickle.dumps({"a": 1}, protocol=2), "a Python pickle"),
         (pickle.dumps({"a": 1}, protocol=4), "a Python pickle"),

@@ -205,7 +205,7 @@ def test_eltwise(name):
     """Each value of the top comes from the values at the same place in all bottoms."""
     param, function = ELTWISE[name]
     net = OneLayer(text("Eltwise", param), SHAPE, SHAPE, SHAPE)
-    xs = np.split(distinct(3, 6, *SHAPE[1:]), 3)
+    xs = np.split(distinct(3, 6, *SHAPE[1:]) + 0.03, 3)  # none is 0
 
     (y,) = net.forward(*xs)
 
@@ -349,8 +349,9 @@ def test_argmax_along_an_axis(axis, values):
 
 
 @pytest.mark.parametrize(
-    ("shape", "made"), [((2, 9), (2, 1, 3)), (SHAPE, (2, 1, 3, 1)), ((2, 3, 1, 2, 2), (2, 1, 3, 1, 1))]
-)  # fmt: skip
+    ("shape", "made"),
+    [((2, 9), (2, 1, 3)), (SHAPE, (2, 1, 3, 1)), ((2, 3, 1, 2, 2), (2, 1, 3, 1, 1))],
+)
 def test_argmax_of_whole_items(shape, made):
     """Without an axis every item counts as flat; with values there is a second row."""
     x = np.random.RandomState(1).randint(0, 5, shape).astype(float)
@@ -373,7 +374,7 @@ def test_argmax_refuses():
         OneLayer(text("ArgMax", "top_k: 0"), SHAPE)
     with pytest.raises(ShapeError, match="top_k is 4, but there are only 3 values"):
         OneLayer(text("ArgMax", "top_k: 4 axis: 1"), SHAPE)
-    with pytest.raises(ShapeError, match="top_k is 4294967295|top_k is 106"):
+    with pytest.raises(ShapeError, match="top_k is 106, but there are only 105"):
         OneLayer(text("ArgMax", "top_k: 106"), SHAPE)
     with pytest.raises(PrototxtError, match="no gradient: choose an end before it"):
         OneLayer(text("ArgMax"), SHAPE).backward()

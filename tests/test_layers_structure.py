@@ -264,8 +264,8 @@ def test_crop_refuses():
     """The cut must lie inside, and offsets be one, or one for each axis."""
     with pytest.raises(ShapeError, match="offset 2 and length 4 reach beyond axis 2"):
         OneLayer('type: "Crop" crop_param { offset: 2 }', SHAPE, (2, 6, 4, 4))
+    text = 'type: "Crop" crop_param { offset: 1 offset: 1 offset: 1 }'
     with pytest.raises(PrototxtError, match="3 offsets found, 1 or 2 expected"):
-        text = 'type: "Crop" crop_param { offset: 1 offset: 1 offset: 1 }'
         OneLayer(text, SHAPE, (2, 6, 3, 3))
     with pytest.raises(ShapeError, match="as many axes are expected"):
         OneLayer('type: "Crop"', SHAPE, (2, 6, 3))

@@ -115,6 +115,9 @@ CONVOLUTIONS = {
         "kernel_size: 3 dilation: 2 pad: 1", (1, 3, 6, 7), (4, 5), (1, 1), (1, 1), (2, 2), 1),
     "kernel_larger": (
         "kernel_size: 7 stride: 4 pad: 1", (1, 3, 3, 4), (1, 1), (4, 4), (1, 1), (1, 1), 1),
+    "kernel_larger_dilation": (
+        "kernel_h: 3 kernel_w: 2 stride: 3 pad_h: 1 dilation: 5 dilation: 10",
+        (1, 3, 7, 9), (1, 1), (3, 3), (1, 0), (5, 10), 1),
     "one_axis": ("kernel_size: 3 stride: 2", (2, 3, 8), (3,), (2,), (0,), (1,), 1),
     "three_axes": (
         "kernel_size: 2 stride: 1 stride: 2 stride: 1 pad: 0 pad: 1 pad: 0",
@@ -331,6 +334,28 @@ def test_convolution_refuses(text, shape, message):
     """A parameter that makes no sense is named, with its value and what was expected."""
     with pytest.raises((PrototxtError, ShapeError), match=message):
         OneLayer(conv(text), shape)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kernel_size: 2 dilation: 2147483647 stride: 2147483647",
+        "kernel_size: 3 pad: 2147483647 stride: 2147483647",
+    ],
+)
+def test_enormous_steps_take_no_memory(text):
+    """What lies far beyond the picture is not laid out: it is zero."""
+    net = OneLayer(conv(f"num_output: 2 {text}"), (1, 3, 5, 7))
+    fill_params(net, 1)
+
+    check_gradient(net, normal(3, 1, 3, 5, 7))
+
+
+def test_deconvolution_refuses_what_it_would_cut_off():
+    """Before the padding is cut off a top has a size too."""
+    text = "num_output: 2 kernel_size: 1 stride: 2147483647 pad: 2147483640"
+    with pytest.raises(ShapeError, match="a top 4294967295 long"):
+        OneLayer(conv(text, "Deconvolution"), (1, 2, 3, 3))
 
 
 def test_convolution_refuses_pictures_that_do_not_fit():

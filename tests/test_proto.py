@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prototxt_syntax import ACCEPTED, ONLY_CAFFE_ACCEPTS, ONLY_WE_ACCEPT, REFUSED
-from test_reading_parity import fill
+from random_messages import fill
 
 from deepdream import proto
 from deepdream.caffe_pb2 import NetParameter

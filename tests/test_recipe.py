@@ -99,7 +99,7 @@ def objective_mine(dst):
         (Path("home") / "me" / "sky.jpg", "sky.jpg"),
         ({3: None}, {"3": None}),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", type(value).__name__),
 )
 def test_every_value_becomes_json(value, expected):
     """numpy numbers, functions, paths and the rest become what JSON can hold; folders go."""

@@ -1,4 +1,4 @@
-"""Old nets become current ones. `test_reading_parity.py` asks the real Caffe about them, too."""
+"""Old nets become current ones. `parity/test_live_reading.py` asks the real Caffe, too."""
 
 from __future__ import annotations
 

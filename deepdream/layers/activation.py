@@ -202,7 +202,7 @@ class PowerLayer(NeuronLayer):
 
     def function(self, x: torch.Tensor, y: torch.Tensor) -> None:
         if self.slope == 0:
-            y.fill_(1.0 if self.power == 0 else _power(self.shift, self.power))
+            y.copy_(torch.tensor(_power(self.shift, self.power), dtype=torch.float64))
         else:
             y.copy_(x).mul_(self.scale).add_(self.shift)
             if self.power != 1:

@@ -58,14 +58,18 @@ class InnerProductLayer(Layer):
     def window(self) -> Window | None:
         return None
 
+    def _rows(self, x: torch.Tensor, columns: int) -> torch.Tensor:
+        """Return x with one row for each vector."""
+        return x.view(math.prod(x.shape[: self.axis]), columns)
+
     def _weight(self) -> torch.Tensor:
         """Return the weights as (num_output, K)."""
         weight = self.blobs[0].get_data().view(self.blobs[0].shape)
         return weight.t() if self.transpose else weight
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        x = _matrix(bottom[0].get_data(), self.inputs)
-        y = _matrix(top[0].mutable_data(), self.num_output)
+        x = self._rows(bottom[0].get_data(), self.inputs)
+        y = self._rows(top[0].mutable_data(), self.num_output)
         torch.mm(x, self._weight().t(), out=y)
         if len(self.blobs) > 1:
             y.add_(self.blobs[1].get_data())
@@ -73,18 +77,14 @@ class InnerProductLayer(Layer):
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
     ) -> None:
-        g = _matrix(top[0].get_diff(), self.num_output)
+        g = self._rows(top[0].get_diff(), self.num_output)
         if self.param_diffs[0]:
-            x = _matrix(bottom[0].get_data(), self.inputs)
+            x = self._rows(bottom[0].get_data(), self.inputs)
             self.blobs[0].mutable_diff().add_(x.t() @ g if self.transpose else g.t() @ x)
         if len(self.blobs) > 1 and self.param_diffs[1]:
             self.blobs[1].mutable_diff().add_(g.sum(0))
         if propagate_down[0]:
-            torch.mm(g, self._weight(), out=_matrix(bottom[0].mutable_diff(), self.inputs))
-
-
-def _matrix(x: torch.Tensor, columns: int) -> torch.Tensor:
-    return x.view(x.numel() // columns if columns else 0, columns)
+            torch.mm(g, self._weight(), out=self._rows(bottom[0].mutable_diff(), self.inputs))
 
 
 class BroadcastLayer(Layer):

@@ -35,6 +35,8 @@ class LossLayer(Layer):
 
     def top_shapes(self, bottom_shapes: Sequence[Shape]) -> list[Shape]:
         data, labels = (tuple(shape) for shape in bottom_shapes[:2])
+        if not math.prod(data):
+            raise ShapeError(f"data of shape {data} is empty: the picture is too small")
         if not data or data[:1] != labels[:1]:
             raise ShapeError(
                 f"data of shape {data} and labels of shape {labels}: as many items are expected"
@@ -58,6 +60,11 @@ class LossLayer(Layer):
 def _refuse_label_gradient(propagate_down: Sequence[bool]) -> None:
     if propagate_down[1]:
         raise PrototxtError("labels have no gradient: set propagate_down: false for bottom 1")
+
+
+def _rows(x: torch.Tensor) -> torch.Tensor:
+    """Return x with one row for each item."""
+    return x.view(len(x), -1)
 
 
 def _same_count(shapes: Sequence[Shape], start: int = 0) -> None:
@@ -243,7 +250,7 @@ class HingeLossLayer(LossLayer):
         return torch.ones_like(like).scatter_(1, labels, -1)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        x = bottom[0].get_data().flatten(1)
+        x = _rows(bottom[0].get_data())
         terms = (1 + self._signs(bottom, x) * x).clamp_(min=0)
         bottom[0].mutable_diff().copy_(terms.view(bottom[0].shape))
         total = terms.square().sum() if self.squared else terms.sum()
@@ -254,7 +261,7 @@ class HingeLossLayer(LossLayer):
     ) -> None:
         _refuse_label_gradient(propagate_down)
         if propagate_down[0]:
-            diff = bottom[0].mutable_diff().flatten(1)
+            diff = _rows(bottom[0].mutable_diff())
             slope = 2 * diff if self.squared else torch.sign(diff)
             torch.mul(slope * self._signs(bottom, diff), self.weight(top) / len(diff), out=diff)
 
@@ -270,7 +277,7 @@ class MultinomialLogisticLossLayer(LossLayer):
         return shapes
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        prob = bottom[0].get_data().flatten(1)
+        prob = _rows(bottom[0].get_data())
         labels = _labels(bottom[1], prob.shape[1], (len(prob), 1), None)
         picked = prob.gather(1, labels).clamp(min=SMALLEST_PROBABILITY)
         top[0].mutable_data().fill_(-picked.log().sum() / len(prob))
@@ -280,10 +287,10 @@ class MultinomialLogisticLossLayer(LossLayer):
     ) -> None:
         _refuse_label_gradient(propagate_down)
         if propagate_down[0]:
-            prob = bottom[0].get_data().flatten(1)
+            prob = _rows(bottom[0].get_data())
             labels = _labels(bottom[1], prob.shape[1], (len(prob), 1), None)
             picked = prob.gather(1, labels).clamp(min=SMALLEST_PROBABILITY)
-            diff = bottom[0].mutable_diff().zero_().flatten(1)
+            diff = _rows(bottom[0].mutable_diff().zero_())
             diff.scatter_(1, labels, -self.weight(top) / len(prob) / picked)
 
 
@@ -314,7 +321,7 @@ class ContrastiveLossLayer(LossLayer):
         return index != 2
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        a, b = (blob.get_data().flatten(1) for blob in bottom[:2])
+        a, b = (_rows(blob.get_data()) for blob in bottom[:2])
         squared = (a - b).square().sum(1)
         similar = bottom[2].get_data().flatten().trunc() != 0
         if self.legacy:

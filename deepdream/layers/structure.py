@@ -315,18 +315,21 @@ class TileLayer(Layer):
     def window(self) -> Window | None:
         return Window() if self.axis <= 1 else None
 
+    def _copies(self, x: torch.Tensor, tiles: int) -> torch.Tensor:
+        """Return x as (outer, tiles, one copy)."""
+        outer = math.prod(x.shape[: self.axis])
+        return x.view(outer, tiles, math.prod(x.shape[self.axis :]) // tiles)
+
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        y = top[0].mutable_data()
-        for part in y.chunk(self.tiles, self.axis):
-            part.copy_(bottom[0].get_data())
+        y = self._copies(top[0].mutable_data(), self.tiles)
+        y.copy_(self._copies(bottom[0].get_data(), 1).expand_as(y))
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
     ) -> None:
         if propagate_down[0]:
-            diff = bottom[0].mutable_diff().zero_()
-            for part in top[0].get_diff().chunk(self.tiles, self.axis):
-                diff.add_(part)
+            g = self._copies(top[0].get_diff(), self.tiles).sum(1, keepdim=True)
+            self._copies(bottom[0].mutable_diff(), 1).copy_(g)
 
 
 @register("Silence")

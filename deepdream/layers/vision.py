@@ -17,7 +17,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from ..blob import Blob
+from ..blob import MAX_COUNT, Blob
 from ..errors import PrototxtError, ShapeError
 from .base import (
     Layer,
@@ -97,30 +97,38 @@ class FilterLayer(Layer):
         spatial = x.shape[self.axis + 1 :] or (1,)
         return x.reshape(math.prod(x.shape[: self.axis]), x.shape[self.axis], *spatial)
 
-    def _settings(self) -> tuple[Any, ...]:
+    def _reach(self, x: torch.Tensor) -> tuple[int, ...]:
+        """Return how many of the kernel's values, along each axis, can meet the padded x."""
+        if self.transposed:
+            return self.kernel
+        axes = zip(x.shape[2:], self.kernel, self.pad, self.dilation)
+        return tuple(min(k, -(-(size + 2 * pad) // d)) for size, k, pad, d in axes)
+
+    def _settings(self, x: torch.Tensor) -> tuple[Any, ...]:
         """Return stride, padding, dilation, transposed, output padding, groups for PyTorch."""
         if not self.kernel:  # a convolution without spatial axes is a matrix product
             return (1,), (0,), (1,), self.transposed, (0,), self.group
+        # Where the kernel has been cut there is one output, whatever the stride.
+        stride = tuple(
+            s if reach == k else size + 2 * pad
+            for s, reach, k, size, pad in zip(
+                self.stride, self._reach(x), self.kernel, x.shape[2:], self.pad
+            )
+        )
         zeros = (0,) * len(self.kernel)
-        return self.stride, self.pad, self.dilation, self.transposed, zeros, self.group
+        return stride, self.pad, self.dilation, self.transposed, zeros, self.group
 
-    def _weight(self) -> torch.Tensor:
-        weight = self.blobs[0].get_data()
-        return weight if self.kernel else weight.unsqueeze(2)
+    def _cut(self, weight: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """Return the weights that can meet the padded x, with one spatial axis at least.
 
-    def _missing(self, x: torch.Tensor) -> list[int]:
-        """Return how many pixels the padded x is smaller than the kernel, last axis first.
-
-        Division that truncates toward zero gives one output there; it reads zeros outside.
+        Division that truncates toward zero gives an output even where the kernel is larger than
+        that; the rest of it meets zeros.
         """
-        if self.transposed:
-            return [0] * len(self.kernel)
-        sizes = zip(x.shape[2:], self.pad, self.extent)
-        return [max(0, extent - size - 2 * pad) for size, pad, extent in sizes][::-1]
-
-    def _padded(self, x: torch.Tensor) -> torch.Tensor:
-        missing = self._missing(x)
-        return F.pad(x, [n for m in missing for n in (0, m)]) if any(missing) else x
+        if not self.kernel:
+            return weight.unsqueeze(2)
+        for axis, reach in enumerate(self._reach(x), 2):
+            weight = weight.narrow(axis, 0, reach)
+        return weight
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         bias = self.blobs[1].get_data() if len(self.blobs) > 1 else None
@@ -130,8 +138,8 @@ class FilterLayer(Layer):
                 continue
             x = self._batch(below.get_data())
             if x.numel():
-                x = self._padded(x)
-                y.copy_(torch.convolution(x, self._weight(), bias, *self._settings()).view_as(y))
+                weight = self._cut(self.blobs[0].get_data(), x)
+                y.copy_(torch.convolution(x, weight, bias, *self._settings(x)).view_as(y))
             else:  # nothing but padding
                 self._batch(y).zero_().add_(0 if bias is None else _column(bias, self._batch(y)))
 
@@ -147,19 +155,21 @@ class FilterLayer(Layer):
                 if wanted:
                     below.mutable_diff().zero_()
                 continue
-            padded = self._padded(x)
             gx, gw, gb = torch.ops.aten.convolution_backward(
-                g, padded, self._weight(), [self.num_output], *self._settings(), mask
+                g,
+                x,
+                self._cut(self.blobs[0].get_data(), x),
+                [self.num_output],
+                *self._settings(x),
+                mask,
             )
-            for blob, grad in zip(self.blobs, (gw, gb)):
-                if grad is not None:
-                    diff = blob.mutable_diff()
-                    diff.add_(grad.view_as(diff))
+            if mask[1]:
+                self._cut(self.blobs[0].mutable_diff(), x).add_(gw)
+            if mask[2]:
+                self.blobs[1].mutable_diff().add_(gb)
             if wanted:
-                for axis, size in enumerate(x.shape[2:], 2):
-                    gx = gx.narrow(axis, 0, size)
                 diff = below.mutable_diff()
-                diff.copy_(gx.reshape(diff.shape))
+                diff.copy_(gx.view_as(diff))
 
 
 @register("Convolution")
@@ -190,7 +200,10 @@ class DeconvolutionLayer(FilterLayer):
     transposed = True
 
     def out_size(self, size: int, axis: int) -> int:
-        return self.stride[axis] * (size - 1) + self.extent[axis] - 2 * self.pad[axis]
+        whole = self.stride[axis] * (size - 1) + self.extent[axis]
+        if whole > MAX_COUNT:
+            raise ShapeError(f"a top {whole} long before its padding is cut off is too large")
+        return whole - 2 * self.pad[axis]
 
     def window(self) -> Window | None:
         """Return None: outputs lie closer than inputs, which a stride in pixels cannot say."""
@@ -401,7 +414,7 @@ def _one_or_pair(p: Any, name: str, pair: tuple[str, str], low: int) -> tuple[in
     return height, width
 
 
-def _cut(x: torch.Tensor, axis: int, start: int, stop: int) -> torch.Tensor:
+def _part(x: torch.Tensor, axis: int, start: int, stop: int) -> torch.Tensor:
     """Return the part of x from `start` to `stop` along `axis` that exists."""
     start = min(max(start, 0), x.shape[axis])
     return x.narrow(axis, start, max(min(stop, x.shape[axis]), start) - start)
@@ -413,7 +426,7 @@ def _first_maximum(
     """Return the first maximum of each window along `axis`, and its place (-1 in empty ones)."""
     values, places = [], []
     for start, stop in windows:
-        part = _cut(x, axis, start, stop)
+        part = _part(x, axis, start, stop)
         if part.shape[axis]:
             value, place = part.max(axis)
             place = place + max(start, 0)
@@ -427,7 +440,7 @@ def _first_maximum(
 
 def _sums(x: torch.Tensor, windows: list[tuple[int, int]], axis: int) -> torch.Tensor:
     """Return the sum of each window along `axis`."""
-    return torch.stack([_cut(x, axis, *window).sum(axis) for window in windows], axis)
+    return torch.stack([_part(x, axis, *window).sum(axis) for window in windows], axis)
 
 
 def _add_back(
@@ -435,4 +448,4 @@ def _add_back(
 ) -> None:
     """Add the gradient of each window to all of its pixels in `out`: the transpose of `_sums`."""
     for i, window in enumerate(windows):
-        _cut(out, axis, *window).add_(g.narrow(axis, i, 1))
+        _part(out, axis, *window).add_(g.narrow(axis, i, 1))

@@ -1,4 +1,7 @@
-"""Element-wise layers, with what Caffe makes of their kinks and of running them in place."""
+"""Element-wise layers, with what Caffe makes of their kinks and of running them in place.
+
+Clip is missing: it is younger than the Caffe that can be installed.
+"""
 
 from __future__ import annotations
 

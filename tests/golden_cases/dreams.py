@@ -3,9 +3,10 @@
 Weights are seeded, not stored, and every step starts from a picture that is written down: a dream
 that runs on by itself multiplies rounding, so that even Caffe does not repeat its own.
 
-A gradient jumps where a ReLU's input crosses zero or two values of a max window change places, and
-among millions of values rounding alone makes some do so. The pictures here were picked from sixty so
-that in Caffe nothing comes closer to such a switch than 2e-5 of its blob's rms, 30 roundings.
+A gradient jumps where the input of a ReLU crosses zero or two values of a max window change places,
+and among millions of values rounding alone makes some do so. The pictures here were picked from
+sixty so that in Caffe nothing comes closer to such a switch than 2e-5 of its blob's rms, which is
+thirty roundings.
 """
 
 from __future__ import annotations

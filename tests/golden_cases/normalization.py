@@ -1,4 +1,8 @@
-"""LRN, BatchNorm, Scale, Bias, MVN."""
+"""LRN, BatchNorm, Scale, Bias, MVN.
+
+BatchNorm has global statistics only: with batch statistics the Caffe that can be installed gives
+x / sqrt(eps), which BVLC's source does not say.
+"""
 
 from __future__ import annotations
 

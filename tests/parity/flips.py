@@ -78,7 +78,7 @@ def assert_gradient(
     net.backward(start=end)
     forced = f"{name}, on the reference's data (relative L2 error {error:.3g} before)"
     assert_close(net.blobs[source].diff, desired, rtol, forced)
-    return [words for words, _ in flipped]
+    return [f"{name}, {error:.1e}: {words}" for words, _ in flipped]
 
 
 def own_trace(net: Any, end: str) -> Trace:

@@ -36,6 +36,7 @@ class Twins:
         self._arrays = arrays
         self._job = worker.Job(our_caffe(), arrays, folder)
         self._take(self._steps)
+        self._traced: Trace = {}
         self.net = self._job.nets["net"]
 
     def _take(self, steps: Steps) -> None:
@@ -50,7 +51,7 @@ class Twins:
         return outcome
 
     def dream_on(self, end: str) -> None:
-        """Replace the array ``data`` by what two steps of the notebook on the real Caffe make of it.
+        """Replace the array ``data`` by what two steps of the notebook on Caffe make of it.
 
         Smooth pictures have flat spots, where all values of a max window are equal but for
         rounding. They are gone after the first step.
@@ -102,7 +103,7 @@ class Twins:
                 self.net,
                 end,
                 caffe[f"gradient of {end}"],
-                lambda upto=number: self._trace([s for p in plan[:upto] for s in p], ends[upto]),
+                lambda: self._trace(ends),
                 f"gradient of {end}",
                 source=source,
             )
@@ -122,11 +123,14 @@ class Twins:
             },
         ]
 
-    def _trace(self, before: Steps, end: str) -> Trace:
-        steps = [step for step in before if step["do"] not in ("read", "read_all")]
-        results = self._caffe([*steps, {"do": "trace", "name": "trace", "end": end}]).results
-        names = list(self.net._layer_names)
-        return {
-            layer: {top: results[f"trace/{layer}/{top}"] for top in self.net.top_names[layer]}
-            for layer in names[: names.index(end) + 1]
-        }
+    def _trace(self, ends: Sequence[str]) -> Trace:
+        """Return Caffe's trace up to the deepest of some ends; asked for once."""
+        if not self._traced:
+            names = list(self.net._layer_names)
+            deepest = max(ends, key=names.index)
+            results = self._caffe([{"do": "trace", "name": "trace", "end": deepest}]).results
+            self._traced = {
+                layer: {top: results[f"trace/{layer}/{top}"] for top in self.net.top_names[layer]}
+                for layer in names[: names.index(deepest) + 1]
+            }
+        return self._traced

@@ -14,15 +14,15 @@ pytestmark = pytest.mark.pycaffe
 PROTOTXTS = sorted(path.parent.name for path in ROOT.glob("prototxt/*/deploy.prototxt"))
 WITH_CLIP = {"efficientnet_lite0"}  # a layer type that this Caffe does not have
 ENDS = {
-    "alexnet": ("norm1", "conv4", "pool5"),
-    "caffenet": ("norm1", "conv4", "pool5"),
-    "vgg16": ("conv3_3", "conv4_2", "pool5"),
-    "vgg19": ("conv3_3", "conv4_2", "pool5"),
-    "squeezenet_v1.0": ("fire3/expand3x3", "fire5/concat", "fire9/concat"),
-    "squeezenet_v1.1": ("fire3/expand3x3", "fire5/concat", "fire9/concat"),
-    "resnet50": ("pool1", "res2a", "res3c_branch2b", "res4b"),
-    "googlenet_places205": ("inception_4a/output",),
-    "googlenet_places365": ("inception_4a/output",),
+    "alexnet": ((131, 163), ("norm1", "conv4", "pool5")),
+    "caffenet": ((131, 163), ("norm1", "conv4", "pool5")),
+    "vgg16": ((95, 127), ("conv3_3", "pool5")),
+    "vgg19": ((95, 127), ("conv4_2", "pool5")),
+    "squeezenet_v1.0": ((179, 227), ("fire3/expand3x3", "fire5/concat", "fire9/concat")),
+    "squeezenet_v1.1": ((179, 227), ("fire3/expand3x3", "fire5/concat", "fire9/concat")),
+    "resnet50": ((127, 161), ("pool1", "res2a", "res3c_branch2b", "res4b")),
+    "googlenet_places205": ((127, 161), ("inception_4a/output",)),
+    "googlenet_places365": ((127, 161), ("inception_4a/output",)),
 }
 
 
@@ -55,13 +55,14 @@ def test_a_published_net_is_wired_as_in_caffe(name, real_caffe, tmp_path):
 @pytest.mark.parametrize("name", ENDS)
 def test_a_published_net_with_seeded_weights(name, real_caffe, tmp_path, shared):
     """Every blob, and the gradient at the data from several ends, shallow to deep."""
-    data = sky(shared, 127, 161)
-    steps = seeded(name, ENDS[name][-1], data)
+    size, ends = ENDS[name]
+    data = sky(shared, *size)
+    steps = seeded(name, ends[-1], data)
 
     twins = Twins(real_caffe, tmp_path, steps, {"data": data})
-    twins.dream_on(ENDS[name][-1])
+    twins.dream_on(ends[-1])
 
-    report(twins.assert_same_dreams(ENDS[name]))
+    report(twins.assert_same_dreams(ends))
 
 
 @pytest.mark.parametrize(

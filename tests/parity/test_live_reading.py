@@ -12,16 +12,16 @@ from random import Random
 import pytest
 from caffe_client import caffe_environment, caffe_python
 from prototxt_syntax import ACCEPTED, ONLY_CAFFE_ACCEPTS, ONLY_WE_ACCEPT, REFUSED
+from random_messages import random_net
 
 from deepdream.caffe_pb2 import NetParameter
 from deepdream.errors import PrototxtError
 from deepdream.proto import parse_prototxt
 from deepdream.upgrade import upgrade
-from deepdream.upgrade_v0 import V0_TYPES
 
 pytestmark = pytest.mark.pycaffe
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 LEGACY = ROOT / "tests" / "data" / "legacy"
 
 
@@ -114,66 +114,3 @@ def without_empty_data(net: NetParameter) -> NetParameter:
             if not getattr(layer, name).ListFields():
                 layer.ClearField(name)
     return net
-
-
-def random_net(random: Random) -> NetParameter:
-    """Return a net of layers of one generation with arbitrary contents."""
-    net = NetParameter(input=["data", "extra"][: random.randint(1, 2)])
-    fill(net, random, 0, ("layers", "layer", "input", "input_dim", "input_shape"))
-    if random.random() < 0.7:
-        net.input_dim.extend(range(1, 4 * len(net.input) + 1 + random.choice([0, 0, 0, 0, 1, -1])))
-    elif random.random() < 0.7:
-        for _ in net.input:
-            net.input_shape.add(dim=[2, 5])
-    generation = random.choice(["V0", "V1", "V2"])
-    tops = list(net.input)
-    for index in range(random.randint(1, 5)):
-        if generation == "V2":
-            fill(net.layer.add(), random, 1, ("clip_param",))
-            if random.random() < 0.5:
-                net.layer[-1].type = "BatchNorm"
-            continue
-        layer = net.layers.add()
-        if generation == "V1":
-            fill(layer, random, 1, ("layer",))
-            continue
-        fill(layer.layer, random, 1, ())
-        layer.layer.name = f"layer{index}"
-        layer.layer.type = random.choice([*V0_TYPES, *["padding", "conv", "pool"] * 5])
-        layer.bottom.append(random.choice(tops))
-        layer.top.append(f"top{index}")
-        tops.append(f"top{index}")
-    return net
-
-
-def fill(message, random: Random, depth: int, skip: tuple[str, ...]) -> None:
-    """Set about a third of a message's fields."""
-    for field in message.DESCRIPTOR.fields:
-        if field.name in skip or random.random() > 0.3:
-            continue
-        holder = getattr(message, field.name)
-        many = hasattr(holder, "extend")
-        for _ in range(random.randint(1, 3) if many else 1):
-            if field.message_type:
-                if depth < 4:
-                    inner = holder.add() if many else holder
-                    inner.SetInParent()
-                    fill(inner, random, depth + 1, skip)
-                continue
-            value = _value(field, random)
-            if many:
-                holder.append(value)
-            else:
-                setattr(message, field.name, value)
-
-
-def _value(field, random: Random):
-    if field.enum_type:
-        return random.choice(field.enum_type.values).number
-    kinds = {
-        field.CPPTYPE_STRING: ["a", "b/c", ""],
-        field.CPPTYPE_BOOL: [True, False],
-        field.CPPTYPE_FLOAT: [0.0, 0.5, 2.0],
-        field.CPPTYPE_DOUBLE: [0.0, 0.5, 2.0],
-    }
-    return random.choice(kinds.get(field.cpp_type, [0, 1, 2, 3]))
