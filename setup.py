@@ -41,7 +41,8 @@ setup(
     packages=[*find_packages(include=["deepdream", "deepdream.*"]), "deepdream.prototxt"],
     package_dir={"deepdream.prototxt": "prototxt"},
     package_data={
-        "deepdream": ["py.typed", "*.pyi", "caffe.proto", "caffe.desc"],
+        "deepdream": ["py.typed"],
+        "deepdream.reading": ["*.pyi", "caffe.proto", "caffe.desc"],
         "deepdream.prototxt": ["*.md", "*/*.md", "*/*.prototxt"],
     },
     include_package_data=False,

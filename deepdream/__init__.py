@@ -21,33 +21,33 @@ from .version import __version__ as __version__
 if TYPE_CHECKING:
     from . import caffe as caffe
     from .display import show as show
-    from .dream2015 import deepdream as deepdream
-    from .dream2015 import deprocess as deprocess
-    from .dream2015 import guide_features as guide_features
-    from .dream2015 import make_step as make_step
-    from .dream2015 import preprocess as preprocess
-    from .dreaming import dream as dream
-    from .frames import zoom as zoom
+    from .dreaming.dream import dream as dream
+    from .dreaming.dream2015 import deepdream as deepdream
+    from .dreaming.dream2015 import deprocess as deprocess
+    from .dreaming.dream2015 import guide_features as guide_features
+    from .dreaming.dream2015 import make_step as make_step
+    from .dreaming.dream2015 import preprocess as preprocess
+    from .dreaming.frames import zoom as zoom
+    from .dreaming.objectives import objective_guide as objective_guide
+    from .dreaming.objectives import objective_L2 as objective_L2
     from .images import load_image as load_image
     from .images import save_image as save_image
-    from .models import load_net as load_net
-    from .objectives import objective_guide as objective_guide
-    from .objectives import objective_L2 as objective_L2
+    from .models.load import load_net as load_net
 
 _HOME = {
-    "deepdream": "dream2015",
-    "deprocess": "dream2015",
-    "dream": "dreaming",
-    "guide_features": "dream2015",
+    "deepdream": "dreaming.dream2015",
+    "deprocess": "dreaming.dream2015",
+    "dream": "dreaming.dream",
+    "guide_features": "dreaming.dream2015",
     "load_image": "images",
-    "load_net": "models",
-    "make_step": "dream2015",
-    "objective_L2": "objectives",
-    "objective_guide": "objectives",
-    "preprocess": "dream2015",
+    "load_net": "models.load",
+    "make_step": "dreaming.dream2015",
+    "objective_L2": "dreaming.objectives",
+    "objective_guide": "dreaming.objectives",
+    "preprocess": "dreaming.dream2015",
     "save_image": "images",
     "show": "display",
-    "zoom": "frames",
+    "zoom": "dreaming.frames",
 }
 
 __all__ = ["DeepDreamError", "caffe", *_HOME]

@@ -180,7 +180,7 @@ def _dream_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _keyword_defaults() -> dict[str, Any]:
-    from .dreaming import dream
+    from .dreaming.dream import dream
 
     return {
         name: parameter.default
@@ -197,7 +197,7 @@ _DREAM_DEFAULTS = _keyword_defaults()
 
 def _dream(args: argparse.Namespace) -> int:
     from . import images
-    from .dreaming import dream_or_stop
+    from .dreaming.dream import dream_or_stop
 
     began = time.monotonic()
     out = Path(args.out) if args.out else Path(f"{Path(args.image).stem}_dream.png")
@@ -220,7 +220,7 @@ def _dream(args: argparse.Namespace) -> int:
 
 def _zoom(args: argparse.Namespace) -> int:
     from . import images
-    from .frames import write_zoom
+    from .dreaming.frames import write_zoom
 
     began = time.monotonic()
     img = images.load_image(args.image)
@@ -245,9 +245,9 @@ def _zoom(args: argparse.Namespace) -> int:
 
 
 def _layers(args: argparse.Namespace) -> int:
-    from .dream2015 import input_name
-    from .geometry import views
-    from .models import load_graph
+    from .dreaming.dream2015 import input_name
+    from .models.load import load_graph
+    from .running.geometry import views
 
     net = load_graph(args.model)
     inputs = None
@@ -287,7 +287,7 @@ def _pair(value: tuple[int, int] | None) -> str:
 
 
 def _models(args: argparse.Namespace) -> int:
-    from .cache import list_models
+    from .models.cache import list_models
 
     rows = [("model", "weights", "licence", "end")]
     for status in list_models():
@@ -302,7 +302,7 @@ def _models(args: argparse.Namespace) -> int:
 
 
 def _models_fetch(args: argparse.Namespace) -> int:
-    from .cache import fetch_model
+    from .models.cache import fetch_model
 
     path = fetch_model(args.name, progress=sys.stderr.isatty())
     print(f"wrote {path}")
@@ -310,7 +310,7 @@ def _models_fetch(args: argparse.Namespace) -> int:
 
 
 def _models_add(args: argparse.Namespace) -> int:
-    from .cache import add_model
+    from .models.cache import add_model
 
     print(f"wrote {add_model(args.file, args.name)}")
     return 0
@@ -320,7 +320,7 @@ def _models_add(args: argparse.Namespace) -> int:
 
 
 def _load_net(args: argparse.Namespace) -> Any:
-    from .models import load_net
+    from .models.load import load_net
 
     mean: Any = args.mean
     if mean is not None and "," in mean:

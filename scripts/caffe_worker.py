@@ -102,7 +102,7 @@ def digest(array, name):
 def seeded_blobs(name, kind, shapes, seed, reads_image=False):
     """Return the parameter blobs that seed `seed` gives to the layer `name`.
 
-    The rule is the one of `deepdream.fillers.seed_weights`, written a second time so that the
+    The rule is the one of `deepdream.running.fillers.seed_weights`, written again so that the
     real Caffe can have the same weights: the layer's own random stream, started from the checksum
     of its name and the seed, draws its blobs in order.
 

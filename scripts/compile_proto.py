@@ -1,4 +1,4 @@
-"""Compile deepdream/caffe.proto.
+"""Compile deepdream/reading/caffe.proto.
 
     python scripts/compile_proto.py            write caffe.desc and caffe_pb2.pyi beside it
     python scripts/compile_proto.py --check    only say whether they are fresh (status 1 if not)
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from google.protobuf import descriptor_pb2
 
-FOLDER = Path(__file__).resolve().parents[1] / "deepdream"
+FOLDER = Path(__file__).resolve().parents[1] / "deepdream" / "reading"
 HEADER = """\
 # Written by scripts/compile_proto.py from caffe.proto: change that file, not this one.
 # ruff: noqa
@@ -74,7 +74,7 @@ def compile_proto(proto: Path) -> dict[str, bytes]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the compiled files, or compare them with what is there."""
-    parser = argparse.ArgumentParser(description="Compile deepdream/caffe.proto.")
+    parser = argparse.ArgumentParser(description="Compile deepdream/reading/caffe.proto.")
     parser.add_argument("--check", action="store_true", help="write nothing, compare only")
     check = parser.parse_args(arguments).check
 

@@ -42,8 +42,8 @@ def page(name):
 
 @page("layers.md")
 def layers() -> Iterator[str]:
-    from deepdream import caffe_pb2
-    from deepdream.layers import LAYERS
+    from deepdream.reading import caffe_pb2
+    from deepdream.running.layers import LAYERS
 
     yield "# Layer types\n"
     yield (
@@ -55,7 +55,7 @@ def layers() -> Iterator[str]:
     for name, cls in LAYERS.items():
         by_module.setdefault(cls.__module__.rsplit(".", 1)[1], []).append(name)
     for module in sorted(by_module):
-        summary = sys.modules[f"deepdream.layers.{module}"].__doc__.splitlines()[0]
+        summary = sys.modules[f"deepdream.running.layers.{module}"].__doc__.splitlines()[0]
         yield f"## {summary.rstrip('.')}\n"
         yield "| type | what it does | parameters (defaults) |"
         yield "| --- | --- | --- |"
@@ -97,7 +97,7 @@ def default(field: Any) -> str:
 
 @page("models.md")
 def models() -> Iterator[str]:
-    from deepdream.registry import DEFAULT_MODEL, MODELS
+    from deepdream.models.registry import DEFAULT_MODEL, MODELS
 
     yield "# Models\n"
     yield (

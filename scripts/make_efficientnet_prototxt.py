@@ -11,7 +11,7 @@ Batch normalisation is folded into the convolutions, so it is not to be seen her
 
 Every block ends in a layer and a blob of the same name, ``blockN/output``: the sum, or the
 narrowing convolution where nothing is added. The folded weights are made by
-``deepdream/bundled.py``, which finds its way by these names.
+``deepdream/models/bundled.py``, which finds its way by these names.
 
 No Clip works in place, unlike the ReLUs of other nets. Going back, Caffe's Clip lets the gradient
 through wherever its input lies in 0..6, bounds included (clip_layer.cpp). Once rewritten by itself,

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from google.protobuf import text_format
 
-from deepdream import caffe_pb2
-from deepdream.blob import Blob
-from deepdream.layers import TEST, create
+from deepdream.reading import caffe_pb2
+from deepdream.running.blob import Blob
+from deepdream.running.layers import TEST, create
 
 
 class OneLayer:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from deepdream.caffe_pb2 import NetParameter
-from deepdream.upgrade_v0 import V0_TYPES
+from deepdream.reading.caffe_pb2 import NetParameter
+from deepdream.reading.upgrade_v0 import V0_TYPES
 
 
 def random_net(random: Random) -> NetParameter:

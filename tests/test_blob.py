@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from deepdream import blob as blob_module
-from deepdream.blob import Blob
 from deepdream.errors import ShapeError
+from deepdream.running import blob as blob_module
+from deepdream.running.blob import Blob
 
 
 def test_data_and_diff_start_as_zeros_of_float32():

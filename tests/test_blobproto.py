@@ -8,15 +8,15 @@ from google.protobuf import text_format
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepdream.blobproto import (
+from deepdream.errors import CaffemodelError
+from deepdream.reading.blobproto import (
     array_to_blobproto,
     blobproto_to_array,
     decode_blob,
     encode_blob,
     whole,
 )
-from deepdream.caffe_pb2 import BlobProto
-from deepdream.errors import CaffemodelError
+from deepdream.reading.caffe_pb2 import BlobProto
 
 
 def blob(text: str) -> BlobProto:

@@ -13,12 +13,12 @@ from helpers import load_script, relative_error
 from PIL import Image
 
 import deepdream
-from deepdream import bundled
-from deepdream.bundled import bundled_caffemodel, convert
-from deepdream.cache import prototxt_path
 from deepdream.errors import EngineError, WriteError
-from deepdream.net import Net
-from deepdream.proto import read_caffemodel, read_prototxt
+from deepdream.models import bundled
+from deepdream.models.bundled import bundled_caffemodel, convert
+from deepdream.models.cache import prototxt_path
+from deepdream.reading.proto import read_caffemodel, read_prototxt
+from deepdream.running.net import Net
 
 torch = pytest.importorskip("torch")
 F = torch.nn.functional

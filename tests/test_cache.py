@@ -19,8 +19,16 @@ from typing import Any
 import pytest
 from web_site import Page, Site, closed_port, serve
 
-import deepdream
-from deepdream.cache import (
+import deepdream.models
+from deepdream.errors import (
+    CaffemodelError,
+    DownloadError,
+    MissingFileError,
+    ParameterError,
+    UnknownModelError,
+    WriteError,
+)
+from deepdream.models.cache import (
     add_model,
     cache_folder,
     check_weights,
@@ -32,15 +40,7 @@ from deepdream.cache import (
     prototxt_path,
     weights_path,
 )
-from deepdream.errors import (
-    CaffemodelError,
-    DownloadError,
-    MissingFileError,
-    ParameterError,
-    UnknownModelError,
-    WriteError,
-)
-from deepdream.registry import MODELS, ModelEntry
+from deepdream.models.registry import MODELS, ModelEntry
 
 BODY = bytes(range(256)) * 11
 SHA256 = hashlib.sha256(BODY).hexdigest()
@@ -296,10 +296,10 @@ def test_the_bundled_network_is_converted_not_fetched(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """`bundled.bundled_caffemodel` gives the path; no address is asked."""
-    fake = types.ModuleType("deepdream.bundled")
+    fake = types.ModuleType("deepdream.models.bundled")
     fake.bundled_caffemodel = lambda folder: folder / "converted"  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "deepdream.bundled", fake)
-    monkeypatch.setattr(deepdream, "bundled", fake, raising=False)
+    monkeypatch.setitem(sys.modules, "deepdream.models.bundled", fake)
+    monkeypatch.setattr(deepdream.models, "bundled", fake, raising=False)
 
     assert fetch_model("bundled") == tmp_path / "home" / "converted"
 

@@ -270,7 +270,8 @@ def test_nets_are_made_on_the_chosen_device(
     fresh_mode(2)
     seen: list[Any] = []
     monkeypatch.setattr(
-        "deepdream.net.Net.__init__", lambda self, *args, **kwargs: seen.append((args, kwargs))
+        "deepdream.running.net.Net.__init__",
+        lambda self, *args, **kwargs: seen.append((args, kwargs)),
     )
     caffe.set_device(1)
     caffe.set_mode_gpu()

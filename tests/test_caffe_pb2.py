@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from google.protobuf import descriptor_pb2, text_format
 
-from deepdream import caffe_pb2
+from deepdream.reading import caffe_pb2
 
 PACKAGE = Path(caffe_pb2.__file__).parent
 
@@ -25,7 +25,7 @@ descriptor_pool.Default().Add(file) if hasattr(descriptor_pool.Default(), "Add")
     descriptor_pool.Default().AddSerializedFile(file.SerializeToString())
 real = descriptor_pool.Default().FindMessageTypeByName("caffe.NetParameter")
 """
-OURS = "from deepdream.caffe_pb2 import NetParameter as ours\n"
+OURS = "from deepdream.reading.caffe_pb2 import NetParameter as ours\n"
 CHECK = "assert len(real.fields) == 1 and len(ours.DESCRIPTOR.fields) == 9"
 
 
@@ -43,7 +43,7 @@ def test_lives_beside_the_real_caffe(order):
 def test_is_compiled_from_caffe_proto():
     """caffe.desc and caffe_pb2.pyi say what caffe.proto says (else: scripts/compile_proto.py)."""
     pytest.importorskip("grpc_tools.protoc", reason="needs grpcio-tools")
-    sys.path.insert(0, str(PACKAGE.parent / "scripts"))
+    sys.path.insert(0, str(PACKAGE.parents[1] / "scripts"))
     try:
         from compile_proto import compile_proto
     finally:

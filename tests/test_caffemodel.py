@@ -10,9 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepdream import caffemodel
-from deepdream.caffe_pb2 import BlobProto, NetParameter
-from deepdream.caffemodel import read_caffemodel, write_caffemodel
 from deepdream.errors import (
     CaffemodelError,
     MissingFileError,
@@ -20,8 +17,11 @@ from deepdream.errors import (
     WeightsError,
     WriteError,
 )
-from deepdream.proto import read_prototxt
-from deepdream.upgrade import upgrade
+from deepdream.reading import caffemodel
+from deepdream.reading.caffe_pb2 import BlobProto, NetParameter
+from deepdream.reading.caffemodel import read_caffemodel, write_caffemodel
+from deepdream.reading.proto import read_prototxt
+from deepdream.reading.upgrade import upgrade
 
 W = np.random.RandomState(1).standard_normal((4, 3, 5, 2)).astype(np.float32)
 B = np.random.RandomState(2).standard_normal(4).astype(np.float32)

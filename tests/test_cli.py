@@ -15,7 +15,7 @@ import pytest
 from tiny import write_tiny
 
 from deepdream.cli import build_parser, main
-from deepdream.dreaming import dream
+from deepdream.dreaming.dream import dream
 from deepdream.images import Picture, load_image, save_image
 from deepdream.recipe import read_recipe
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from deepdream import caffe_pb2
 from deepdream.cli import build_parser
-from deepdream.layers import LAYERS
+from deepdream.reading import caffe_pb2
+from deepdream.running.layers import LAYERS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("prototxt/*/README.md")])

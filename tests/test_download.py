@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from web_site import Page, Site, closed_port, serve
 
-from deepdream.download import BLOCK, describe, fault, fetch, file_hash, strongest
 from deepdream.errors import DeepDreamError, DownloadError, ParameterError, WriteError
+from deepdream.models.download import BLOCK, describe, fault, fetch, file_hash, strongest
 
 # Larger than one block of the downloader, and no multiple of it.
 BODY = np.random.RandomState(1701).bytes(700_001)

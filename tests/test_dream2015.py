@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from deepdream.dream2015 import (
+from deepdream.dreaming.dream2015 import (
     deepdream,
     deprocess,
     guide_features,
@@ -18,8 +18,8 @@ from deepdream.dream2015 import (
     preprocess,
     target_blob,
 )
+from deepdream.dreaming.objectives import objective_guide
 from deepdream.errors import FlatGradientError, ParameterError, UnknownBlobError
-from deepdream.objectives import objective_guide
 
 MEAN = np.float32([104, 116, 122])
 

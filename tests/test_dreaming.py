@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import tiny_net
 
-from deepdream.dream2015 import deepdream, preprocess
-from deepdream.dreaming import dream, octave_bases, recommended_end, resize
+from deepdream.dreaming.dream import dream, octave_bases, recommended_end, resize
+from deepdream.dreaming.dream2015 import deepdream, preprocess
 from deepdream.errors import (
     FlatGradientError,
     ImageError,

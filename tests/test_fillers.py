@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from google.protobuf import text_format
 
-from deepdream import caffe_pb2
-from deepdream.blob import Blob
 from deepdream.errors import PrototxtError
-from deepdream.fillers import fill, random_state, seed_weights, set_random_seed
+from deepdream.reading import caffe_pb2
+from deepdream.running.blob import Blob
+from deepdream.running.fillers import fill, random_state, seed_weights, set_random_seed
 
 
 def filled(text: str, *shape: int, seed: int = 3) -> np.ndarray:
@@ -198,6 +198,6 @@ def test_seeded_weights_of_every_type():
 
 def test_fillers_do_not_need_torch():
     """The real pycaffe's environment has none, and seed_weights must run there."""
-    code = "import sys, deepdream.fillers; sys.exit('torch' in sys.modules)"
+    code = "import sys, deepdream.running.fillers; sys.exit('torch' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -9,9 +9,9 @@ import pytest
 import scipy.ndimage as nd
 from fakes import FakeNet
 
-from deepdream.dream2015 import deepdream
+from deepdream.dreaming.dream2015 import deepdream
+from deepdream.dreaming.frames import write_zoom, zoom
 from deepdream.errors import ParameterError
-from deepdream.frames import write_zoom, zoom
 from deepdream.images import load_image
 
 

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepdream.blobproto import array_to_blobproto
-from deepdream.caffe_pb2 import NetParameter
 from deepdream.errors import CaffemodelError, DeepDreamError
-from deepdream.hdf5 import write_hdf5
-from deepdream.proto import parse_prototxt, read_caffemodel, read_mean, read_prototxt
-from deepdream.upgrade import upgrade
+from deepdream.reading.blobproto import array_to_blobproto
+from deepdream.reading.caffe_pb2 import NetParameter
+from deepdream.reading.hdf5 import write_hdf5
+from deepdream.reading.proto import parse_prototxt, read_caffemodel, read_mean, read_prototxt
+from deepdream.reading.upgrade import upgrade
 
 LEGACY = Path(__file__).parent / "data" / "legacy"
 BATCHES = 20

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tiny import tiny_net
 
-from deepdream.geometry import views
+from deepdream.running.geometry import views
 
 
 def test_strides_and_fields_of_a_small_net():

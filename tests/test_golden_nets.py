@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import warnings
 
 import numpy as np
@@ -12,6 +11,8 @@ from golden_cases.base import input_layer, layer, net
 from helpers import GOLDEN, golden_names, load_golden, our_caffe, run_ours, worker
 
 from deepdream.errors import DeepDreamError
+from deepdream.reading.proto import read_caffemodel
+from deepdream.running.fillers import seed_weights
 
 CASES = all_cases(nets, files, dreams)
 REFUSED = all_cases(refused)
@@ -72,7 +73,7 @@ def test_weights_saved_by_caffe_are_read(name, file, tmp_path):
     ]
 
     results, _ = run_ours(steps, {"saved": golden.results[f"file/{file}"]})
-    stored = importlib.import_module("deepdream.proto").read_caffemodel(tmp_path / file)
+    stored = read_caffemodel(tmp_path / file)
 
     np.testing.assert_allclose(results["s.data"], golden.results["s.data"], rtol=1e-5)
     for name in ("c", "ip"):
@@ -107,15 +108,14 @@ def test_golden_files_are_small(path):
 
 @pytest.mark.parametrize("text", [nets.small_inception(), nets.small_resnet(), SEVERAL_TYPES])
 def test_seeded_weights_are_the_ones_of_the_package(text, tmp_path):
-    """The worker and `deepdream.fillers.seed_weights` draw the same weights."""
-    fillers = importlib.import_module("deepdream.fillers")
+    """The worker and `deepdream.running.fillers.seed_weights` draw the same weights."""
     job = worker.Job(our_caffe(), {}, tmp_path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for net in ("worker", "package"):
             job.take({"do": "net", "net": net, "prototxt": text})
     job.take({"do": "seed", "net": "worker", "seed": 5})
-    fillers.seed_weights(job.nets["package"], seed=5)
+    seed_weights(job.nets["package"], seed=5)
 
     for name, blobs in job.nets["worker"].params.items():
         for index, blob in enumerate(blobs):

@@ -7,9 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from deepdream.caffemodel import read_caffemodel
 from deepdream.errors import CaffemodelError, EngineError, WeightsError, WriteError
-from deepdream.hdf5 import write_hdf5
+from deepdream.reading.caffemodel import read_caffemodel
+from deepdream.reading.hdf5 import write_hdf5
 
 h5py = pytest.importorskip("h5py", reason="needs h5py")
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from one_layer import OneLayer, away_from, check_gradient, normal
 
-from deepdream import fillers
 from deepdream.errors import PrototxtError, ShapeError
-from deepdream.layers import TRAIN
+from deepdream.running import fillers
+from deepdream.running.layers import TRAIN
 
 SHAPE = (2, 3, 5, 7)
 

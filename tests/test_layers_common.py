@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from one_layer import OneLayer, check_gradient, distinct, fill_params, normal
 
-from deepdream import fillers
 from deepdream.errors import PrototxtError, ShapeError
+from deepdream.running import fillers
 
 SHAPE = (2, 3, 5, 7)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from one_layer import OneLayer, normal
 
-from deepdream import fillers
 from deepdream.errors import ParameterError, PrototxtError, ShapeError
+from deepdream.running import fillers
 
 
 def source(text: str, tops: int = 1, **kwargs) -> OneLayer:

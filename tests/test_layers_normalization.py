@@ -7,7 +7,7 @@ import pytest
 from one_layer import OneLayer, check_gradient, normal
 
 from deepdream.errors import PrototxtError, ShapeError
-from deepdream.layers import TRAIN
+from deepdream.running.layers import TRAIN
 
 SHAPE = (2, 7, 5, 11)
 

@@ -9,7 +9,7 @@ import pytest
 from one_layer import OneLayer, check_gradient, distinct, fill_params, normal
 
 from deepdream.errors import PrototxtError, ShapeError
-from deepdream.layers.vision import PoolingLayer
+from deepdream.running.layers.vision import PoolingLayer
 
 LOWEST = np.finfo(np.float32).min
 

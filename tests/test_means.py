@@ -8,10 +8,10 @@ import pickle
 import numpy as np
 import pytest
 
-from deepdream.blobproto import array_to_blobproto
-from deepdream.caffe_pb2 import NetParameter
 from deepdream.errors import CaffemodelError, MissingFileError
-from deepdream.means import read_mean
+from deepdream.reading.blobproto import array_to_blobproto
+from deepdream.reading.caffe_pb2 import NetParameter
+from deepdream.reading.means import read_mean
 
 MEAN = np.arange(1 * 3 * 5 * 7, dtype=np.float32).reshape(1, 3, 5, 7)
 

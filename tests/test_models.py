@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepdream import models
 from deepdream.errors import (
     CaffemodelError,
     DeepDreamError,
@@ -22,8 +21,9 @@ from deepdream.errors import (
     UnknownModelError,
     WeightsError,
 )
-from deepdream.models import load_net, model_hash, parse_mean
-from deepdream.registry import MODELS, ModelEntry
+from deepdream.models import load
+from deepdream.models.load import load_net, model_hash, parse_mean
+from deepdream.models.registry import MODELS, ModelEntry
 
 PROTOTXT = """
 name: "tiny"
@@ -47,8 +47,8 @@ def describe(folder: Path, last: str = "last", channels: int = 3) -> Path:
 
 def save_weights(prototxt: Path, caffemodel: Path) -> Path:
     """Write random weights for a prototxt."""
-    from deepdream.fillers import set_random_seed
-    from deepdream.net import Net
+    from deepdream.running.fillers import set_random_seed
+    from deepdream.running.net import Net
 
     set_random_seed(7)
     Net(str(prototxt), 1).save(str(caffemodel))
@@ -67,7 +67,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
 def squeezenet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights that fit the registered prototxt of SqueezeNet 1.1, all zero."""
     folder = tmp_path_factory.mktemp("squeezenet")
-    prototxt = models.prototxt_path(MODELS["squeezenet_v1.1"])
+    prototxt = load.prototxt_path(MODELS["squeezenet_v1.1"])
     return save_weights(prototxt, folder / "own.caffemodel")
 
 
@@ -353,7 +353,7 @@ def test_a_mean_of_three_numbers_can_come_from_a_file(tmp_path: Path) -> None:
 
 def test_a_binaryproto_is_a_mean(tmp_path: Path) -> None:
     """(1, 3, h, w), as Caffe's tools write it."""
-    from deepdream.proto import array_to_blobproto
+    from deepdream.reading.proto import array_to_blobproto
 
     picture = np.random.RandomState(5).uniform(90, 130, (1, 3, 5, 7)).astype(np.float32)
     path = tmp_path / "mean.binaryproto"
@@ -393,7 +393,7 @@ def test_the_hash_is_computed_once(tiny: tuple[str, str], monkeypatch: pytest.Mo
     """Half a gigabyte takes a while; and callers cannot spoil it."""
     net = load_net(*tiny, mean=MEAN)
     first = model_hash(net)
-    monkeypatch.setattr(models, "file_hash", None)
+    monkeypatch.setattr(load, "file_hash", None)
     first_again = model_hash(net)
     first["model"] = "spoilt"
 
@@ -412,9 +412,9 @@ def test_a_net_that_came_another_way_has_no_hash(tiny: tuple[str, str]) -> None:
 @pytest.mark.parametrize("name", [name for name in MODELS if name not in ("vgg16", "vgg19")])
 def test_a_registered_prototxt_has_the_registered_number_of_parameters(name: str) -> None:
     """Built without weights."""
-    from deepdream.net import Net
+    from deepdream.running.net import Net
 
-    net = Net(str(models.prototxt_path(MODELS[name])), 1)
+    net = Net(str(load.prototxt_path(MODELS[name])), 1)
     counts = [blob.data.size for blobs in net.params.values() for blob in blobs]
 
     assert sum(counts) == MODELS[name].parameters
@@ -422,9 +422,9 @@ def test_a_registered_prototxt_has_the_registered_number_of_parameters(name: str
 
 def test_googlenets_prototxt_gives_bvlcs_blobs() -> None:
     """121 of them, in Caffe's order, splits included."""
-    from deepdream.net import Net
+    from deepdream.running.net import Net
 
-    net = Net(str(models.prototxt_path(MODELS["googlenet"])), 1)
+    net = Net(str(load.prototxt_path(MODELS["googlenet"])), 1)
     names = list(net.blobs)
 
     assert len(net._layer_names) == 152

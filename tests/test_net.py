@@ -24,8 +24,8 @@ from deepdream.errors import (
     UnknownLayerTypeError,
     WeightsError,
 )
-from deepdream.net import Net
-from deepdream.proto import parse_prototxt, read_caffemodel
+from deepdream.reading.proto import parse_prototxt, read_caffemodel
+from deepdream.running.net import Net
 
 LAYERS = [
     "data", "conv1", "relu1", "pool1", "norm1", "norm1_norm1_0_split", "a/1x1", "a/relu_1x1",

@@ -20,8 +20,9 @@ from caffe_client import caffe_environment, caffe_python
 from helpers import ROOT, assert_close, relative_error
 from PIL import Image
 
-from deepdream import caffe, fillers
-from deepdream.proto import read_prototxt
+from deepdream import caffe
+from deepdream.reading.proto import read_prototxt
+from deepdream.running import fillers
 
 NOTEBOOK = ROOT / "tests" / "notebook_2015.py"
 GOOGLENET = ROOT / "prototxt" / "googlenet" / "deploy.prototxt"

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from fakes import FakeBlob
 
-from deepdream import objectives
+from deepdream.dreaming import objectives
+from deepdream.dreaming.objectives import objective_guide, objective_L2
 from deepdream.errors import ShapeError
-from deepdream.objectives import objective_guide, objective_L2
 
 
 def blob(rng, *shape):

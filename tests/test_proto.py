@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from prototxt_syntax import ACCEPTED, ONLY_CAFFE_ACCEPTS, ONLY_WE_ACCEPT, REFUSED
 from random_messages import fill
 
-from deepdream import proto
-from deepdream.caffe_pb2 import NetParameter
 from deepdream.errors import MissingFileError, PrototxtError
-from deepdream.proto import parse_prototxt, print_prototxt, read_prototxt
+from deepdream.reading import proto
+from deepdream.reading.caffe_pb2 import NetParameter
+from deepdream.reading.proto import parse_prototxt, print_prototxt, read_prototxt
 
 
 @pytest.mark.parametrize(("text", "plain"), ACCEPTED.values(), ids=ACCEPTED)

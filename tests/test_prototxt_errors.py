@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deepdream.errors import PrototxtError
-from deepdream.proto import parse_prototxt
+from deepdream.reading.proto import parse_prototxt
 
 
 def told(text: str) -> str:

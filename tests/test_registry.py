@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from deepdream.registry import ALIASES, DEFAULT_MODEL, MODELS, ModelEntry, plain
+from deepdream.models.registry import ALIASES, DEFAULT_MODEL, MODELS, ModelEntry, plain
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "prototxt"

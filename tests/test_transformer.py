@@ -1,4 +1,4 @@
-"""`deepdream.transformer`: the order of its steps, its means, and the resize of 2015."""
+"""`deepdream.running.transformer`: the order of its steps, its means, and the resize of 2015."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deepdream.errors import ParameterError, ShapeError, UnknownBlobError
-from deepdream.transformer import Transformer, resize_image
+from deepdream.running.transformer import Transformer, resize_image
 
 H, W = 5, 7
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepdream.caffe_pb2 import NetParameter, V1LayerParameter
 from deepdream.errors import PrototxtError
-from deepdream.proto import parse_prototxt, print_prototxt, read_prototxt
-from deepdream.upgrade import (
+from deepdream.reading.caffe_pb2 import NetParameter, V1LayerParameter
+from deepdream.reading.proto import parse_prototxt, print_prototxt, read_prototxt
+from deepdream.reading.upgrade import (
     V1_TYPES,
     needs_batch_norm_upgrade,
     needs_data_upgrade,

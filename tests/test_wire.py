@@ -7,9 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepdream import wire
-from deepdream.caffe_pb2 import BlobProto
-from deepdream.wire import BYTES, FIXED32, FIXED64, VARINT, Field, WireError, fields, numbers
+from deepdream.reading import wire
+from deepdream.reading.caffe_pb2 import BlobProto
+from deepdream.reading.wire import (
+    BYTES,
+    FIXED32,
+    FIXED64,
+    VARINT,
+    Field,
+    WireError,
+    fields,
+    numbers,
+)
 
 
 def walk(data: bytes) -> list[Field]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from deepdream.errors import PrototxtError
-from deepdream.proto import parse_prototxt
-from deepdream.wiring import filter_net, insert_splits
+from deepdream.reading.proto import parse_prototxt
+from deepdream.running.wiring import filter_net, insert_splits
 
 FORK = """
 layer { name: "in" type: "Input" top: "x" }

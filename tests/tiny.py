@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deepdream.fillers import seed_weights
-from deepdream.net import Net
-from deepdream.proto import parse_prototxt
+from deepdream.reading.proto import parse_prototxt
+from deepdream.running.fillers import seed_weights
+from deepdream.running.net import Net
 
 TEST = 1
 

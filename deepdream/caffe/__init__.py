@@ -91,7 +91,7 @@ _ABSENT = {
     **dict.fromkeys(("NetSpec", "layers", "params", "to_proto", "net_spec"), _WRITING),
     **dict.fromkeys(("Detector", "detector"), "crop the windows yourself and use Classifier"),
     **dict.fromkeys(("init_log", "log"), "nothing is logged; use Python's warnings"),
-    "Layer": "derive a new layer type from deepdream.layers.Layer",
+    "Layer": "derive a new layer type from deepdream.running.layers.Layer",
     "coord_map": "`deepdream layers` shows stride and receptive field",
     "draw": "`deepdream layers` lists a net",
 }
@@ -118,14 +118,14 @@ def set_random_seed(seed: int) -> None:
     seed : int
         The same seed gives the same numbers, though not those that Caffe draws.
     """
-    from .. import fillers
+    from ..running import fillers
 
     fillers.set_random_seed(seed)
 
 
 def layer_type_list() -> list[str]:
     """Return the type strings of the layers that nets can have, sorted."""
-    from ..layers import LAYERS
+    from ..running.layers import LAYERS
 
     return sorted(LAYERS)
 

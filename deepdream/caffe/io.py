@@ -1,8 +1,8 @@
 """``caffe.io``: pictures and arrays on their way into a net, under pycaffe's names.
 
-`Transformer` and `resize_image` live in ``deepdream.transformer``, the two functions for
-BlobProtos in ``deepdream.blobproto``. The pictures of this `load_image` go from 0 to 1, as in
-pycaffe; those of ``deepdream.load_image`` go to 255.
+`Transformer` and `resize_image` live in ``deepdream.running.transformer``, the two functions for
+BlobProtos in ``deepdream.reading.blobproto``. The pictures of this `load_image` go from 0 to 1,
+as in pycaffe; those of ``deepdream.load_image`` go to 255.
 
 Source: ``python/caffe/io.py`` in BVLC/caffe 1.0. Where that needed scikit-image of 2015, this
 needs Pillow.
@@ -18,10 +18,10 @@ import numpy as np
 from PIL import Image
 
 from ..errors import CaffemodelError, ImageError, MissingFileError, ShapeError
-from ..proto import array_to_blobproto as array_to_blobproto
-from ..proto import blobproto_to_array as blobproto_to_array
-from ..transformer import Transformer as Transformer
-from ..transformer import resize_image as resize_image
+from ..reading.proto import array_to_blobproto as array_to_blobproto
+from ..reading.proto import blobproto_to_array as blobproto_to_array
+from ..running.transformer import Transformer as Transformer
+from ..running.transformer import resize_image as resize_image
 from .proto import caffe_pb2 as caffe_pb2
 
 __all__ = [

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import net
+from ..running import net
 from .mode import current_device
 
 
 class Net(net.Net):
-    """A network with pycaffe's interface; see `deepdream.net.Net` for everything but the device.
+    """A network with pycaffe's interface, on the device that the mode chose.
+
+    Everything else is `deepdream.running.net.Net`.
 
     Parameters
     ----------

@@ -5,11 +5,23 @@ A case says what to do, never what comes out: that is Caffe's part.
 
 from __future__ import annotations
 
-from . import activation, common, dreams, files, loss, nets, normalization, refused, vision
+from . import (
+    activation,
+    blobs,
+    calls,
+    common,
+    dreams,
+    files,
+    loss,
+    nets,
+    normalization,
+    refused,
+    vision,
+)
 from .base import Case as Case
 
 LAYERS = (vision, normalization, activation, common, loss)
-NETS = (nets, files, refused, dreams)
+NETS = (nets, blobs, calls, files, refused, dreams)
 
 
 def all_cases(*modules) -> dict[str, Case]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .base import Case
-from .nets import small_inception
+from .networks import small_inception
 
 GOOGLENET = "prototxt/googlenet/deploy.prototxt"
 

@@ -159,6 +159,9 @@ def mvn() -> Iterator[Case]:
         yield layer_case(
             f"mvn/{name}", f"MVN: {what}", "MVN", f"mvn_param {{ {parameters} }}", (2, 3, 5, 7)
         )
+    yield layer_case(
+        "mvn/three_axes", "MVN: the result has four axes whatever comes in", "MVN", "", (2, 3, 5)
+    )
 
 
 def cases() -> Iterator[Case]:

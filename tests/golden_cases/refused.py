@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from .base import Case, input_layer, layer, net
 from .files import V2, blob, legacy_blob, message, v2_layer, weights
-from .nets import small_inception
+from .networks import small_inception
 
 X = (2, 3, 5, 7)
 
@@ -149,6 +149,13 @@ def parameters() -> Iterator[Case]:
         shape=(2, 3, 5),
     )
     yield _one(
+        "pool_ave_mask",
+        "places of maxima of an average",
+        "Pooling",
+        pool("pool: AVE kernel_size: 2"),
+        tops=("y", "mask"),
+    )
+    yield _one(
         "lrn_even", "LRN over an even number of channels", "LRN", "lrn_param { local_size: 4 }"
     )
     yield _one("ip_no_outputs", "an inner product without outputs", "InnerProduct")
@@ -180,6 +187,15 @@ def parameters() -> Iterator[Case]:
         "argmax_top_k", "more winners than entries", "ArgMax", "argmax_param { top_k: 8 axis: -1 }"
     )
     yield _one("log_base", "a logarithm of negative base", "Log", "log_param { base: -2 }")
+    for kind, parameters in (
+        ("InnerProduct", "inner_product_param { num_output: 2 }"),
+        ("Flatten", ""),
+        ("Reshape", "reshape_param { shape { dim: -1 } }"),
+        ("BatchNorm", ""),
+        ("Reduction", ""),
+    ):
+        text = net(input_layer("x", X), layer("L", kind, ["x", "x"], ["y"], parameters))
+        yield _text(f"two_bottoms_{kind.lower()}", f"{kind} of two bottoms", text)
     two = net(
         input_layer("x", X),
         input_layer("z", (2, 3, 5, 6)),
@@ -221,6 +237,11 @@ def running() -> Iterator[Case]:
     ):
         bad = case(f"run_{name}", f"a run after a reshape to {what}", net(x, conv))
         yield bad.step("reshape", blob="x", shape=shape).step("forward")
+    norm = layer("n", "BatchNorm", ["x"], ["y"], "batch_norm_param { use_global_stats: true }")
+    bad = case(
+        "run_other_channels_norm", "a BatchNorm after a reshape of the channels", net(x, norm)
+    )
+    yield bad.step("reshape", blob="x", shape=[2, 4, 5, 7]).step("forward")
     ip = layer("ip", "InnerProduct", ["x"], ["y"], "inner_product_param { num_output: 2 }")
     yield (
         case("run_other_count", "an inner product after a reshape", net(x, ip))

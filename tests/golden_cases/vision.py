@@ -137,6 +137,18 @@ def convolution() -> Iterator[Case]:
         (1, 4, 3, 5, 4),
     )
     yield one(
+        "no_spatial_axes",
+        "no spatial axes: a matrix product, with a group too",
+        "num_output: 6 group: 3",
+        (5, 3),
+    )
+    yield one(
+        "kernel_exceeds_dilated",
+        "a dilated kernel larger than the padded input, on one axis only",
+        "num_output: 2 kernel_size: 3 stride: 3 dilation: 4 pad: 1",
+        (2, 3, 5, 11),
+    )
+    yield one(
         "axis2",
         "channels on axis 2: both axes before it are counted as batch",
         "num_output: 4 kernel_size: 3 axis: 2",

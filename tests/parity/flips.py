@@ -145,7 +145,9 @@ def _max_switches(
     winners = ours.argmax(0), reference.argmax(0)  # the first of equal ones, as in Caffe
     for index in np.argwhere(winners[0] != winners[1]):
         place = tuple(map(int, index))
-        ahead = reference[(winners[1][place], *place)] - reference[(winners[0][place], *place)]
+        mine, theirs = (winner[place] for winner in winners)
+        values = reference[(slice(None), *place)]
+        ahead = values[theirs] - values[mine]
         words = f"the reference's winner is {ahead:g} ahead of ours"
         places.append((place, words, float(ahead) / scale))
     return places

@@ -14,10 +14,10 @@ from caffe_client import caffe_environment, caffe_python
 from prototxt_syntax import ACCEPTED, ONLY_CAFFE_ACCEPTS, ONLY_WE_ACCEPT, REFUSED
 from random_messages import random_net
 
-from deepdream.caffe_pb2 import NetParameter
 from deepdream.errors import PrototxtError
-from deepdream.proto import parse_prototxt
-from deepdream.upgrade import upgrade
+from deepdream.reading.caffe_pb2 import NetParameter
+from deepdream.reading.proto import parse_prototxt
+from deepdream.reading.upgrade import upgrade
 
 pytestmark = pytest.mark.pycaffe
 

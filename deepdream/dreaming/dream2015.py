@@ -1,0 +1,324 @@
+"""Google's notebook of 2015, to the letter.
+
+The same functions with the same names, arguments, arithmetic and random draws, so that what the
+notebook made can be made again. They need no more of a net than pycaffe gives: ``net.blobs``,
+``net.forward(end=...)``, ``net.backward(start=...)`` and ``net.transformer.mean['data']``.
+
+What the notebook does by accident, it does here too: diffs that an earlier target left in the
+net add to the gradient, and scipy's zoom sets the last row or column to zero for some sizes.
+`deepdream.dream` is the same algorithm without these accidents. The one liberty taken: where the
+gradient is zero, the notebook fills the picture with NaN, and we raise an error.
+
+Source: google/deepdream, dream.ipynb.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import FlatGradientError, ParameterError, UnknownBlobError, nearest
+from .objectives import Objective, objective_L2
+
+
+def preprocess(net: Any, img: np.ndarray) -> np.ndarray:
+    """Turn a picture into what a net reads.
+
+    Parameters
+    ----------
+    net : Net
+        Its ``transformer.mean['data']`` is subtracted, (3, 1, 1) in BGR order.
+    img : (h, w, 3) array
+        RGB, 0..255.
+
+    Returns
+    -------
+    (3, h, w) float32 ndarray
+        BGR, mean subtracted.
+    """
+    return np.float32(np.rollaxis(np.asarray(img), 2)[::-1]) - input_mean(net)
+
+
+def deprocess(net: Any, x: np.ndarray) -> np.ndarray:
+    """Turn what a net reads back into a picture: the inverse of `preprocess`.
+
+    Parameters
+    ----------
+    net : Net
+        Its ``transformer.mean['data']`` is added.
+    x : (3, h, w) array
+        BGR, mean subtracted.
+
+    Returns
+    -------
+    (h, w, 3) ndarray
+        RGB, 0..255 where the dream was clipped.
+    """
+    return np.dstack((x + input_mean(net))[::-1])
+
+
+def make_step(
+    net: Any,
+    step_size: float = 1.5,
+    end: str = "inception_4c/output",
+    jitter: int = 32,
+    clip: bool = True,
+    objective: Objective = objective_L2,
+) -> None:
+    """Move the picture in ``net.blobs['data']`` one step uphill, in place.
+
+    The picture is rolled by a random offset, the gradient of `objective` at `end` is taken,
+    scaled so that the mean absolute change is `step_size`, added, and the roll undone.
+
+    Parameters
+    ----------
+    net : Net
+        ``net.blobs['data'].data`` holds one picture, (1, 3, h, w) float32, BGR, mean subtracted.
+    step_size : float
+        Mean absolute change of a value, in grey levels, before clipping.
+    end : str
+        A layer with a top blob of the same name; that blob is the target.
+    jitter : int
+        Largest roll along each axis, in pixels. One ``np.random.randint`` draws both rolls, width
+        first; with 0 it is called all the same.
+    clip : bool
+        Keep channel c inside ``[-mean[c], 255 - mean[c]]``.
+    objective : callable
+        ``objective(dst)`` writes into ``dst.diff`` the gradient of what should grow.
+
+    Raises
+    ------
+    UnknownBlobError
+        The net has no blob called `end` (also a KeyError).
+    FlatGradientError
+        The gradient is zero or not finite, where the notebook would fill the picture with NaN.
+
+    Notes
+    -----
+    Source: the cell "make_step" of google/deepdream, dream.ipynb.
+    """
+    src = input_blob(net)
+    dst = target_blob(net, end)
+    if jitter < 0:
+        raise ParameterError(f"jitter is {jitter}: it is the largest roll in pixels, 0 or more")
+
+    ox, oy = np.random.randint(-jitter, jitter + 1, 2)
+    src.data[0] = np.roll(np.roll(src.data[0], ox, -1), oy, -2)
+
+    net.forward(end=end)
+    objective(dst)
+    net.backward(start=end)
+
+    g = src.diff[0]
+    src.data[:] += step_size / mean_gradient(g, dst, end) * g
+    src.data[0] = np.roll(np.roll(src.data[0], -ox, -1), -oy, -2)
+
+    if clip:
+        bias = input_mean(net)
+        src.data[:] = np.clip(src.data, -bias, 255 - bias)
+
+
+def deepdream(
+    net: Any,
+    base_img: np.ndarray,
+    iter_n: int = 10,
+    octave_n: int = 4,
+    octave_scale: float = 1.4,
+    end: str = "inception_4c/output",
+    clip: bool = True,
+    **step_params: Any,
+) -> np.ndarray:
+    """Dream on a picture, from its smallest octave to its full size.
+
+    Parameters
+    ----------
+    net : Net
+        Its blobs are reshaped and overwritten.
+    base_img : (h, w, 3) array
+        RGB, 0..255.
+    iter_n : int
+        Steps per octave.
+    octave_n : int
+        Number of octaves; the largest is the picture itself.
+    octave_scale : float
+        Ratio of neighbouring octaves' sides.
+    end, clip, **step_params
+        See `make_step`.
+
+    Returns
+    -------
+    (h, w, 3) float32 ndarray
+        RGB, 0..255.
+
+    Notes
+    -----
+    Source: the cell "deepdream" of google/deepdream, dream.ipynb.
+    """
+    import scipy.ndimage as nd
+
+    octaves = [preprocess(net, base_img)]
+    for _ in range(octave_n - 1):
+        octaves.append(nd.zoom(octaves[-1], (1, 1.0 / octave_scale, 1.0 / octave_scale), order=1))
+
+    src = input_blob(net)
+    detail = np.zeros_like(octaves[-1])
+    for octave, octave_base in enumerate(octaves[::-1]):
+        h, w = octave_base.shape[-2:]
+        if octave > 0:
+            h1, w1 = detail.shape[-2:]
+            detail = nd.zoom(detail, (1, 1.0 * h / h1, 1.0 * w / w1), order=1)
+
+        src.reshape(1, 3, h, w)
+        src.data[0] = octave_base + detail
+        for _ in range(iter_n):
+            make_step(net, end=end, clip=clip, **step_params)
+
+        detail = src.data[0] - octave_base
+    return deprocess(net, src.data[0])
+
+
+def guide_features(net: Any, guide: np.ndarray, end: str) -> np.ndarray:
+    """Return what a guide picture gives at a layer, for `objective_guide`.
+
+    Parameters
+    ----------
+    net : Net
+        Its data blob is reshaped to the guide's size and overwritten.
+    guide : (h, w, 3) array
+        RGB, 0..255; used at its own size.
+    end : str
+        A layer with a top blob of the same name.
+
+    Returns
+    -------
+    (channels, rows, columns) float32 ndarray
+        A copy.
+
+    Raises
+    ------
+    UnknownBlobError
+        The net has no blob called `end`.
+
+    Notes
+    -----
+    Source: the cells "Controlling dreams" of google/deepdream, dream.ipynb.
+    """
+    h, w = guide.shape[:2]
+    src, dst = input_blob(net), target_blob(net, end)
+    src.reshape(1, 3, h, w)
+    src.data[0] = preprocess(net, guide)
+    net.forward(end=end)
+    return dst.data[0].copy()
+
+
+def input_name(net: Any) -> str:
+    """Return the name of the blob that takes the picture: ``data``, or the net's first input."""
+    return "data" if "data" in net.blobs else str(net.inputs[0])
+
+
+def input_blob(net: Any) -> Any:
+    """Return the blob that takes the picture."""
+    return net.blobs[input_name(net)]
+
+
+def input_mean(net: Any) -> Any:
+    """Return the mean that the net's input is free of: (3, 1, 1) float32, BGR."""
+    return net.transformer.mean[input_name(net)]
+
+
+def target_blob(net: Any, end: str) -> Any:
+    """Return the blob that a dream at layer `end` works on: the one of the same name.
+
+    Parameters
+    ----------
+    net : Net
+    end : str
+
+    Returns
+    -------
+    Blob
+
+    Raises
+    ------
+    UnknownBlobError
+        No such blob. Where `end` is a layer that writes another blob (a ReLU in place, say), the
+        message names that blob; otherwise it offers the nearest names.
+    """
+    blobs = net.blobs
+    # The pycaffe of 2015, and a stand-in in a test, have no top_names.
+    tops = getattr(net, "top_names", None) or {name: [name] for name in blobs}
+    if end in blobs and end in tops:
+        return blobs[end]
+    targets = [name for name in blobs if name in tops]
+    if end in tops and not tops[end]:
+        raise UnknownBlobError(f"layer '{end}' makes no blob: choose a layer with a blob as end")
+    if end in tops:
+        blob = tops[end][0]
+        if blob in net.bottom_names[end]:
+            raise UnknownBlobError(
+                f"layer '{end}' has no blob of its own: it rewrites blob '{blob}' in place.\n"
+                f"Use end='{blob}' (the values before this layer)"
+            )
+        raise UnknownBlobError(
+            f"layer '{end}' has no blob of its own name: it makes '{blob}'. Use a layer whose "
+            f"blob is called like the layer.{nearest(end, targets)}"
+        )
+    if end in blobs:
+        maker = next(layer for layer, made in tops.items() if end in made)
+        raise UnknownBlobError(
+            f"'{end}' is a blob, but there is no layer of that name: layer '{maker}' makes it."
+            f"{nearest(maker, targets)}"
+        )
+    hint = nearest(end, targets) or " List them: deepdream layers, or list(net.blobs)"
+    raise UnknownBlobError(f"no blob named '{end}' among the {len(blobs)} of this net.{hint}")
+
+
+def mean_gradient(g: np.ndarray, dst: Any, end: str) -> Any:
+    """Return the mean absolute value of a gradient.
+
+    Parameters
+    ----------
+    g : ndarray
+        The gradient with respect to the picture.
+    dst : Blob
+        The target, to tell why the gradient is flat.
+    end : str
+        Its name.
+
+    Returns
+    -------
+    float
+        Larger than zero.
+
+    Raises
+    ------
+    FlatGradientError
+        The gradient is zero everywhere, or not finite; the message says why and what to try.
+    """
+    mean = np.abs(g).mean()
+    if mean > 0 and np.isfinite(mean):
+        return mean
+    h, w = g.shape[-2:]
+    where = f"at '{end}' for a picture of {w}x{h}"
+    if not np.isfinite(mean):
+        raise FlatGradientError(
+            f"the gradient {where} is not finite: the weights or the picture hold NaN or infinite "
+            "values, or the objective writes them into dst.diff"
+        )
+    if not np.any(dst.data):
+        raise FlatGradientError(
+            f"the gradient {where} is zero, because every value of the blob is zero there (all its "
+            "ReLUs are off):\nnothing can grow. Try an earlier layer, or a picture with more "
+            "structure"
+        )
+    if not np.any(dst.diff):
+        raise FlatGradientError(
+            f"the gradient {where} is zero, because the objective wrote only zeros into dst.diff: "
+            "with a guide,\nits features are zero; with your own objective, look at what it writes"
+        )
+    raise FlatGradientError(
+        f"the gradient {where} is zero: none arrives at the picture.\nThe net may have been loaded "
+        "without force_backward (use deepdream.load_net, or force_backward: true in the prototxt), "
+        "or its weights are zero"
+    )

@@ -1,0 +1,259 @@
+"""Dreams of dreams: the zoom loop of the notebook.
+
+Each frame is a dream on the last one, enlarged a little around its centre, so that after some
+dozen frames nothing is left of the picture that it began with.
+
+Source: google/deepdream, dream.ipynb, the cell that writes ``frames/%04d.jpg``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import numbers
+import os
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import ParameterError
+from ..files import make_folder, replacing
+from ..images import Picture, as_picture, save_image
+from .dream import check_parameters, dream_or_stop
+
+
+def zoom(
+    net: Any, img: Any, frames: int = 100, scale: float = 0.05, **dream_params: Any
+) -> Iterator[Picture]:
+    """Dream, enlarge, dream again.
+
+    Parameters
+    ----------
+    net : Net
+    img : (h, w, 3) array or PIL.Image
+        RGB, 0..255; where to start. A frame of an earlier run, enlarged by `enlarge`, goes on
+        from there.
+    frames : int
+        How many frames, 1 or more.
+    scale : float
+        Share of the picture's height and width that is cut off between two frames, 0..1.
+    **dream_params
+        See `deepdream.dream`. With ``seed`` one random stream runs through all frames.
+
+    Yields
+    ------
+    (h, w, 3) float32 Picture
+        RGB, 0..255; a frame as soon as it is done. Frame 29 is the notebook's ``0029.jpg``.
+
+    Raises
+    ------
+    ParameterError
+        `frames` or `scale` makes no sense; and what `deepdream.dream` raises.
+    KeyboardInterrupt
+        Ctrl-C in the middle of a frame, which is dropped. The loop ends quietly where `on_step`
+        returns False.
+    """
+    if not isinstance(frames, numbers.Integral) or frames < 1:
+        raise ParameterError(f"frames is {frames!r}: a whole number from 1 is expected")
+    if not isinstance(scale, numbers.Real) or not 0 <= scale < 1:
+        raise ParameterError(
+            f"scale is {scale!r}: the share cut off between frames, from 0 to below 1 (0.05)"
+        )
+    seed = dream_params.pop("seed", None)
+    if seed is not None and not isinstance(seed, np.random.RandomState):
+        seed = np.random.RandomState(seed)
+    on_step = dream_params.pop("on_step", None)
+    return _frames(net, as_picture(img), frames, scale, seed, on_step, dream_params)
+
+
+def _frames(
+    net: Any, frame: Picture, frames: int, scale: float, seed: Any, on_step: Any, params: Any
+) -> Iterator[Picture]:
+    stopped_on_purpose = False
+
+    def watch(step: Any) -> bool:
+        nonlocal stopped_on_purpose
+        stopped_on_purpose = on_step is not None and on_step(step) is False
+        return not stopped_on_purpose
+
+    for i in range(frames):
+        if i:
+            frame = enlarge(frame, scale)
+        frame, finished = dream_or_stop(net, frame, seed=seed, on_step=watch, **params)
+        if stopped_on_purpose:
+            return
+        if not finished:
+            raise KeyboardInterrupt
+        yield frame
+
+
+def enlarge(frame: Picture, scale: float) -> Picture:
+    """Return the middle of a picture, enlarged to its size.
+
+    Parameters
+    ----------
+    frame : (h, w, 3) float32 Picture
+    scale : float
+        Share of height and width that is cut off.
+
+    Returns
+    -------
+    (h, w, 3) float32 Picture
+    """
+    import scipy.ndimage as nd
+
+    h, w = frame.shape[:2]
+    return Picture(
+        nd.affine_transform(
+            np.asarray(frame),
+            [1 - scale, 1 - scale, 1],
+            [h * scale / 2, w * scale / 2, 0],
+            order=1,
+        ),
+        alpha=frame.alpha,
+        source=frame.source,
+    )
+
+
+def write_zoom(
+    net: Any,
+    img: Any,
+    folder: str | os.PathLike[str],
+    *,
+    frames: int = 100,
+    scale: float = 0.05,
+    suffix: str = ".png",
+    seed: int | None = None,
+    **dream_params: Any,
+) -> Iterator[tuple[Path, Picture]]:
+    """Write the frames of a zoom into a folder, going on where an earlier run was interrupted.
+
+    Parameters
+    ----------
+    net, img, frames, scale, **dream_params
+        See `zoom`.
+    folder : str or PathLike
+        Made where it is missing. Besides ``0000.png``, ``0001.png`` ... it holds ``zoom.npz``: the
+        last frame without rounding, the state of the random stream, and what the zoom was
+        asked to do.
+    suffix : str
+        Format of the frames, ``".png"`` or ``".jpg"``.
+    seed : int, optional
+        Without it a new one is drawn, or that of the interrupted run taken.
+
+    Yields
+    ------
+    (Path, Picture)
+        Each frame that this call made, when its file is written.
+
+    Raises
+    ------
+    ParameterError
+        The folder holds frames of another zoom.
+    WriteError
+        A file cannot be written; frames before it stay.
+    KeyboardInterrupt
+        Ctrl-C; the same call goes on from the last frame.
+    """
+    folder = Path(folder)
+    state_file = folder / _STATE
+    picture = as_picture(img)
+    asked = _asked(net, picture, scale, suffix, dream_params)
+    state = _read_state(state_file)
+    if state is None:
+        if any(folder.glob("[0-9]" * 4 + ".*")):
+            raise ParameterError(
+                f"'{folder}' holds frames, but no {_STATE} to go on from: choose another folder, "
+                "or delete them"
+            )
+        first, frame = 0, picture
+        seed = int.from_bytes(os.urandom(4), "little") if seed is None else seed
+        check_parameters(seed=seed)
+        rng = np.random.RandomState(seed)
+    else:
+        seed = state.seed if seed is None else seed
+        _check_same({**asked, "seed": seed}, {**state.asked, "seed": state.seed}, folder)
+        first, rng = state.number + 1, np.random.RandomState()
+        rng.set_state(state.rng)
+        frame = enlarge(Picture(state.frame, picture.alpha, source=picture.source), scale)
+    make_folder(folder)
+    left = frames - first
+    if left <= 0:
+        return
+    todo = zoom(net, frame, left, scale, seed=rng, **dream_params)
+    for number, made in enumerate(todo, start=first):
+        path = folder / f"{number:04d}{suffix}"
+        made.recipe = {**(made.recipe or {}), "command": "zoom", "seed": seed, "frame": number,
+                       "scale": scale}  # fmt: skip
+        save_image(made, path)
+        _write_state(state_file, _State(number, seed, np.asarray(made), rng.get_state(), asked))
+        yield path, made
+
+
+_STATE = "zoom.npz"
+
+
+@dataclass(frozen=True)
+class _State:
+    number: int
+    seed: int
+    frame: np.ndarray
+    rng: Any
+    asked: dict[str, str]
+
+
+def _asked(
+    net: Any, picture: Picture, scale: float, suffix: str, dream_params: dict[str, Any]
+) -> dict[str, str]:
+    """Return what makes two zooms the same, as text."""
+    asked = {name: str(value) for name, value in dream_params.items() if name != "on_step"}
+    guide = dream_params.get("guide")
+    if guide is not None:
+        asked["guide"] = _digest(as_picture(guide))
+    return {
+        **asked,
+        "picture": _digest(picture),
+        "scale": str(scale),
+        "format": suffix,
+        "network": str(net.name),
+    }
+
+
+def _digest(picture: Picture) -> str:
+    return hashlib.sha256(np.ascontiguousarray(picture, np.float32).tobytes()).hexdigest()[:16]
+
+
+def _check_same(asked: dict[str, Any], before: dict[str, Any], folder: Path) -> None:
+    other = [name for name in asked if asked[name] != before.get(name)]
+    if other:
+        name = other[0]
+        raise ParameterError(
+            f"'{folder}' holds another zoom, made with {name} {before.get(name)}, not "
+            f"{asked[name]}: choose another folder, or delete it to start anew"
+        )
+
+
+def _read_state(path: Path) -> _State | None:
+    if not path.exists():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            about = json.loads(str(arrays["about"]))
+            rng = ("MT19937", arrays["keys"], about["pos"], about["has_gauss"], about["gauss"])
+            return _State(about["number"], about["seed"], arrays["frame"], rng, about["asked"])
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise ParameterError(
+            f"'{path}' cannot be read ({error}): delete the folder to start anew"
+        ) from error
+
+
+def _write_state(path: Path, state: _State) -> None:
+    _, keys, pos, has_gauss, gauss = state.rng
+    about = {"number": state.number, "seed": state.seed, "pos": int(pos),
+             "has_gauss": int(has_gauss), "gauss": float(gauss), "asked": state.asked}  # fmt: skip
+    with replacing(path) as part, part.open("wb") as file:
+        np.savez(file, frame=state.frame, keys=keys, about=json.dumps(about))

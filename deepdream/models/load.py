@@ -1,0 +1,340 @@
+"""From a name, or a pair of files, to a net that can dream.
+
+`load_net` is the door: a registered name is looked up, its weights are found in the cache or
+fetched, checked, and loaded into a `Net` with a transformer. What is known of each network is in
+`registry`; the files on this machine are `cache`'s business, whose functions are offered here too.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Union, cast
+
+import numpy as np
+
+from ..errors import EngineError, MissingFileError, ParameterError, ShapeError
+from .cache import FileName, bundled_weights, check_weights
+from .cache import add_model as add_model
+from .cache import cache_folder as cache_folder
+from .cache import fetch_model as fetch_model
+from .cache import find_model as find_model
+from .cache import find_weights as find_weights
+from .cache import list_models as list_models
+from .cache import prototxt_path as prototxt_path
+from .download import file_hash
+from .registry import ALIASES, DEFAULT_MODEL, MODELS, NOTEBOOK_MEAN, ModelEntry, plain
+
+if TYPE_CHECKING:
+    from ..running.graph import Graph
+    from ..running.net import Net
+
+Mean = Union[FileName, Sequence[float], np.ndarray, None]
+
+ENGINES = ("auto", "torch", "caffe")
+
+TEST = 1  # Caffe's phase; the constant lives beside the layers, which import torch
+
+
+def load_net(
+    model: FileName | None = None,
+    caffemodel: FileName | None = None,
+    *,
+    mean: Mean = None,
+    engine: str = "auto",
+    device: str = "auto",
+    strict: bool = True,
+) -> Net:
+    """Load a net that can dream.
+
+    Parameters
+    ----------
+    model : str or PathLike, optional
+        The name of a registered network (``"googlenet"``; its weights are downloaded once), or
+        the path of a prototxt. None is the bundled network, which needs no download.
+    caffemodel : str or PathLike, optional
+        Weights of your own: needed with a prototxt, and used instead of the published ones with
+        a registered name.
+    mean : optional
+        What to subtract from pictures, in B, G, R order and grey levels (0..255): three numbers;
+        the path of a ``.npy`` or ``.binaryproto`` (a mean picture is averaged to one number per
+        channel, as the notebook does, because dreams come in any size); or ``"2015"`` for the
+        notebook's 104, 116, 122. None is the model's own mean. For a prototxt of your own it is
+        that of the registered network whose weights you give (by file name or size), else
+        ImageNet's 104, 117, 123, with a warning.
+    engine : {"auto", "torch", "caffe"}
+        What computes. ``"auto"`` is ``"torch"``.
+    device : {"auto", "cpu", "cuda"}
+        Where. ``"auto"`` is the GPU where PyTorch finds one.
+    strict : bool
+        A layer of the prototxt that finds no weights is an error that lists such layers. With
+        False they keep their fillers' values (mostly zeros), with a warning, as in Caffe.
+
+    Returns
+    -------
+    Net
+        In TEST phase, with gradients for every layer (``force_backward``) but none for the
+        parameters. Besides what pycaffe's nets have: ``transformer`` (transpose, channel swap and
+        mean of the input, as `caffe.Classifier` sets it up), ``model`` (a `ModelEntry` or None),
+        ``prototxt_path`` and ``weights_path``.
+
+    Raises
+    ------
+    UnknownModelError
+        No model of that name.
+    MissingFileError
+        A file that was named does not exist.
+    PrototxtError, CaffemodelError
+        A file is damaged or something else.
+    WeightsError
+        The weights belong to another net.
+    DownloadError, WriteError
+        The weights cannot be fetched or stored.
+    ParameterError, EngineError
+        A parameter makes no sense, or the engine is not available.
+
+    Examples
+    --------
+    >>> net = load_net()                                             # doctest: +SKIP
+    >>> net = load_net("googlenet", mean="2015")                     # doctest: +SKIP
+    >>> net = load_net("deploy.prototxt", "x.caffemodel", mean=(104, 117, 123))  # doctest: +SKIP
+    """
+    _check_engine(engine)
+    device = _device(device)
+    entry, prototxt = _which(DEFAULT_MODEL if model is None else model, caffemodel)
+    # Before anything is downloaded or read, because it is quick to find wrong.
+    mean_bgr = None if mean is None else parse_mean(mean)
+    if caffemodel is not None:
+        weights = Path(caffemodel).expanduser()
+        if not weights.is_file():
+            raise MissingFileError(f"There is no weights file '{weights}'.")
+    else:
+        assert entry is not None
+        weights = _weights_of(entry)
+    if mean_bgr is None:
+        mean_bgr = np.array((entry or _guess(weights)).mean, np.float32)
+
+    from ..running.net import Net
+
+    net: Any = Net(
+        str(prototxt),
+        TEST,
+        weights=str(weights),
+        force_backward=True,
+        strict=strict,
+        device=device,
+        param_diffs=False,
+    )
+    net.transformer = _transformer(net, mean_bgr, prototxt)
+    net.model = entry
+    net.prototxt_path = prototxt
+    net.weights_path = weights
+    return cast("Net", net)
+
+
+def load_graph(model: FileName | None = None) -> Graph:
+    """Build the layers of a network without its weights, to look at their shapes.
+
+    Parameters
+    ----------
+    model : str or PathLike, optional
+        As for `load_net`; a prototxt of your own needs no caffemodel here.
+
+    Returns
+    -------
+    Graph
+        With ``model``, a `ModelEntry` or None. Nothing is downloaded.
+
+    Raises
+    ------
+    UnknownModelError, MissingFileError, PrototxtError
+        As for `load_net`.
+    """
+    entry, prototxt = _which(DEFAULT_MODEL if model is None else model, "")
+
+    from ..running.graph import Graph
+    from ..running.net import read_wired
+
+    source, wired = read_wired(prototxt)
+    graph: Any = Graph(source, wired, TEST)
+    graph.model = entry
+    return cast("Graph", graph)
+
+
+def _check_engine(engine: str) -> None:
+    if engine not in ENGINES:
+        raise ParameterError(f"engine is {engine!r}; it must be one of {', '.join(ENGINES)}.")
+    if engine == "caffe":
+        raise EngineError(
+            "The engine 'caffe' (the real pycaffe behind load_net) comes with a later version.\n"
+            "The default engine 'torch' computes the same numbers."
+        )
+
+
+def _device(device: str) -> str:
+    if device == "auto":
+        import torch
+
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if not isinstance(device, str) or not re.fullmatch(r"cpu|cuda(:\d+)?", device):
+        raise ParameterError(f"device is {device!r}; it must be 'auto', 'cpu' or 'cuda'.")
+    return device
+
+
+def _which(model: FileName, caffemodel: FileName | None) -> tuple[ModelEntry | None, Path]:
+    """Return the entry (None for a file of the user's) and the prototxt."""
+    text = os.fsdecode(model)
+    path = Path(text).expanduser()
+    if path.suffix in (".caffemodel", ".h5", ".hdf5"):
+        first = next((e.name for e in MODELS.values() if e.weights_file == path.name), None)
+        first = first or "deploy.prototxt"
+        raise ParameterError(
+            f"'{text}' is a weights file; the net's description comes first: "
+            f"load_net('{first}', '{text}')."
+        )
+    looks_like_a_file = path.is_file() or path.suffix in (".prototxt", ".pbtxt", ".txt")
+    plain_word = isinstance(model, str) and not re.search(r"[/\\]", text)
+    if plain_word and (plain(text) in ALIASES or not looks_like_a_file):
+        entry = find_model(text)
+        return entry, prototxt_path(entry)
+    if not path.is_file():
+        raise MissingFileError(f"There is no prototxt '{path}'.")
+    if caffemodel is None:
+        raise ParameterError(
+            f"'{text}' describes a net but holds no weights; "
+            f"give them too: load_net('{text}', 'x.caffemodel')."
+        )
+    return None, path
+
+
+def _weights_of(entry: ModelEntry) -> Path:
+    """Return a registered network's checked weights, downloaded where they are missing."""
+    if entry.bundled:
+        return bundled_weights()
+    path = find_weights(entry)
+    if path is None:
+        return fetch_model(entry)
+    check_weights(entry, path)
+    return path
+
+
+def _guess(weights: Path) -> ModelEntry:
+    """Return the registered network that `weights` seem to belong to; warn where there is none."""
+    size = weights.stat().st_size
+    for entry in MODELS.values():
+        if weights.name == entry.weights_file or entry.size == size:
+            return entry
+    warnings.warn(
+        f"No mean was given for '{weights.name}': using ImageNet's (104, 117, 123), B, G, R. "
+        "If the net was trained with another one, pass mean=...",
+        stacklevel=3,
+    )
+    return MODELS["googlenet"]
+
+
+def parse_mean(mean: Mean) -> np.ndarray:
+    """Return a mean as three numbers.
+
+    Parameters
+    ----------
+    mean : sequence of float, ndarray, str or PathLike
+        Three numbers B, G, R; ``"2015"``; ``"104,117,123"``; or the path of a ``.npy`` or
+        ``.binaryproto`` file. A mean picture, (c, h, w) or (1, c, h, w), is averaged over its
+        pixels.
+
+    Returns
+    -------
+    ndarray, (3,), float32
+        B, G, R in grey levels.
+
+    Raises
+    ------
+    ParameterError
+        Not three finite numbers.
+    MissingFileError, CaffemodelError
+        The file does not exist, or is damaged.
+    """
+    found: Any = mean
+    if isinstance(mean, (str, os.PathLike)):
+        text = os.fsdecode(mean)
+        numbers = text.split(",")
+        if text == "2015":
+            found = NOTEBOOK_MEAN
+        elif len(numbers) > 1 and not Path(text).exists():
+            found = numbers
+        else:
+            found = _mean_file(Path(text).expanduser())
+    try:
+        values = np.asarray(found, dtype=np.float64)
+    except (TypeError, ValueError):
+        values = np.zeros(0)
+    if values.ndim == 4 and values.shape[0] == 1:
+        values = values[0]
+    if values.ndim == 3:
+        values = values.mean(1).mean(1)
+    if values.shape != (3,) or not np.isfinite(values).all():
+        raise ParameterError(
+            f"mean is {mean!r}; give three numbers in B, G, R order such as (104, 117, 123), "
+            "'2015', or a .npy or .binaryproto file with 3 channels."
+        )
+    return values.astype(np.float32)
+
+
+def _mean_file(path: Path) -> np.ndarray:
+    if not path.is_file():
+        raise MissingFileError(
+            f"There is no mean file '{path}'. A mean can also be three numbers: (104, 117, 123)."
+        )
+    from ..reading.proto import read_mean
+
+    return np.asarray(read_mean(str(path)))
+
+
+def _transformer(net: Any, mean_bgr: np.ndarray, prototxt: Path) -> Any:
+    """Return a transformer for the net's input, set up as the notebook's `caffe.Classifier`."""
+    from ..running.transformer import Transformer
+
+    if not net.inputs:
+        raise ShapeError(f"'{prototxt}' has no input blob to put a picture into.")
+    name = net.inputs[0]
+    shape = tuple(net.blobs[name].data.shape)
+    if len(shape) != 4 or shape[1] != 3:
+        raise ShapeError(
+            f"Input '{name}' of '{prototxt}' has shape {shape}; pictures need (n, 3, h, w)."
+        )
+    transformer = Transformer({name: shape})
+    transformer.set_transpose(name, (2, 0, 1))
+    transformer.set_channel_swap(name, (2, 1, 0))
+    transformer.set_mean(name, mean_bgr)
+    return transformer
+
+
+def model_hash(net: Any) -> dict[str, str]:
+    """Return what identifies the network a picture was made with.
+
+    Parameters
+    ----------
+    net : Net
+        A net that `load_net` returned.
+
+    Returns
+    -------
+    dict of str to str
+        ``model`` (registered name, or the prototxt's file name), ``prototxt_sha256`` and
+        ``weights_sha256``, the last two of the files as they were when first asked for. Empty
+        for a net that came another way.
+    """
+    known: dict[str, str] | None = getattr(net, "_model_hash", None)
+    if known is None:
+        if getattr(net, "weights_path", None) is None:
+            return {}
+        known = {
+            "model": net.model.name if net.model else Path(net.prototxt_path).name,
+            "prototxt_sha256": file_hash(net.prototxt_path),
+            "weights_sha256": file_hash(net.weights_path),
+        }
+        net._model_hash = known
+    return dict(known)

@@ -1,0 +1,279 @@
+"""Blobs: the named arrays that flow through a net.
+
+A `Blob` has two arrays of one shape, `data` and `diff` (the gradient with respect to the data).
+pycaffe promises that both are live: ``blob.data[0] = x`` changes what the net computes next.
+So a blob owns flat memory and hands out views of its first ``count`` values. It grows only
+when a larger shape than ever before is asked for; then both arrays start again as zeros.
+
+`Memory` is that flat buffer. It exists on the host, where numpy sees it, and, for a net on a GPU,
+once more on the device; it copies when the side that is asked for is behind the other. As in
+Caffe's GPU mode, asking for ``blob.data`` counts as writing to it, and an array kept from
+before the last forward pass may be out of date: ask again.
+
+Nothing here knows about layers.
+
+Source: ``blob.cpp`` and ``syncedmem.cpp`` of BVLC/caffe.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..errors import OutOfMemoryError, ShapeError
+
+MAX_AXES = 32  # kMaxBlobAxes
+MAX_COUNT = 2**31 - 1  # Caffe counts in int
+
+
+class IntVec(list):
+    """What ``blob.shape`` returns: a list of int, not a tuple, as in pycaffe."""
+
+
+def shares_host(device: torch.device) -> bool:
+    """Tell whether tensors of `device` can use numpy's memory as it lies."""
+    return device.type == "cpu"
+
+
+class Memory:
+    """A flat buffer of `count` values, zero at first, taken when it is first touched.
+
+    Parameters
+    ----------
+    count : int
+        Number of values.
+    dtype : numpy dtype
+        float32, or float64 in tests.
+    device : torch.device
+        Where tensors are wanted.
+    """
+
+    __slots__ = ("_device_ahead", "_host", "_host_ahead", "_tensor", "count", "device", "dtype")
+
+    def __init__(self, count: int, dtype: Any, device: torch.device) -> None:
+        self.count = count
+        self.dtype = np.dtype(dtype)
+        self.device = device
+        self._host: np.ndarray | None = None
+        self._tensor: torch.Tensor | None = None
+        self._host_ahead = False
+        self._device_ahead = False
+
+    def host(self) -> np.ndarray:
+        """Return the buffer as a flat writable array; the device copy is then out of date."""
+        if self._host is None:
+            try:
+                self._host = np.zeros(self.count, self.dtype)
+            except MemoryError:
+                raise OutOfMemoryError(
+                    f"no memory for a blob of {self.count} values "
+                    f"({self.count * self.dtype.itemsize / 2**20:.0f} MiB): use a smaller picture"
+                ) from None
+        if shares_host(self.device):
+            return self._host
+        if self._device_ahead:
+            assert self._tensor is not None
+            torch.from_numpy(self._host).copy_(self._tensor)
+            self._device_ahead = False
+        self._host_ahead = True
+        return self._host
+
+    def tensor(self, write: bool) -> torch.Tensor:
+        """Return the buffer as a flat tensor on `device`; with `write` the host is then behind."""
+        if shares_host(self.device):
+            if self._tensor is None:
+                self._tensor = torch.from_numpy(self.host())
+            return self._tensor
+        if self._tensor is None:
+            dtype = torch.float64 if self.dtype == np.float64 else torch.float32
+            self._tensor = torch.zeros(self.count, dtype=dtype, device=self.device)
+        if self._host_ahead:
+            assert self._host is not None
+            self._tensor.copy_(torch.from_numpy(self._host))
+            self._host_ahead = False
+        self._device_ahead = self._device_ahead or write
+        return self._tensor
+
+
+class Blob:
+    """An array with its gradient, both float32, C-contiguous and live.
+
+    Parameters
+    ----------
+    *shape : int
+        Length of each axis; for pictures (num, channels, height, width). Without any, the blob
+        is empty until `reshape` is called.
+
+    Attributes
+    ----------
+    data, diff : ndarray
+        New views of the same memory at each access; write through them with ``[...] =``.
+    """
+
+    def __init__(self, *shape: int, dtype: Any = np.float32, device: str = "cpu") -> None:
+        self.dtype = np.dtype(dtype)
+        self.device = torch.device(device)
+        self._shape: tuple[int, ...] = ()
+        self._count = 0
+        self._capacity = 0
+        self._data = Memory(0, self.dtype, self.device)
+        self._diff = Memory(0, self.dtype, self.device)
+        if shape:
+            self.reshape(*shape)
+
+    # -- shape ----------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> IntVec:
+        """Axis lengths, as a list."""
+        return IntVec(self._shape)
+
+    @property
+    def count(self) -> int:
+        """Number of values."""
+        return self._count
+
+    def reshape(self, *shape: int | Sequence[int]) -> None:
+        """Change the shape; old values stay in place where they fit.
+
+        Parameters
+        ----------
+        *shape : int
+            New axis lengths (one sequence is accepted too).
+
+        Raises
+        ------
+        ShapeError
+            A negative length, more than 32 axes or more than 2**31 - 1 values.
+
+        Notes
+        -----
+        Memory is kept while the new count does not exceed the largest count so far, so the flat
+        beginning of the old content shows through. Beyond that, data and diff are new zeros.
+        """
+        lengths: Any = shape[0] if len(shape) == 1 and is_sequence(shape[0]) else shape
+        dims = check_shape(lengths)
+        self._shape = dims
+        self._count = math.prod(dims)
+        if self._count > self._capacity:
+            self._capacity = self._count
+            self._data = Memory(self._count, self.dtype, self.device)
+            self._diff = Memory(self._count, self.dtype, self.device)
+
+    def _legacy_axis(self, axis: int) -> int:
+        if len(self._shape) > 4:
+            raise ShapeError(
+                f"a blob of shape {self._shape} has no num, channels, height and width: "
+                "these name the axes of at most 4; use shape"
+            )
+        return self._shape[axis] if axis < len(self._shape) else 1
+
+    @property
+    def num(self) -> int:
+        """Length of axis 0 (1 where missing)."""
+        return self._legacy_axis(0)
+
+    @property
+    def channels(self) -> int:
+        """Length of axis 1 (1 where missing)."""
+        return self._legacy_axis(1)
+
+    @property
+    def height(self) -> int:
+        """Length of axis 2 (1 where missing)."""
+        return self._legacy_axis(2)
+
+    @property
+    def width(self) -> int:
+        """Length of axis 3 (1 where missing)."""
+        return self._legacy_axis(3)
+
+    # -- numpy ----------------------------------------------------------------------------------
+
+    def _array(self, memory: Memory) -> np.ndarray:
+        if self._count == 0 and not self._shape:
+            raise ShapeError("this blob has no shape yet: call reshape(num, channels, h, w) first")
+        return memory.host()[: self._count].reshape(self._shape)
+
+    @property
+    def data(self) -> np.ndarray:
+        """Values: a live, writable, C-contiguous float32 view of shape ``shape``."""
+        return self._array(self._data)
+
+    @property
+    def diff(self) -> np.ndarray:
+        """Gradient with respect to the values: a live view like `data`."""
+        return self._array(self._diff)
+
+    # -- torch, for layers ----------------------------------------------------------------------
+
+    def get_data(self) -> torch.Tensor:
+        """Return the values as a tensor on the blob's device, for reading."""
+        return self._data.tensor(write=False)[: self._count].view(self._shape)
+
+    def get_diff(self) -> torch.Tensor:
+        """Return the gradient as a tensor on the blob's device, for reading."""
+        return self._diff.tensor(write=False)[: self._count].view(self._shape)
+
+    def mutable_data(self) -> torch.Tensor:
+        """Return the values as a tensor on the blob's device, for writing."""
+        return self._data.tensor(write=True)[: self._count].view(self._shape)
+
+    def mutable_diff(self) -> torch.Tensor:
+        """Return the gradient as a tensor on the blob's device, for writing."""
+        return self._diff.tensor(write=True)[: self._count].view(self._shape)
+
+    # -- sharing --------------------------------------------------------------------------------
+
+    def share_data(self, other: Blob) -> None:
+        """Use the other blob's memory for the values; counts must be equal."""
+        self._check_share(other)
+        self._data = other._data
+
+    def share_diff(self, other: Blob) -> None:
+        """Use the other blob's memory for the gradient; counts must be equal."""
+        self._check_share(other)
+        self._diff = other._diff
+
+    def _check_share(self, other: Blob) -> None:
+        if self._count != other._count:
+            raise ShapeError(
+                f"blobs of shapes {self._shape} and {other._shape} cannot share memory: "
+                f"{self._count} and {other._count} values"
+            )
+
+    def __repr__(self) -> str:
+        return f"Blob{self._shape}"
+
+
+def is_sequence(value: Any) -> bool:
+    """Tell whether `value` is a list, tuple, array or other sequence of axis lengths."""
+    return isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str)
+
+
+def check_shape(shape: Iterable[Any]) -> tuple[int, ...]:
+    """Return `shape` as a tuple of int.
+
+    Raises
+    ------
+    ShapeError
+        A length that is negative or no whole number, more than 32 axes, or more than 2**31 - 1
+        values in all.
+    """
+    try:
+        dims = tuple(value.__index__() for value in shape)
+    except AttributeError:
+        raise TypeError(f"a shape is made of whole numbers, not {tuple(shape)}") from None
+    if any(value < 0 for value in dims):
+        raise ShapeError(f"shape {dims} has a negative length: the input is too small, or a "
+                         "parameter is wrong")  # fmt: skip
+    if len(dims) > MAX_AXES:
+        raise ShapeError(f"a blob of {len(dims)} axes: at most {MAX_AXES} are allowed")
+    if math.prod(dims) > MAX_COUNT:
+        raise ShapeError(f"a blob of shape {dims} has more than {MAX_COUNT} values: use a smaller "
+                         "picture, or check the prototxt")  # fmt: skip
+    return dims

@@ -1,0 +1,392 @@
+"""What a net consists of: its layers and blobs, and how they hang together.
+
+`Graph` builds the layers that a wired description names, connects them through blobs, decides
+which of them have a gradient, and can tell every shape without running anything. `net.Net` runs
+it.
+
+Source: ``Net::Init`` in ``net.cpp`` of BVLC/caffe.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..errors import (
+    DeepDreamError,
+    OutOfMemoryError,
+    PrototxtError,
+    ShapeError,
+    UnknownBlobError,
+    UnknownLayerError,
+    nearest,
+)
+from .blob import Blob, check_shape
+from .layers import BlobVec, Layer, create
+
+Shape = tuple[int, ...]
+
+
+class Graph:
+    """Layers and blobs of a net.
+
+    Parameters
+    ----------
+    source : str
+        Where the description comes from, for messages.
+    wired : NetParameter
+        An upgraded and filtered net with its splits.
+    phase : int
+        0 for TRAIN, 1 for TEST.
+    force_backward : bool
+        Let gradients reach the inputs, whether or not there is a loss.
+    device, dtype, param_diffs
+        See `net.Net`.
+
+    Raises
+    ------
+    PrototxtError, ShapeError
+        No net can be built from it; the message names the layer.
+    OutOfMemoryError
+        The parameters alone are larger than this machine's memory.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        wired: Any,
+        phase: int,
+        *,
+        force_backward: bool = False,
+        device: str = "cpu",
+        dtype: Any = np.float32,
+        param_diffs: bool = True,
+    ) -> None:
+        self.source = source
+        self.name: str = wired.name
+        self.model: Any = None  # its entry in the registry, where it has one
+        self.phase = phase
+        self.device = device
+        self.dtype = dtype
+        self._force_backward = force_backward or wired.force_backward
+        self._param_diffs = param_diffs
+        self._layers: list[Layer] = []
+        self._layer_names: list[str] = []
+        self._bottoms: list[list[Blob]] = []
+        self._tops: list[list[Blob]] = []
+        self._bottom_names: list[list[str]] = []
+        self._top_names: list[list[str]] = []
+        self._blobs: OrderedDict[str, Blob] = OrderedDict()
+        self._build(wired)
+        self._plan_backward(wired)
+        self._share_params(wired)
+        self._refuse_enormous()
+
+    # -- building -------------------------------------------------------------------------------
+
+    def named(self, layer: int, bottoms: Sequence[Shape] = ()) -> Any:
+        """Put the net's and the layer's name, and its bottoms' shapes, in front of an error."""
+        shapes = f", bottom {', '.join(map(str, bottoms))}" if bottoms else ""
+        where = f"layer '{self._layer_names[layer]}' ({self._layers[layer].type}){shapes}"
+        return named(f"{self.source}: {where}")
+
+    def _build(self, wired: Any) -> None:
+        available: OrderedDict[str, None] = OrderedDict()
+        self.inputs: list[str] = []
+        for i, param in enumerate(wired.layer):
+            with named(f"{self.source}: layer '{param.name}'"):
+                layer = create(param, self.phase, dtype=self.dtype, device=self.device)
+            self._layers.append(layer)
+            self._layer_names.append(param.name)
+            bottoms, tops, top_names = [], [], list(param.top)
+            for name in param.bottom:
+                bottoms.append(self._blobs[name])
+                available.pop(name, None)
+            with self.named(i):
+                needed = layer.tops[0]
+                if layer.auto_tops:
+                    while len(top_names) < needed:
+                        top_names.append(f"(automatic {len(top_names)})")
+                layer.check_counts(len(bottoms), len(top_names))
+                for j, name in enumerate(top_names):
+                    in_place = j < len(param.bottom) and param.bottom[j] == name
+                    if name in self._blobs and not in_place:
+                        raise PrototxtError(f"top blob '{name}' is made by another layer too")
+                    if not in_place:
+                        self._blobs[name] = Blob(dtype=self.dtype, device=self.device)
+                    tops.append(self._blobs[name])
+                    available[name] = None
+                    if param.type == "Input":
+                        self.inputs.append(name)
+                layer.setup(bottoms, tops)
+                layer.reshape(bottoms, tops)
+            self._bottoms.append(bottoms)
+            self._tops.append(tops)
+            self._bottom_names.append(list(param.bottom))
+            self._top_names.append(top_names)
+            layer.loss_weights = [
+                param.loss_weight[j] if j < len(param.loss_weight) else layer.default_loss_weight(j)
+                for j in range(len(tops))
+            ]
+            for top, loss_weight in zip(tops, layer.loss_weights):
+                if loss_weight:
+                    top.mutable_diff().fill_(loss_weight)
+        self.outputs: list[str] = sorted(available, key=str.encode)
+
+    def _plan_backward(self, wired: Any) -> None:
+        """Decide which layers run backward and which bottoms get a gradient."""
+        needs: dict[str, bool] = {}
+        self._layer_backward: list[bool] = []
+        self._bottom_backward: list[list[bool]] = []
+        for layer, param, bottoms, tops in zip(
+            self._layers, wired.layer, self._bottom_names, self._top_names
+        ):
+            flags = [needs.get(name, False) for name in bottoms]
+            if len(param.propagate_down):
+                if len(param.propagate_down) != len(bottoms):
+                    raise PrototxtError(
+                        f"{self.source}: layer '{param.name}' has {len(param.propagate_down)} "
+                        f"propagate_down for {len(bottoms)} bottoms: give one for each, or none"
+                    )
+                flags = [bool(flag) for flag in param.propagate_down]
+            for k in range(len(layer.blobs)):
+                rate = param.param[k].lr_mult if k < len(param.param) else 1.0
+                layer.param_diffs[k] = rate != 0
+            needed = any(flags) or any(layer.param_diffs)
+            for name in tops:
+                needs[name] = needed
+            self._layer_backward.append(needed)
+            self._bottom_backward.append(flags)
+
+        under_loss: set[str] = set()
+        skip: set[str] = set()
+        for i in reversed(range(len(self._layers))):
+            tops = self._top_names[i]
+            contributes = any(
+                weight or name in under_loss
+                for name, weight in zip(tops, self._layers[i].loss_weights)
+            )
+            if all(name in skip for name in tops):
+                self._layer_backward[i] = False
+                self._bottom_backward[i] = [False] * len(self._bottom_backward[i])
+            if not contributes:
+                self._layer_backward[i] = False
+            for j, name in enumerate(self._bottom_names[i]):
+                if contributes:
+                    under_loss.add(name)
+                else:
+                    self._bottom_backward[i][j] = False
+                if not self._bottom_backward[i][j]:
+                    skip.add(name)
+
+        if self._force_backward:
+            for i, layer in enumerate(self._layers):
+                self._layer_backward[i] = True
+                self._bottom_backward[i] = [
+                    flag or layer.allow_force_backward(j)
+                    for j, flag in enumerate(self._bottom_backward[i])
+                ]
+                layer.param_diffs = [True] * len(layer.blobs)
+        if not self._param_diffs:
+            for layer in self._layers:
+                layer.param_diffs = [False] * len(layer.blobs)
+
+    def _share_params(self, wired: Any) -> None:
+        """Let parameters of one name (``param { name: "w" }``) be one memory."""
+        owners: dict[str, Blob] = {}
+        for i, (layer, param) in enumerate(zip(self._layers, wired.layer)):
+            for blob, spec in zip(layer.blobs, param.param):
+                if not spec.name:
+                    continue
+                owner = owners.setdefault(spec.name, blob)
+                if owner is blob:
+                    continue
+                permissive = spec.share_mode == 1
+                if owner.count != blob.count or (owner.shape != blob.shape and not permissive):
+                    raise PrototxtError(
+                        f"{self.source}: layer '{self._layer_names[i]}' shares parameter "
+                        f"'{spec.name}' of shape {tuple(owner.shape)}, but needs "
+                        f"{tuple(blob.shape)}"
+                    )
+                blob.share_data(owner)
+                blob.share_diff(owner)
+
+    def _refuse_enormous(self) -> None:
+        """Refuse parameters larger than the machine's memory before any of it is taken."""
+        size = np.dtype(self.dtype).itemsize
+        needed = size * sum(blob.count for layer in self._layers for blob in layer.blobs)
+        try:
+            owned = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        except (AttributeError, ValueError, OSError):
+            return
+        if needed > owned:
+            raise OutOfMemoryError(
+                f"{self.source}: the parameters need {needed / 2**30:.0f} GiB, this machine has "
+                f"{owned / 2**30:.0f} GiB: check num_output and kernel sizes in the prototxt"
+            )
+
+    # -- what pycaffe shows ---------------------------------------------------------------------
+
+    @property
+    def blobs(self) -> OrderedDict[str, Blob]:
+        """Every blob by name, in the order of their making; splits included."""
+        return self._blobs
+
+    @property
+    def layers(self) -> list[Layer]:
+        """Every layer in the order of running; splits included."""
+        return self._layers
+
+    @cached_property
+    def params(self) -> OrderedDict[str, BlobVec]:
+        """Layer name to its parameter blobs, weights before bias; layers without are left out."""
+        return OrderedDict(
+            (name, layer.blobs)
+            for name, layer in zip(self._layer_names, self._layers)
+            if layer.blobs
+        )
+
+    @cached_property
+    def layer_dict(self) -> OrderedDict[str, Layer]:
+        """Layer name to layer; of layers with one name, the last."""
+        return OrderedDict(zip(self._layer_names, self._layers))
+
+    @cached_property
+    def top_names(self) -> OrderedDict[str, list[str]]:
+        """Layer name to the names of its tops."""
+        return OrderedDict(zip(self._layer_names, self._top_names))
+
+    @cached_property
+    def bottom_names(self) -> OrderedDict[str, list[str]]:
+        """Layer name to the names of its bottoms; splits as they are wired."""
+        return OrderedDict(zip(self._layer_names, self._bottom_names))
+
+    @cached_property
+    def blob_loss_weights(self) -> OrderedDict[str, float]:
+        """Blob name to the weight with which it enters the loss (0 for most)."""
+        weights = OrderedDict.fromkeys(self._blobs, 0.0)
+        for layer, tops in zip(self._layers, self._top_names):
+            weights.update((t, w) for t, w in zip(tops, layer.loss_weights) if w)
+        return weights
+
+    @property
+    def _blob_names(self) -> list[str]:
+        return list(self._blobs)
+
+    @property
+    def _blob_loss_weights(self) -> list[float]:
+        return list(self.blob_loss_weights.values())
+
+    @property
+    def _inputs(self) -> list[int]:
+        names = self._blob_names
+        return [names.index(name) for name in self.inputs]
+
+    @property
+    def _outputs(self) -> list[int]:
+        names = self._blob_names
+        return [names.index(name) for name in self.outputs]
+
+    def _top_ids(self, i: int) -> list[int]:
+        names = self._blob_names
+        return [names.index(name) for name in self._top_names[i]]
+
+    def _bottom_ids(self, i: int) -> list[int]:
+        names = self._blob_names
+        return [names.index(name) for name in self._bottom_names[i]]
+
+    # -- looking up -----------------------------------------------------------------------------
+
+    def layer_index(self, name: str) -> int:
+        """Return the number of the first layer called `name`.
+
+        Raises
+        ------
+        UnknownLayerError
+            There is none; the message offers the nearest names.
+        """
+        try:
+            return self._layer_names.index(name)
+        except ValueError:
+            pass
+        for layer, tops in self.top_names.items():
+            if name in tops:
+                hint = f" It is a blob, made by layer '{layer}'."
+                break
+        else:
+            hint = nearest(str(name), self._layer_names) or " List them with: list(net.top_names)"
+        raise UnknownLayerError(f"no layer named '{name}' in {self.source}.{hint}")
+
+    def blob(self, name: str) -> Blob:
+        try:
+            return self._blobs[name]
+        except KeyError:
+            raise UnknownBlobError(
+                f"no blob named '{name}' in {self.source}.{nearest(name, self._blobs)}"
+            ) from None
+
+    def infer_shapes(
+        self,
+        inputs: Mapping[str, Sequence[int]] | None = None,
+        end: str | None = None,
+        *,
+        strict: bool = True,
+    ) -> dict[str, Shape]:
+        """Tell the blobs' shapes for these input shapes, without touching a blob.
+
+        Parameters
+        ----------
+        inputs : mapping of str to sequence of int, optional
+            Shapes of input blobs; those not given keep the shape they have.
+        end : str, optional
+            Last layer to look at.
+        strict : bool
+            Where a layer cannot take its bottoms, raise; otherwise end there.
+
+        Returns
+        -------
+        dict of str to tuple of int
+            In the order of running.
+
+        Raises
+        ------
+        ShapeError
+            A layer cannot take its bottoms' shapes; the message names it.
+        UnknownLayerError, UnknownBlobError
+            `end` is no layer, an input no blob.
+        """
+        shapes: dict[str, Shape] = {}
+        given = {name: tuple(shape) for name, shape in (inputs or {}).items()}
+        for name in given:
+            self.blob(name)
+        last = len(self._layers) - 1 if end is None else self.layer_index(end)
+        for i, layer in enumerate(self._layers[: last + 1]):
+            bottoms = [shapes[name] for name in self._bottom_names[i]]
+            if bottoms:
+                try:
+                    with self.named(i, bottoms):
+                        tops = [check_shape(shape) for shape in layer.top_shapes(bottoms)]
+                except ShapeError:
+                    if strict:
+                        raise
+                    return shapes
+            else:
+                tops = [tuple(blob.shape) for blob in self._tops[i]]
+            for name, shape in zip(self._top_names[i], tops):
+                shapes[name] = given.get(name, shape)
+        return shapes
+
+
+@contextlib.contextmanager
+def named(where: str) -> Iterator[None]:
+    """Put `where` in front of the message of an error raised inside."""
+    try:
+        yield
+    except DeepDreamError as error:
+        raise type(error)(f"{where}: {error}") from None

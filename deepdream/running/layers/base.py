@@ -1,0 +1,267 @@
+"""What every layer type has in common, and the registry that finds it by Caffe's type string.
+
+A layer type is one small class::
+
+    @register("TanH")
+    class TanHLayer(Layer):
+        def forward(self, bottom, top): ...
+        def backward(self, top, propagate_down, bottom): ...
+
+It reads its parameters in `setup`, tells the shapes of its tops in `top_shapes` (a pure function,
+so that shapes can be known without running anything), and computes with the tensors that its blobs
+hand out. It never looks at the net. The methods have the signatures of Caffe's Python layers.
+
+Nothing uses autograd: gradients are written out, as in Caffe, because Caffe's own are what old
+pictures were made with, at ties, at kinks and in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from ...errors import PrototxtError, ShapeError, UnknownLayerTypeError, nearest
+from ..blob import MAX_COUNT, Blob
+
+Shape = tuple[int, ...]
+
+TRAIN, TEST = 0, 1
+
+
+class Window(NamedTuple):
+    """What one output position of a layer sees along height and width.
+
+    ``kernel`` counts pixels from the first to the last one read (dilation included), ``stride``
+    is the step between neighbours, ``pad`` how far the first window starts before the picture.
+    """
+
+    kernel: tuple[int, int] = (1, 1)
+    stride: tuple[int, int] = (1, 1)
+    pad: tuple[int, int] = (0, 0)
+
+
+class BlobVec(list):
+    """The parameter blobs of a layer: a list whose slices are `BlobVec` too."""
+
+    def __getitem__(self, index: Any) -> Any:
+        item = super().__getitem__(index)
+        return BlobVec(item) if isinstance(index, slice) else item
+
+    def add_blob(self, *shape: int) -> None:
+        """Append a blob of this shape, filled with zeros."""
+        self.append(Blob(*shape))
+
+
+class Layer:
+    """One step of a net.
+
+    Parameters
+    ----------
+    param : LayerParameter
+        The layer's entry in the (upgraded) prototxt.
+    phase : int
+        TRAIN (0) or TEST (1); the entry's own phase goes before it.
+    dtype, device
+        Of the parameter blobs.
+
+    Attributes
+    ----------
+    type : str
+        Caffe's type string.
+    blobs : BlobVec
+        The parameters, weights before bias.
+    bottoms, tops : (int, int or None)
+        Smallest and largest number of bottom and top blobs; None is any number.
+    equal_tops : bool
+        There must be as many tops as bottoms.
+    param_diffs : list of bool
+        For each parameter, whether `backward` adds to its diff.
+    """
+
+    type: str = ""
+    bottoms: tuple[int, int | None] = (1, 1)
+    tops: tuple[int, int | None] = (1, 1)
+    equal_tops = False
+    auto_tops = False
+
+    def __init__(
+        self, param: Any, phase: int = TEST, *, dtype: Any = np.float32, device: str = "cpu"
+    ) -> None:
+        self.param = param
+        self.phase: int = param.phase if param.HasField("phase") else phase
+        self.dtype = dtype
+        self.device = device
+        self.blobs = BlobVec()
+        self.fillers: list[Any] = []
+        self.param_diffs: list[bool] = []
+        self.loss_weights: list[float] = []
+        self._kept: Any = None
+
+    # -- for subclasses -------------------------------------------------------------------------
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        """Read and check the parameters, and create the parameter blobs; called once."""
+
+    def top_shapes(self, bottom_shapes: Sequence[Shape]) -> list[Shape]:
+        """Return the tops' shapes for these bottom shapes, without touching any blob."""
+        return [tuple(bottom_shapes[0])]
+
+    def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        """Give the tops their shapes; called before every forward."""
+        for blob, shape in zip(top, self.top_shapes([tuple(b.shape) for b in bottom])):
+            blob.reshape(*shape)
+
+    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        """Compute the tops' data from the bottoms' data."""
+        raise NotImplementedError
+
+    def backward(
+        self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
+    ) -> None:
+        """Overwrite the diffs of the bottoms where `propagate_down`, add to the parameters'."""
+        raise PrototxtError("this layer type has no gradient: choose an end before it")
+
+    def window(self) -> Window | None:
+        """Return the spatial window of one output, or None where an output sees everything."""
+        return Window()
+
+    def allow_force_backward(self, index: int) -> bool:
+        """Tell whether force_backward reaches bottom number `index`."""
+        return True
+
+    def default_loss_weight(self, index: int) -> float:
+        """Return the loss weight of a top for which the prototxt gives none."""
+        return 0.0
+
+    def add_param(self, shape: Sequence[int], filler: Any = None) -> None:
+        """Append a parameter blob (zeros) and remember the filler for nets without weights."""
+        blob = Blob(dtype=self.dtype, device=self.device)
+        blob.reshape(*shape)
+        self.blobs.append(blob)
+        self.fillers.append(filler)
+        self.param_diffs.append(True)
+
+    def keep(self, kept: Any) -> None:
+        """Remember what `forward` computed and `backward` needs."""
+        self._kept = kept
+
+    def kept(self) -> Any:
+        """Return what the last `forward` kept.
+
+        Raises
+        ------
+        ShapeError
+            The layer has not run forward yet.
+        """
+        if self._kept is None:
+            raise ShapeError("this layer has not run forward yet: run forward before backward")
+        return self._kept
+
+    # -- for the net ----------------------------------------------------------------------------
+
+    def check_counts(self, bottom_n: int, top_n: int) -> None:
+        """Refuse a number of bottoms or tops that this type cannot have.
+
+        Raises
+        ------
+        PrototxtError
+            Too few or too many.
+        """
+        for what, count, (low, high) in (
+            ("bottom", bottom_n, self.bottoms),
+            ("top", top_n, self.tops),
+        ):
+            if count < low or (high is not None and count > high):
+                wanted = str(low) if low == high else f"{low} or more" if high is None else (
+                    f"{low} to {high}"
+                )  # fmt: skip
+                raise PrototxtError(f"{count} {what} blobs found, {wanted} expected")
+        if self.equal_tops and bottom_n != top_n:
+            raise PrototxtError(f"{bottom_n} bottoms and {top_n} tops: as many tops are expected")
+
+
+LAYERS: dict[str, type[Layer]] = {}
+
+LayerClass = TypeVar("LayerClass", bound=type[Layer])
+
+
+def register(*types: str) -> Callable[[LayerClass], LayerClass]:
+    """Enter a layer class into the registry under Caffe's type string."""
+
+    def enter(cls: LayerClass) -> LayerClass:
+        cls.type = types[0]
+        for name in types:
+            LAYERS[name] = cls
+        return cls
+
+    return enter
+
+
+def create(param: Any, phase: int, *, dtype: Any = np.float32, device: str = "cpu") -> Layer:
+    """Return a new layer for a LayerParameter.
+
+    Raises
+    ------
+    UnknownLayerTypeError
+        The type is not in the registry.
+    """
+    cls = LAYERS.get(param.type)
+    if cls is None:
+        raise UnknownLayerTypeError(
+            f"layer type '{param.type}' is not known.{nearest(param.type, LAYERS)}\n"
+            f"Known types: {', '.join(sorted(LAYERS))}"
+        )
+    return cls(param, phase, dtype=dtype, device=device)
+
+
+def in_range(name: str, value: int, low: int, high: int = MAX_COUNT) -> int:
+    """Return `value`, the parameter called `name`, if it lies in ``low..high``.
+
+    Raises
+    ------
+    PrototxtError
+        It does not.
+    """
+    if not low <= value <= high:
+        expected = f"at least {low}" if high == MAX_COUNT and value < low else f"{low} to {high}"
+        raise PrototxtError(f"{name} is {value}: {expected} is expected")
+    return value
+
+
+def refuse_in_place(bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+    """Refuse a top that is also a bottom.
+
+    Raises
+    ------
+    PrototxtError
+        Bottom and top are one blob.
+    """
+    if any(above is below for above in top for below in bottom):
+        raise PrototxtError("this layer type cannot work in place: give its top another name")
+
+
+def canonical_axis(axis: int, axes: int) -> int:
+    """Return a non-negative axis number for a blob with `axes` axes; negative counts from the end.
+
+    Raises
+    ------
+    ShapeError
+        There is no such axis.
+    """
+    if not -axes <= axis < axes:
+        raise ShapeError(f"axis {axis} does not exist in a blob of {axes} axes")
+    return axis + axes if axis < 0 else axis
+
+
+def pairwise_equal_shapes(shapes: Sequence[Shape]) -> None:
+    """Refuse bottoms of different shapes.
+
+    Raises
+    ------
+    ShapeError
+        Two shapes differ.
+    """
+    if any(shape != shapes[0] for shape in shapes):
+        raise ShapeError(f"bottoms of shapes {', '.join(map(str, shapes))}: equal ones are needed")

@@ -1,0 +1,395 @@
+"""Losses, and Accuracy: what a training net ends in.
+
+A dream needs none of them, but published train_val prototxts have them. The gradient of a loss
+starts from the diff of its top, where the net puts the loss weight.
+
+Source: ``loss_layer.cpp``, ``softmax_loss_layer.cpp``, ``accuracy_layer.cpp`` ... of BVLC/caffe.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+
+from ...errors import ParameterError, PrototxtError, ShapeError
+from ..blob import Blob
+from .base import Layer, Shape, Window, canonical_axis, in_range, refuse_in_place, register
+
+FULL, VALID, BATCH_SIZE, NONE = range(4)  # what a loss is divided by
+SMALLEST_FLOAT = torch.finfo(torch.float32).tiny
+SMALLEST_PROBABILITY = 1e-20
+
+
+class LossLayer(Layer):
+    """A number that says how far bottom 0 is from the labels, bottom 1."""
+
+    bottoms: tuple[int, int | None] = (2, 2)
+    auto_tops = True
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        refuse_in_place(bottom, top)
+
+    def top_shapes(self, bottom_shapes: Sequence[Shape]) -> list[Shape]:
+        data, labels = (tuple(shape) for shape in bottom_shapes[:2])
+        if not math.prod(data):
+            raise ShapeError(f"data of shape {data} is empty: the picture is too small")
+        if not data or data[:1] != labels[:1]:
+            raise ShapeError(
+                f"data of shape {data} and labels of shape {labels}: as many items are expected"
+            )
+        return [()]
+
+    def window(self) -> Window | None:
+        return None
+
+    def default_loss_weight(self, index: int) -> float:
+        return 1.0 if index == 0 else 0.0
+
+    def allow_force_backward(self, index: int) -> bool:
+        return index != 1
+
+    def weight(self, top: Sequence[Blob]) -> float:
+        """Return the loss weight, which lies in the diff of the top."""
+        return float(top[0].get_diff())
+
+
+def _refuse_label_gradient(propagate_down: Sequence[bool]) -> None:
+    if propagate_down[1]:
+        raise PrototxtError("labels have no gradient: set propagate_down: false for bottom 1")
+
+
+def _rows(x: torch.Tensor) -> torch.Tensor:
+    """Return x with one row for each item."""
+    return x.view(len(x), -1)
+
+
+def _same_count(shapes: Sequence[Shape], start: int = 0) -> None:
+    if math.prod(shapes[0][start:]) != math.prod(shapes[1][start:]):
+        raise ShapeError(
+            f"bottoms of shapes {tuple(shapes[0])} and {tuple(shapes[1])}: as many values are "
+            "expected"
+        )
+
+
+def _labels(blob: Blob, classes: int, shape: Sequence[int], ignore: int | None) -> torch.Tensor:
+    """Return the labels as whole numbers of this shape; refuse those that are no class."""
+    labels = blob.get_data().long().reshape(tuple(shape))
+    wrong = (labels < 0) | (labels >= classes)
+    if ignore is not None:
+        wrong &= labels != ignore
+    if wrong.any():
+        raise ParameterError(f"label {int(labels[wrong][0])} found, 0 to {classes - 1} expected")
+    return labels
+
+
+def _ignored(p: Any) -> int | None:
+    return p.ignore_label if p.HasField("ignore_label") else None
+
+
+def _normalization(p: Any, default: int) -> int:
+    """Return what the loss is divided by; the old field ``normalize`` counts where it is alone."""
+    if p.HasField("normalization"):
+        return p.normalization
+    if p.HasField("normalize"):
+        return VALID if p.normalize else BATCH_SIZE
+    return default
+
+
+def _divisor(normalization: int, items: int, full: int, valid: int) -> float:
+    return max(1.0, {FULL: full, VALID: valid, BATCH_SIZE: items, NONE: 1}[normalization])
+
+
+@register("SoftmaxWithLoss")
+class SoftmaxWithLossLayer(LossLayer):
+    """Minus the logarithm of the softmax at the label; a second top gets the softmax."""
+
+    tops = (1, 2)
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        super().setup(bottom, top)
+        self.axis = canonical_axis(self.param.softmax_param.axis, len(bottom[0].shape))
+        self.ignore = _ignored(self.param.loss_param)
+        self.normalization = _normalization(self.param.loss_param, VALID)
+
+    def top_shapes(self, bottom_shapes: Sequence[Shape]) -> list[Shape]:
+        shapes = super().top_shapes(bottom_shapes)
+        data, labels = (tuple(shape) for shape in bottom_shapes)
+        wanted = math.prod(data[: self.axis] + data[self.axis + 1 :])
+        if math.prod(labels) != wanted:
+            raise ShapeError(
+                f"{math.prod(labels)} labels found, {wanted} expected: one for each position of "
+                f"{data} but axis {self.axis}"
+            )
+        return [*shapes, data]
+
+    def _by_class(self, x: torch.Tensor) -> torch.Tensor:
+        """Return x as (outer, classes, inner)."""
+        outer, inner = math.prod(x.shape[: self.axis]), math.prod(x.shape[self.axis + 1 :])
+        return x.reshape(outer, x.shape[self.axis], inner)
+
+    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        prob = self._by_class(torch.softmax(bottom[0].get_data(), self.axis))
+        outer, classes, inner = prob.shape
+        labels = _labels(bottom[1], classes, (outer, inner), self.ignore)
+        counts = torch.ones_like(labels, dtype=torch.bool)
+        if self.ignore is not None:
+            counts = labels != self.ignore
+        labels = torch.where(counts, labels, 0)
+        picked = prob.gather(1, labels[:, None])[:, 0].clamp(min=SMALLEST_FLOAT)
+        divisor = _divisor(self.normalization, outer, outer * inner, int(counts.sum()))
+        top[0].mutable_data().fill_(-(picked.log() * counts).sum() / divisor)
+        if len(top) > 1:
+            top[1].mutable_data().copy_(prob.view(top[1].shape))
+        self.keep((prob, labels, counts, divisor))
+
+    def backward(
+        self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
+    ) -> None:
+        _refuse_label_gradient(propagate_down)
+        if propagate_down[0]:
+            prob, labels, counts, divisor = self.kept()
+            hit = F.one_hot(labels, prob.shape[1]).movedim(-1, 1)
+            grad = (prob - hit) * counts[:, None] * (self.weight(top) / divisor)
+            diff = bottom[0].mutable_diff()
+            diff.copy_(grad.view(diff.shape))
+
+
+@register("EuclideanLoss")
+class EuclideanLossLayer(LossLayer):
+    """Half the squared distance of the bottoms, per item; both get a gradient."""
+
+    def top_shapes(self, bottom_shapes: Sequence[Shape]) -> list[Shape]:
+        _same_count(bottom_shapes, 1)
+        return super().top_shapes(bottom_shapes)
+
+    def allow_force_backward(self, index: int) -> bool:
+        return True
+
+    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        a = bottom[0].get_data()
+        distance = a - bottom[1].get_data().view_as(a)
+        self.keep(distance)
+        top[0].mutable_data().fill_(distance.square().sum() / len(a) / 2)
+
+    def backward(
+        self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
+    ) -> None:
+        grad = self.kept() * (self.weight(top) / len(self.kept()))
+        for blob, sign, wanted in zip(bottom, (1, -1), propagate_down):
+            if wanted:
+                diff = blob.mutable_diff()
+                diff.copy_((sign * grad).view(diff.shape))
+
+
+@register("SigmoidCrossEntropyLoss")
+class SigmoidCrossEntropyLossLayer(LossLayer):
+    """Cross entropy of targets between 0 and 1 and the sigmoid of bottom 0."""
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        super().setup(bottom, top)
+        self.ignore = _ignored(self.param.loss_param)
+        self.normalization = _normalization(self.param.loss_param, BATCH_SIZE)
+
+    def top_shapes(self, bottom_shapes: Sequence[Shape]) -> list[Shape]:
+        _same_count(bottom_shapes)
+        return super().top_shapes(bottom_shapes)
+
+    def _target(self, bottom: Sequence[Blob]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the targets, and where they count."""
+        target = bottom[1].get_data().view(bottom[0].shape)
+        if self.ignore is None:
+            return target, torch.ones_like(target, dtype=torch.bool)
+        return target, target.trunc() != self.ignore
+
+    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        x = bottom[0].get_data()
+        target, counts = self._target(bottom)
+        loss = x.clamp(min=0) - x * target + torch.log1p(torch.exp(-x.abs()))
+        divisor = _divisor(self.normalization, len(x), x.numel(), int(counts.sum()))
+        self.keep((torch.sigmoid(x), divisor))
+        top[0].mutable_data().fill_((loss * counts).sum() / divisor)
+
+    def backward(
+        self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
+    ) -> None:
+        _refuse_label_gradient(propagate_down)
+        if propagate_down[0]:
+            prob, divisor = self.kept()
+            target, counts = self._target(bottom)
+            factor = self.weight(top) / divisor
+            bottom[0].mutable_diff().copy_((prob - target) * counts * factor)
+
+
+@register("HingeLoss")
+class HingeLossLayer(LossLayer):
+    """Sum over classes of max(0, 1 - t x), or of its square; t = 1 for the label's class, else -1.
+
+    As in Caffe, forward leaves the terms in the diff of bottom 0, where backward finds them.
+    """
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        super().setup(bottom, top)
+        self.squared = self.param.hinge_loss_param.norm == 2
+
+    def top_shapes(self, bottom_shapes: Sequence[Shape]) -> list[Shape]:
+        shapes = super().top_shapes(bottom_shapes)
+        if math.prod(bottom_shapes[1]) != bottom_shapes[0][0]:
+            raise ShapeError(
+                f"{math.prod(bottom_shapes[1])} labels found, {bottom_shapes[0][0]} expected"
+            )
+        return shapes
+
+    def _signs(self, bottom: Sequence[Blob], like: torch.Tensor) -> torch.Tensor:
+        """Return -1 at each item's label and 1 elsewhere."""
+        items, classes = like.shape
+        labels = _labels(bottom[1], classes, (items, 1), None)
+        return torch.ones_like(like).scatter_(1, labels, -1)
+
+    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        x = _rows(bottom[0].get_data())
+        terms = (1 + self._signs(bottom, x) * x).clamp_(min=0)
+        bottom[0].mutable_diff().copy_(terms.view(bottom[0].shape))
+        total = terms.square().sum() if self.squared else terms.sum()
+        top[0].mutable_data().fill_(total / len(x))
+
+    def backward(
+        self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
+    ) -> None:
+        _refuse_label_gradient(propagate_down)
+        if propagate_down[0]:
+            diff = _rows(bottom[0].mutable_diff())
+            slope = 2 * diff if self.squared else torch.sign(diff)
+            torch.mul(slope * self._signs(bottom, diff), self.weight(top) / len(diff), out=diff)
+
+
+@register("MultinomialLogisticLoss")
+class MultinomialLogisticLossLayer(LossLayer):
+    """Minus the logarithm of the probability that bottom 0 gives for the label."""
+
+    def top_shapes(self, bottom_shapes: Sequence[Shape]) -> list[Shape]:
+        shapes = super().top_shapes(bottom_shapes)
+        if math.prod(bottom_shapes[1][1:]) != 1:
+            raise ShapeError(f"labels of shape {tuple(bottom_shapes[1])}: one an item is expected")
+        return shapes
+
+    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        prob = _rows(bottom[0].get_data())
+        labels = _labels(bottom[1], prob.shape[1], (len(prob), 1), None)
+        picked = prob.gather(1, labels).clamp(min=SMALLEST_PROBABILITY)
+        top[0].mutable_data().fill_(-picked.log().sum() / len(prob))
+
+    def backward(
+        self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
+    ) -> None:
+        _refuse_label_gradient(propagate_down)
+        if propagate_down[0]:
+            prob = _rows(bottom[0].get_data())
+            labels = _labels(bottom[1], prob.shape[1], (len(prob), 1), None)
+            picked = prob.gather(1, labels).clamp(min=SMALLEST_PROBABILITY)
+            diff = _rows(bottom[0].mutable_diff().zero_())
+            diff.scatter_(1, labels, -self.weight(top) / len(prob) / picked)
+
+
+@register("ContrastiveLoss")
+class ContrastiveLossLayer(LossLayer):
+    """Pull two vectors together where bottom 2 is 1, push them ``margin`` apart where it is 0."""
+
+    bottoms = (3, 3)
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        super().setup(bottom, top)
+        p = self.param.contrastive_loss_param
+        self.margin, self.legacy = p.margin, p.legacy_version
+
+    def top_shapes(self, bottom_shapes: Sequence[Shape]) -> list[Shape]:
+        shapes = super().top_shapes(bottom_shapes)
+        a, b, similar = ((*shape, 1, 1)[:4] for shape in bottom_shapes)
+        if a[1:] != b[1:] or math.prod(a[2:]) != 1 or math.prod(similar[1:]) != 1:
+            raise ShapeError(
+                f"bottoms of shapes {', '.join(str(tuple(s)) for s in bottom_shapes)}: (n, c), "
+                "(n, c) and (n,) are expected"
+            )
+        if similar[0] != a[0]:
+            raise ShapeError(f"{similar[0]} marks of similarity found, {a[0]} expected")
+        return shapes
+
+    def allow_force_backward(self, index: int) -> bool:
+        return index != 2
+
+    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        a, b = (_rows(blob.get_data()) for blob in bottom[:2])
+        squared = (a - b).square().sum(1)
+        similar = bottom[2].get_data().flatten().trunc() != 0
+        if self.legacy:
+            apart = (self.margin - squared).clamp(min=0)
+        else:
+            apart = (self.margin - squared.sqrt()).clamp(min=0).square()
+        top[0].mutable_data().fill_(torch.where(similar, squared, apart).sum() / len(a) / 2)
+        self.keep((a - b, squared, similar))
+
+    def backward(
+        self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
+    ) -> None:
+        distance, squared, similar = self.kept()
+        if self.legacy:
+            push = (squared < self.margin).to(squared.dtype)
+        else:
+            far = squared.sqrt()
+            push = (self.margin - far).clamp(min=0) / (far + 1e-4)  # no division by 0
+        factor = torch.where(similar, 1.0, -push) * (self.weight(top) / len(distance))
+        for blob, sign, wanted in zip(bottom[:2], (1, -1), propagate_down):
+            if wanted:
+                diff = blob.mutable_diff()
+                diff.copy_((sign * factor[:, None] * distance).view(diff.shape))
+
+
+@register("Accuracy")
+class AccuracyLayer(Layer):
+    """Share of labels among the ``top_k`` highest scores; a second top gets it for each class."""
+
+    bottoms = (2, 2)
+    tops = (1, 2)
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        refuse_in_place(bottom, top)
+        p = self.param.accuracy_param
+        self.top_k, self.ignore = in_range("top_k", p.top_k, 1), _ignored(p)
+        self.axis = canonical_axis(p.axis, len(bottom[0].shape))
+
+    def top_shapes(self, bottom_shapes: Sequence[Shape]) -> list[Shape]:
+        data, labels = (tuple(shape) for shape in bottom_shapes)
+        axis = canonical_axis(self.axis, len(data))
+        wanted = math.prod(data[:axis] + data[axis + 1 :])
+        if math.prod(labels) != wanted:
+            raise ShapeError(f"{math.prod(labels)} labels found, {wanted} expected")
+        if self.top_k > data[axis]:
+            raise ShapeError(f"top_k is {self.top_k}, but there are only {data[axis]} classes")
+        return [(), (data[axis],)]
+
+    def window(self) -> Window | None:
+        return None
+
+    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        x = bottom[0].get_data().movedim(self.axis, -1)
+        x = x.reshape(-1, x.shape[-1])  # (labels, classes)
+        labels = _labels(bottom[1], x.shape[1], (len(x),), self.ignore)
+        if self.ignore is not None:
+            x, labels = x[labels != self.ignore], labels[labels != self.ignore]
+        # A class with the same score counts as better.
+        better = (x >= x.gather(1, labels[:, None])).sum(1) - 1
+        right = (better < self.top_k).to(x.dtype)
+        top[0].mutable_data().fill_(right.mean() if len(right) else 0)
+        if len(top) > 1:
+            each = top[1].mutable_data()
+            count = torch.zeros_like(each).index_add_(0, labels, torch.ones_like(right))
+            each.zero_().index_add_(0, labels, right).div_(count.clamp(min=1))
+
+    def backward(
+        self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
+    ) -> None:
+        if any(propagate_down):
+            super().backward(top, propagate_down, bottom)

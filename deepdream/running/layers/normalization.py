@@ -1,0 +1,220 @@
+"""Layers that bring responses to one scale: LRN, BatchNorm, MVN.
+
+Source: ``lrn_layer.cpp``, ``batch_norm_layer.cpp``, ``mvn_layer.cpp`` of BVLC/caffe.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+
+from ...errors import PrototxtError, ShapeError
+from ..blob import Blob
+from .base import TEST, Layer, Shape, Window, in_range, register
+
+
+@register("LRN")
+class LRNLayer(Layer):
+    """Local response normalisation: divide by the strength of the neighbourhood.
+
+    ACROSS_CHANNELS: with s = k + alpha / n * (sum of x^2 over the n nearest channels),
+    y = x * s^-beta. WITHIN_CHANNEL: s = 1 + alpha * (mean of x^2 over n x n pixels), where the
+    mean counts padding and k is not used.
+    """
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        p = self.param.lrn_param
+        self.size = in_range("local_size", p.local_size, 1)
+        if self.size % 2 == 0:
+            raise PrototxtError(f"local_size is {self.size}: an odd number is expected")
+        self.alpha, self.beta, self.k = p.alpha, p.beta, p.k
+        self.within = p.norm_region == 1
+
+    def top_shapes(self, bottom_shapes: Sequence[Shape]) -> list[Shape]:
+        shape = bottom_shapes[0]
+        if len(shape) != 4:
+            raise ShapeError(f"bottom has {len(shape)} axes {tuple(shape)}, 4 expected")
+        return [tuple(shape)]
+
+    def window(self) -> Window:
+        if not self.within:
+            return Window()
+        half = self.size // 2
+        return Window((self.size, self.size), (1, 1), (half, half))
+
+    def _neighbours(self, x: torch.Tensor) -> torch.Tensor:
+        """Return alpha times the mean over each position's neighbourhood.
+
+        The neighbourhood is symmetric, so this map is its own transpose.
+        """
+        if not self.within:
+            return _channel_sums(x, self.size // 2) * (self.alpha / self.size)
+        if not x.numel():
+            return x
+        return F.avg_pool2d(x, self.size, 1, self.size // 2) * self.alpha
+
+    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        x, y = bottom[0].get_data(), top[0].mutable_data()
+        scale = self._neighbours(x * x).add_(1.0 if self.within else self.k)
+        self.keep(scale)
+        if self.within:
+            torch.mul(x, scale.pow(-self.beta), out=y)
+        else:
+            torch.pow(scale, -self.beta, out=y).mul_(x)  # in place x is lost, as in Caffe
+
+    def backward(
+        self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
+    ) -> None:
+        if not propagate_down[0]:
+            return
+        x, g, diff = bottom[0].get_data(), top[0].get_diff(), bottom[0].mutable_diff()
+        scale = self.kept()
+        # dL/dx = g s^-beta - 2 beta x * neighbours(g y / s), where y = x s^-beta
+        if self.within:
+            power = scale.pow(-self.beta)
+            through = self._neighbours(g * x * power / scale)
+            diff.copy_(g * power - 2 * self.beta * x * through)
+        else:
+            torch.pow(scale, -self.beta, out=diff).mul_(g)
+            through = self._neighbours(g * top[0].get_data() / scale)
+            diff.sub_(2 * self.beta * x * through)
+
+
+def _channel_sums(x: torch.Tensor, half: int) -> torch.Tensor:
+    """Return the sums over channels c - half to c + half, as far as these exist."""
+    total = x.clone()
+    for shift in range(1, min(half, x.shape[1] - 1) + 1):
+        total[:, shift:] += x[:, :-shift]
+        total[:, :-shift] += x[:, shift:]
+    return total
+
+
+@register("BatchNorm")
+class BatchNormLayer(Layer):
+    """Normalise each channel to mean 0 and variance 1, with stored or with the batch's statistics.
+
+    Blobs: sums of means (C), sums of variances (C), and the factor (1) that both are divided by.
+    Stored statistics are used in the TEST phase, unless ``use_global_stats`` says otherwise.
+    """
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        p = self.param.batch_norm_param
+        self.stored = p.use_global_stats if p.HasField("use_global_stats") else self.phase == TEST
+        self.fraction, self.eps = p.moving_average_fraction, p.eps
+        self.axes = len(bottom[0].shape)
+        if self.axes < 1:
+            raise ShapeError("bottom has no axes: at least 1 is expected")
+        self.channels = bottom[0].shape[1] if self.axes > 1 else 1
+        for i, spec in enumerate(self.param.param):
+            if spec.lr_mult != 0:
+                raise PrototxtError(
+                    f"lr_mult of param {i} is {spec.lr_mult:g}: 0 is expected, "
+                    "because statistics are not learned"
+                )
+        for shape in ((self.channels,), (self.channels,), (1,)):
+            self.add_param(shape)
+        self.param_diffs = [False] * 3
+
+    def top_shapes(self, bottom_shapes: Sequence[Shape]) -> list[Shape]:
+        shape = bottom_shapes[0]
+        if not shape or (shape[1] if len(shape) > 1 else 1) != self.channels:
+            raise ShapeError(
+                f"bottom is {tuple(shape)}: {self.channels} channels on axis 1 are expected"
+            )
+        return [tuple(shape)]
+
+    def window(self) -> Window | None:
+        return Window() if self.stored else None
+
+    def _by_channel(self, x: torch.Tensor) -> torch.Tensor:
+        """Return x as (items, channels, positions)."""
+        items = x.shape[0] if x.dim() > 1 else 1
+        return x.reshape(items, self.channels, math.prod(x.shape[2:]) if x.dim() > 1 else len(x))
+
+    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        x, y = self._by_channel(bottom[0].get_data()), self._by_channel(top[0].mutable_data())
+        if self.stored:
+            total, total_var, factor = (blob.get_data() for blob in self.blobs)
+            weight = torch.where(factor == 0, 0.0, 1 / factor)
+            mean, var = total * weight, total_var * weight
+        else:
+            mean = x.mean((0, 2))
+            var = (x - mean[:, None]).square().mean((0, 2))
+            self._update(mean, var, x.shape[0] * x.shape[2])
+        std = (var + self.eps).sqrt_()
+        torch.sub(x, mean[:, None], out=y)
+        y.div_(std[:, None])
+        # Later layers may work in place on the top, so the batch's gradient needs its own copy.
+        self.keep((std, None if self.stored else y.clone()))
+
+    def _update(self, mean: torch.Tensor, var: torch.Tensor, count: int) -> None:
+        """Let the stored statistics follow the batch's; the variance without its bias."""
+        unbias = count / (count - 1) if count > 1 else 1.0
+        for blob, value in zip(self.blobs, (mean, var * unbias, 1.0)):
+            blob.mutable_data().mul_(self.fraction).add_(value)
+
+    def backward(
+        self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
+    ) -> None:
+        if not propagate_down[0]:
+            return
+        g, diff = self._by_channel(top[0].get_diff()), self._by_channel(bottom[0].mutable_diff())
+        std, y = self.kept()
+        if not self.stored:
+            g = g - g.mean((0, 2))[:, None] - y * (g * y).mean((0, 2))[:, None]
+        torch.div(g, std[:, None], out=diff)
+
+
+@register("MVN")
+class MVNLayer(Layer):
+    """Subtract the mean of each picture's channel (or of each picture) and divide by its std.
+
+    ``eps`` is added to the standard deviation, not to the variance. The top has 4 axes.
+    """
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        p = self.param.mvn_param
+        self.across, self.divide, self.eps = p.across_channels, p.normalize_variance, p.eps
+
+    def top_shapes(self, bottom_shapes: Sequence[Shape]) -> list[Shape]:
+        shape = tuple(bottom_shapes[0])
+        if len(shape) > 4:
+            raise ShapeError(f"bottom has {len(shape)} axes {shape}, at most 4 expected")
+        return [shape + (1,) * (4 - len(shape))]
+
+    def window(self) -> Window | None:
+        return None
+
+    def _rows(self, x: torch.Tensor) -> torch.Tensor:
+        """Return x with one row for each group of values that is normalised together."""
+        shape = (*x.shape, 1, 1, 1, 1)[:4]
+        rows = shape[0] if self.across else shape[0] * shape[1]
+        return x.view(rows, math.prod(shape[1:] if self.across else shape[2:]))
+
+    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        x, y = self._rows(bottom[0].get_data()), self._rows(top[0].mutable_data())
+        torch.sub(x, x.mean(1, keepdim=True), out=y)
+        if self.divide:
+            std = y.square().mean(1, keepdim=True).sqrt_().add_(self.eps)
+            y.div_(std)
+            self.keep(std)
+
+    def backward(
+        self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
+    ) -> None:
+        if not propagate_down[0]:
+            return
+        y, g = self._rows(top[0].get_data()), self._rows(top[0].get_diff())
+        diff = self._rows(bottom[0].mutable_diff())
+        if not self.divide:
+            torch.sub(g, g.mean(1, keepdim=True), out=diff)
+            return
+        # dL/dx = (g - (sum of g + y * sum of g y) / n) / std; Caffe's steps, since in place
+        # diff is g.
+        torch.mul(y, g, out=diff)
+        torch.mul(y, diff.sum(1, keepdim=True), out=diff)
+        diff.add_(g.sum(1, keepdim=True)).mul_(-1 / max(1, g.shape[1])).add_(g)
+        diff.div_(self.kept())

@@ -1,0 +1,508 @@
+"""A net, as pycaffe runs it.
+
+`Net` builds the layers a prototxt describes, connects them through blobs, and runs them forward
+and backward between named layers. It is the definition of what this package computes: it keeps
+every blob, runs every layer in file order, and never clears a diff, because that is what pycaffe
+does and what the pictures of 2015 were made with. The fast way through a net may drop work, but
+has to agree with this one.
+
+Source: ``net.cpp`` and ``python/caffe/pycaffe.py`` of BVLC/caffe.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..errors import EngineError, NetArgumentError, ParameterError
+from ..reading.proto import read_caffemodel, read_prototxt, write_caffemodel, write_hdf5
+from ..reading.upgrade import upgrade
+from .blob import Blob
+from .graph import Graph, named
+from .layers import TEST, TRAIN
+from .weights import (
+    arrays,
+    check_all_loaded,
+    describe,
+    fill_layers,
+    layers_without,
+    load_weights,
+    share_weights,
+)
+from .wiring import filter_net, insert_splits
+
+
+class Net(Graph):
+    """A network with pycaffe's interface.
+
+    Parameters
+    ----------
+    network_file : str, PathLike or NetParameter
+        The prototxt, of any Caffe version.
+    phase : int
+        `TRAIN` (0) or `TEST` (1).
+    level : int, optional
+        For layers with ``min_level`` or ``max_level`` rules.
+    stages : sequence of str, optional
+        For layers with ``stage`` rules.
+    weights : str or PathLike, optional
+        A ``.caffemodel`` or ``.caffemodel.h5``. Without it the prototxt's fillers run, and a
+        layer without filler is all zeros.
+    force_backward : bool
+        Behave as if the prototxt said ``force_backward: true``: gradients reach the input.
+    strict : bool
+        A layer that finds no weights is an error; otherwise it is a warning.
+    device : str
+        Where layers compute: ``"cpu"`` or ``"cuda"``.
+    param_diffs : bool
+        Let backward add to the diffs of the parameters, as pycaffe does. A dream never reads
+        them, and without them a backward pass takes half the time.
+    dtype : numpy dtype
+        float32; float64 for checks of gradients.
+
+    Raises
+    ------
+    MissingFileError
+        The prototxt or the weights do not exist.
+    PrototxtError
+        The description is damaged, or no net can be built from it.
+    CaffemodelError, WeightsError
+        The weights are damaged, or belong to another net.
+    OutOfMemoryError
+        The parameters alone are larger than this machine's memory.
+
+    Notes
+    -----
+    The positional form of 2015, ``Net(prototxt, caffemodel, phase)``, works too.
+    """
+
+    def __init__(
+        self,
+        network_file: Any,
+        phase: Any = None,
+        level: int | None = None,
+        stages: Sequence[str] | None = None,
+        weights: Any = None,
+        *,
+        force_backward: bool = False,
+        strict: bool = False,
+        device: str = "cpu",
+        param_diffs: bool = True,
+        dtype: Any = np.float32,
+    ) -> None:
+        if isinstance(phase, (str, bytes, os.PathLike)):
+            phase, level, weights = level, None, phase
+        if isinstance(phase, bool) or phase not in (TRAIN, TEST):
+            raise NetArgumentError(
+                f"phase is {phase!r}: pass caffe.TEST (1) or caffe.TRAIN (0), as in "
+                "Net('deploy.prototxt', caffe.TEST, weights='x.caffemodel')"
+            )
+        weights = None if weights is None else os.fsdecode(weights)
+        source, wired = read_wired(network_file, phase, level or 0, stages or ())
+        loaded = None if weights is None else read_caffemodel(weights)
+        super().__init__(
+            source, wired, int(phase), force_backward=force_backward, device=device, dtype=dtype,
+            param_diffs=param_diffs,
+        )  # fmt: skip
+        self.transformer: Any = None
+        self._hooks: dict[str, list[Callable[[int], None]]] = {
+            "before_forward": [],
+            "after_forward": [],
+            "before_backward": [],
+            "after_backward": [],
+        }
+        if loaded is None:
+            fill_layers(self, self._layer_names)
+        else:
+            assert weights is not None
+            check_all_loaded(self, loaded, weights, strict)
+            fill_layers(self, layers_without(self, loaded))
+            load_weights(self, loaded, weights)
+
+    # -- running --------------------------------------------------------------------------------
+
+    def _forward(self, start: int, end: int) -> float:
+        """Run the layers number `start` to `end`, both included; return the loss."""
+        loss = 0.0
+        with torch.no_grad(), exact_float32():
+            for i in range(start, end + 1):
+                for hook in self._hooks["before_forward"]:
+                    hook(i)
+                layer, bottom, top = self._layers[i], self._bottoms[i], self._tops[i]
+                with self.named(i, _shapes(bottom)):
+                    layer.reshape(bottom, top)
+                    layer.forward(bottom, top)
+                for blob, weight in zip(top, layer.loss_weights):
+                    if weight:
+                        loss += float((blob.get_data() * blob.get_diff()).sum())
+                for hook in self._hooks["after_forward"]:
+                    hook(i)
+        return loss
+
+    def _backward(self, start: int, end: int) -> None:
+        """Run the layers number `start` down to `end` backward, both included."""
+        with torch.no_grad(), exact_float32():
+            for i in range(start, end - 1, -1):
+                for hook in self._hooks["before_backward"]:
+                    hook(i)
+                if self._layer_backward[i]:
+                    with self.named(i, _shapes(self._bottoms[i])):
+                        self._layers[i].backward(
+                            self._tops[i], self._bottom_backward[i], self._bottoms[i]
+                        )
+                for hook in self._hooks["after_backward"]:
+                    hook(i)
+
+    def forward(
+        self,
+        blobs: list[str] | None = None,
+        start: str | None = None,
+        end: str | None = None,
+        **kwargs: Any,
+    ) -> dict[str, np.ndarray]:
+        """Run the net forward, layers in file order.
+
+        Parameters
+        ----------
+        blobs : list of str, optional
+            Blobs to return besides the outputs.
+        start, end : str, optional
+            First and last *layer* to run, both included. ``end="conv1"`` stops before an
+            in-place ReLU on ``conv1``.
+        **kwargs : array_like
+            Values for the inputs: all of them or none.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Live views of the data of the tops of `end` (or of the net's outputs), and of `blobs`.
+
+        Raises
+        ------
+        UnknownLayerError
+            `start` or `end` is no layer; nothing has run.
+        UnknownBlobError
+            A name in `blobs` is no blob.
+        ParameterError
+            The keyword arguments are not the net's inputs, or not of its batch size.
+        ShapeError
+            A layer cannot take the shape it gets; the message names it.
+        """
+        wanted = _names(blobs)
+        first = 0 if start is None else self.layer_index(start)
+        last = len(self._layers) - 1 if end is None else self.layer_index(end)
+        wanted = [*(self.outputs if end is None else self.top_names[end]), *wanted]
+        if kwargs:
+            if set(kwargs) != set(self.inputs):
+                raise ParameterError(
+                    "Input blob arguments do not match net inputs. "
+                    f"Given: {sorted(kwargs)}; inputs: {self.inputs}"
+                )
+            for name, value in kwargs.items():
+                self._assign(name, value, "Input is not batch sized", "data")
+        self._forward(first, last)
+        return {name: self.blob(name).data for name in wanted}
+
+    def backward(
+        self,
+        diffs: list[str] | None = None,
+        start: str | None = None,
+        end: str | None = None,
+        **kwargs: Any,
+    ) -> dict[str, np.ndarray]:
+        """Run the net backward, from `start` (default: the last layer) down to `end` (the first).
+
+        Every layer on the way reads the diffs of its tops as they lie in memory, also those that
+        an earlier run left there.
+
+        Parameters
+        ----------
+        diffs : list of str, optional
+            Blobs whose diffs to return besides those of the inputs.
+        start, end : str, optional
+            Layers, both included.
+        **kwargs : array_like
+            Values for the diffs of the outputs: all of them or none.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Live views of the diffs of the bottoms of `end` (or of the net's inputs), and `diffs`.
+
+        Raises
+        ------
+        UnknownLayerError, UnknownBlobError, ParameterError
+            As in `forward`.
+        """
+        wanted = _names(diffs)
+        first = len(self._layers) - 1 if start is None else self.layer_index(start)
+        last = 0 if end is None else self.layer_index(end)
+        wanted = [*(self.inputs if end is None else self.bottom_names[end]), *wanted]
+        if kwargs:
+            if set(kwargs) != set(self.outputs):
+                raise ParameterError(
+                    "Top diff arguments do not match net outputs. "
+                    f"Given: {sorted(kwargs)}; outputs: {self.outputs}"
+                )
+            for name, value in kwargs.items():
+                self._assign(name, value, "Diff is not batch sized", "diff")
+        self._backward(first, last)
+        return {name: self.blob(name).diff for name in wanted}
+
+    def _assign(self, name: str, value: Any, message: str, which: str) -> None:
+        blob, value = self._blobs[name], np.asarray(value)
+        if value.shape[:1] != tuple(blob.shape[:1]):
+            raise ParameterError(
+                f"{message}: '{name}' is {value.shape}, the blob is {tuple(blob.shape)}"
+            )
+        getattr(blob, which)[...] = value
+
+    def forward_all(self, blobs: list[str] | None = None, **kwargs: Any) -> dict[str, np.ndarray]:
+        """Run the net forward on any number of items, batch by batch.
+
+        Parameters
+        ----------
+        blobs : list of str, optional
+            Blobs to return besides the outputs.
+        **kwargs : array_like
+            Values for the inputs; the last batch is filled up with zeros.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Copies, one item per item given.
+        """
+        collected: dict[str, list[np.ndarray]] = {}
+        for batch in self._batches(kwargs):
+            for name, value in self.forward(blobs=blobs, **batch).items():
+                collected.setdefault(name, []).extend(value.copy())
+        return _unpadded(collected, kwargs)
+
+    def forward_backward_all(
+        self, blobs: list[str] | None = None, diffs: list[str] | None = None, **kwargs: Any
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Run forward and backward on any number of items, batch by batch.
+
+        Parameters
+        ----------
+        blobs, diffs : list of str, optional
+            Blobs to return besides the outputs' data and the inputs' diffs.
+        **kwargs : array_like
+            Values for the inputs and the outputs' diffs.
+
+        Returns
+        -------
+        tuple of two dicts of str to ndarray
+            Data and diffs, one item per item given.
+        """
+        data: dict[str, list[np.ndarray]] = {}
+        grad: dict[str, list[np.ndarray]] = {}
+        forward_args = {k: v for k, v in kwargs.items() if k in self.inputs}
+        backward_args = {k: v for k, v in kwargs.items() if k in self.outputs}
+        backward_batches: Iterable[dict[str, Any]] = (
+            self._batches(backward_args) if backward_args else _forever_empty()
+        )
+        for forward_batch, backward_batch in zip(self._batches(forward_args), backward_batches):
+            for name, value in self.forward(blobs=blobs, **forward_batch).items():
+                data.setdefault(name, []).extend(value.copy())
+            for name, value in self.backward(diffs=diffs, **backward_batch).items():
+                grad.setdefault(name, []).extend(value.copy())
+        return _unpadded(data, kwargs), _unpadded(grad, kwargs)
+
+    def _batches(self, arrays: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yield dicts of one batch each; the last is padded with zeros."""
+        if not arrays:
+            raise ParameterError(f"nothing to run: pass values for the inputs {self.inputs}")
+        count = len(next(iter(arrays.values())))
+        size = next(iter(self._blobs.values())).num
+        for begin in range(0, count, size):
+            batch: dict[str, Any] = {}
+            for name, values in arrays.items():
+                part = np.asarray(values[begin : begin + size])
+                short = size - len(part)
+                batch[name] = np.concatenate([part, np.zeros((short, *part.shape[1:]))])
+            yield batch
+
+    def reshape(self) -> None:
+        """Give every blob the shape that follows from the inputs' shapes."""
+        for i, layer in enumerate(self._layers):
+            with self.named(i, _shapes(self._bottoms[i])):
+                layer.reshape(self._bottoms[i], self._tops[i])
+
+    def clear_param_diffs(self) -> None:
+        """Set the diffs of all parameters to zero."""
+        for layer in self._layers:
+            for blob in layer.blobs:
+                blob.mutable_diff().zero_()
+
+    def set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
+        """Give data and labels to a MemoryData layer.
+
+        Parameters
+        ----------
+        data, labels : ndarray
+            C-contiguous float32 with 4 axes, a multiple of the batch size long.
+
+        Raises
+        ------
+        EngineError
+            The first layer is no MemoryData layer.
+        """
+        if not self._layers or self._layers[0].type != "MemoryData":
+            raise EngineError(
+                "set_input_arrays may only be called if the first layer is a MemoryDataLayer; "
+                "write to net.blobs[name].data instead"
+            )
+        with self.named(0):
+            self._layers[0].reset(data, labels)  # type: ignore[attr-defined]
+
+    def before_forward(self, hook: Callable[[int], None]) -> None:
+        """Call ``hook(layer_number)`` before each layer's forward."""
+        self._hooks["before_forward"].append(hook)
+
+    def after_forward(self, hook: Callable[[int], None]) -> None:
+        """Call ``hook(layer_number)`` after each layer's forward."""
+        self._hooks["after_forward"].append(hook)
+
+    def before_backward(self, hook: Callable[[int], None]) -> None:
+        """Call ``hook(layer_number)`` before each layer's backward, also where it is skipped."""
+        self._hooks["before_backward"].append(hook)
+
+    def after_backward(self, hook: Callable[[int], None]) -> None:
+        """Call ``hook(layer_number)`` after each layer's backward, also where it is skipped."""
+        self._hooks["after_backward"].append(hook)
+
+    # -- weights --------------------------------------------------------------------------------
+
+    def copy_from(self, weights: str | os.PathLike[str]) -> None:
+        """Load weights by layer name; layers that one side lacks are passed over.
+
+        Parameters
+        ----------
+        weights : str or PathLike
+            A ``.caffemodel`` of any version, or HDF5.
+
+        Raises
+        ------
+        MissingFileError, CaffemodelError
+            No such file, or a damaged one.
+        WeightsError
+            A layer has other shapes, or another number of blobs, in the file.
+        """
+        name = os.fsdecode(weights)
+        load_weights(self, read_caffemodel(name), name)
+
+    load_hdf5 = copy_from
+
+    def share_with(self, other: Net) -> None:
+        """Use the other net's memory for the parameters of layers of the same name.
+
+        Parameters
+        ----------
+        other : Net
+            A net whose layers of the same name have parameters of the same shapes.
+
+        Raises
+        ------
+        WeightsError
+            A shape differs.
+        """
+        share_weights(self, other)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write layers and weights as a ``.caffemodel`` (V2), beside and then renamed.
+
+        Raises
+        ------
+        WriteError
+            The file cannot be written; nothing half-written is left.
+        """
+        write_caffemodel(path, describe(self), arrays(self))
+
+    def save_hdf5(self, path: str | os.PathLike[str]) -> None:
+        """Write the weights as HDF5 (needs h5py).
+
+        Raises
+        ------
+        WriteError
+            The file cannot be written.
+        """
+        write_hdf5(path, arrays(self))
+
+    def __repr__(self) -> str:
+        return f"<Net '{self.name}', {len(self._layers)} layers, {len(self._blobs)} blobs>"
+
+
+def read_wired(
+    network_file: Any, phase: int = TEST, level: int = 0, stages: Sequence[str] = ()
+) -> tuple[str, Any]:
+    """Read a prototxt and bring it into the form that a `Graph` is built from.
+
+    Parameters
+    ----------
+    network_file : str, PathLike or NetParameter
+        Of any Caffe version.
+    phase, level, stages
+        See `Net`.
+
+    Returns
+    -------
+    (str, NetParameter)
+        Where it comes from, and the upgraded net of this phase with its splits.
+
+    Raises
+    ------
+    MissingFileError, PrototxtError
+        See `Net`.
+    """
+    if hasattr(network_file, "layer"):
+        source, message = network_file.name or "a NetParameter", network_file
+    else:
+        source = os.fsdecode(network_file)
+        message = read_prototxt(source)
+    with named(source):
+        return source, insert_splits(filter_net(upgrade(message), phase, int(level), stages))
+
+
+@contextlib.contextmanager
+def exact_float32() -> Iterator[None]:
+    """Keep a GPU from rounding the factors of a product to TF32 (10 bits)."""
+    if not torch.cuda.is_available():
+        yield
+        return
+    with torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    ):
+        before = torch.backends.cuda.matmul.allow_tf32
+        torch.backends.cuda.matmul.allow_tf32 = False
+        try:
+            yield
+        finally:
+            torch.backends.cuda.matmul.allow_tf32 = before
+
+
+def _names(names: list[str] | None) -> list[str]:
+    if isinstance(names, str):
+        raise TypeError(f"blobs is a list of names, as in ['{names}']")
+    return list(names or [])
+
+
+def _shapes(blobs: Sequence[Blob]) -> list[tuple[int, ...]]:
+    return [tuple(blob.shape) for blob in blobs]
+
+
+def _forever_empty() -> Iterator[dict[str, Any]]:
+    while True:
+        yield {}
+
+
+def _unpadded(
+    collected: Mapping[str, list[np.ndarray]], given: Mapping[str, Any]
+) -> dict[str, np.ndarray]:
+    count = len(next(iter(given.values())))
+    return {name: np.asarray(items)[:count] for name, items in collected.items()}

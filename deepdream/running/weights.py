@@ -1,0 +1,161 @@
+"""Weights for a net: matched by layer name, shape by shape.
+
+Functions of a `graph.Graph` and a mapping of layer name to arrays, as `proto.read_caffemodel`
+returns it.
+
+Source: ``Net::CopyTrainedLayersFrom`` and ``Net::ShareTrainedLayersWith`` of BVLC/caffe.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import WeightsError
+from ..reading.caffe_pb2 import NetParameter
+from . import fillers
+from .blob import Blob
+from .graph import Graph
+from .layers import Layer
+
+Shape = tuple[int, ...]
+Weights = Mapping[str, Sequence[np.ndarray]]
+
+
+def load_weights(net: Graph, weights: Weights, source: str) -> None:
+    """Copy weights into the first layer of each name; nothing is copied unless all of it fits.
+
+    Layers that only one side has are passed over.
+
+    Parameters
+    ----------
+    net : Graph
+    weights : mapping of str to sequence of ndarray
+        Layer name to blobs.
+    source : str
+        Where they come from, for messages.
+
+    Raises
+    ------
+    WeightsError
+        A layer has other shapes, or another number of blobs.
+    """
+    pairs: list[tuple[Blob, np.ndarray]] = []
+    for name, layer in _first_layers(net).items():
+        if name not in weights:
+            continue
+        arrays = weights[name]
+        if len(arrays) != len(layer.blobs):
+            raise WeightsError(
+                f"{source}: layer '{name}' has {len(arrays)} weight blobs, {net.source} "
+                f"expects {len(layer.blobs)}: the two files belong to different models"
+            )
+        for k, (blob, array) in enumerate(zip(layer.blobs, arrays)):
+            if not _fits(array.shape, tuple(blob.shape)):
+                raise WeightsError(
+                    f"{source}: blob {k} of layer '{name}' is {array.shape}, {net.source} "
+                    f"expects {tuple(blob.shape)}:\nthe two files belong to different models"
+                )
+            pairs.append((blob, array))
+    for blob, array in pairs:
+        blob.data[...] = array.reshape(tuple(blob.shape))
+
+
+def check_all_loaded(net: Graph, weights: Weights, source: str, strict: bool) -> None:
+    """Say which layers find no weights: an error where `strict`, else a warning.
+
+    Raises
+    ------
+    WeightsError
+        Some find none, and `strict`.
+    """
+    missing = layers_without(net, weights)
+    if not missing:
+        return
+    shown = ", ".join(repr(name) for name in missing[:6])
+    more = f" and {len(missing) - 6} more" if len(missing) > 6 else ""
+    text = f"{source} has no weights for {len(missing)} layers of {net.source}: {shown}{more}."
+    if strict:
+        raise WeightsError(
+            f"{text}\nThe two files seem to belong to different models; strict=False loads "
+            "them all the same, with what the prototxt's fillers give."
+        )
+    warnings.warn(f"{text} They keep what their fillers give.", stacklevel=4)
+
+
+def layers_without(net: Graph, weights: Weights) -> list[str]:
+    """Return the names of the layers that have parameters, but none in `weights`."""
+    return [n for n, layer in _first_layers(net).items() if layer.blobs and n not in weights]
+
+
+def fill_layers(net: Graph, names: Iterable[str]) -> None:
+    """Run the prototxt's fillers for the layers called `names`."""
+    wanted = set(names)
+    done: set[int] = set()
+    for i, layer in enumerate(net.layers):
+        for blob, filler in zip(layer.blobs, layer.fillers):
+            if id(blob._data) in done:  # shared with an earlier layer
+                continue
+            done.add(id(blob._data))
+            if filler is not None and net._layer_names[i] in wanted:
+                with net.named(i):
+                    fillers.fill(blob, filler, fillers.random_state())
+
+
+def share_weights(net: Graph, other: Graph) -> None:
+    """Let layers of `net` use the parameter memory of the layers of the same name in `other`.
+
+    Raises
+    ------
+    WeightsError
+        Shapes differ.
+    """
+    mine = _first_layers(net)
+    for name, layer in zip(other._layer_names, other.layers):
+        if name not in mine:
+            continue
+        shapes = [tuple(b.shape) for b in layer.blobs], [tuple(b.shape) for b in mine[name].blobs]
+        if shapes[0] != shapes[1]:
+            raise WeightsError(
+                f"layer '{name}' cannot share its weights: shapes {shapes[0]} and {shapes[1]}"
+            )
+        for target, blob in zip(mine[name].blobs, layer.blobs):
+            target.share_data(blob)
+
+
+def describe(net: Graph) -> Any:
+    """Return a net's layers, splits included, as a NetParameter without weights."""
+    message: Any = NetParameter(name=net.name)
+    for layer in net.layers:
+        entry = message.layer.add()
+        entry.CopyFrom(layer.param)
+        entry.phase = layer.phase
+        del entry.blobs[:]
+    return message
+
+
+def arrays(net: Graph) -> dict[str, list[np.ndarray]]:
+    """Return a net's parameters, layer name to live arrays."""
+    return {
+        name: [blob.data for blob in layer.blobs]
+        for name, layer in zip(net._layer_names, net.layers)
+        if layer.blobs
+    }
+
+
+def _first_layers(net: Graph) -> dict[str, Layer]:
+    """Return layer name to layer; of layers with one name, the first."""
+    first: dict[str, Layer] = {}
+    for name, layer in zip(net._layer_names, net.layers):
+        first.setdefault(name, layer)
+    return first
+
+
+def _fits(stored: Shape, wanted: Shape) -> bool:
+    """Tell whether a stored shape is the wanted one, or its old form with 1s in front."""
+    if stored == wanted:
+        return True
+    return len(stored) == 4 and len(wanted) < 4 and stored == (1,) * (4 - len(wanted)) + wanted
