@@ -6,15 +6,16 @@ import warnings
 
 import numpy as np
 import pytest
-from golden_cases import all_cases, dreams, files, nets, refused
+from golden_cases import NETS, all_cases, files, refused
 from golden_cases.base import input_layer, layer, net
+from golden_cases.networks import small_inception, small_resnet
 from helpers import GOLDEN, golden_names, load_golden, our_caffe, run_ours, worker
 
 from deepdream.errors import DeepDreamError
 from deepdream.reading.proto import read_caffemodel
 from deepdream.running.fillers import seed_weights
 
-CASES = all_cases(nets, files, dreams)
+CASES = all_cases(*(module for module in NETS if module is not refused))
 REFUSED = all_cases(refused)
 DEFINED = all_cases()
 SEVERAL_TYPES = net(
@@ -106,7 +107,7 @@ def test_golden_files_are_small(path):
     assert path.stat().st_size <= 50_000
 
 
-@pytest.mark.parametrize("text", [nets.small_inception(), nets.small_resnet(), SEVERAL_TYPES])
+@pytest.mark.parametrize("text", [small_inception(), small_resnet(), SEVERAL_TYPES])
 def test_seeded_weights_are_the_ones_of_the_package(text, tmp_path):
     """The worker and `deepdream.running.fillers.seed_weights` draw the same weights."""
     job = worker.Job(our_caffe(), {}, tmp_path)

@@ -610,3 +610,32 @@ def test_swapping_channels_in_picture_and_weights_changes_nothing():
     np.testing.assert_allclose(
         a.blobs["a/output"].data, b.blobs["a/output"].data, rtol=1e-4, atol=1e-5
     )
+
+
+def test_backward_needs_a_forward_at_the_new_size():
+    """After a reshape of the input, backward says what is missing instead of reading old blobs."""
+    net = tiny_net()
+    put(net)
+    net.forward(end="a/output")
+    net.blobs["data"].reshape(1, 3, 21, 25)
+
+    with pytest.raises(ShapeError, match=r"'conv1'.*run forward before backward"):
+        net.backward(start="a/output")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes\nmore"), MemoryError()],
+    ids=["torch", "numpy"],
+)
+def test_running_out_of_memory_names_the_layer(monkeypatch, error):
+    """Memory that runs out in the middle is an error of ours, with the layer and the way out."""
+    net = tiny_net()
+
+    def fail(bottom, top):
+        raise error
+
+    monkeypatch.setattr(net.layer_dict["a/3x3"], "forward", fail)
+
+    with pytest.raises(OutOfMemoryError, match=r"'a/3x3' .*out of memory .*smaller picture"):
+        net.forward()

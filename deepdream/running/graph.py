@@ -385,8 +385,18 @@ class Graph:
 
 @contextlib.contextmanager
 def named(where: str) -> Iterator[None]:
-    """Put `where` in front of the message of an error raised inside."""
+    """Put `where` in front of the message of an error raised inside.
+
+    What PyTorch says when memory runs out becomes an `OutOfMemoryError`, too.
+    """
     try:
         yield
     except DeepDreamError as error:
         raise type(error)(f"{where}: {error}") from None
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and "memory" not in str(error):
+            raise
+        reason = str(error).splitlines()[0] if str(error) else "no more to be had"
+        raise OutOfMemoryError(
+            f"{where}: out of memory ({reason}): use a smaller picture"
+        ) from error

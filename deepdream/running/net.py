@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..errors import EngineError, NetArgumentError, ParameterError
+from ..errors import EngineError, NetArgumentError, ParameterError, ShapeError
 from ..reading.proto import read_caffemodel, read_prototxt, write_caffemodel, write_hdf5
 from ..reading.upgrade import upgrade
 from .blob import Blob
 from .graph import Graph, named
-from .layers import TEST, TRAIN
+from .layers import TEST, TRAIN, Layer
 from .weights import (
     arrays,
     check_all_loaded,
@@ -151,10 +151,10 @@ class Net(Graph):
                 for hook in self._hooks["before_backward"]:
                     hook(i)
                 if self._layer_backward[i]:
-                    with self.named(i, _shapes(self._bottoms[i])):
-                        self._layers[i].backward(
-                            self._tops[i], self._bottom_backward[i], self._bottoms[i]
-                        )
+                    layer, bottom, top = self._layers[i], self._bottoms[i], self._tops[i]
+                    with self.named(i, _shapes(bottom)):
+                        _check_forward_ran(layer, bottom, top)
+                        layer.backward(top, self._bottom_backward[i], bottom)
                 for hook in self._hooks["after_backward"]:
                     hook(i)
 
@@ -494,6 +494,15 @@ def _names(names: list[str] | None) -> list[str]:
 
 def _shapes(blobs: Sequence[Blob]) -> list[tuple[int, ...]]:
     return [tuple(blob.shape) for blob in blobs]
+
+
+def _check_forward_ran(layer: Layer, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+    """Refuse to go back through a layer whose bottom was reshaped since its last forward."""
+    if bottom and _shapes(top) != layer.top_shapes(_shapes(bottom))[: len(top)]:
+        raise ShapeError(
+            f"the top is still {', '.join(map(str, _shapes(top)))}, made for another size: run "
+            "forward before backward"
+        )
 
 
 def _forever_empty() -> Iterator[dict[str, Any]]:

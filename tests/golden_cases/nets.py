@@ -15,6 +15,10 @@ def structure() -> Iterator[Case]:
     ):
         yield Case(f"structure/{name}", what, rtol=0).step("net", prototxt=text).step("describe")
 
+    case = Case("structure/googlenet", "the 121 blobs of GoogLeNet, splits included", rtol=0)
+    case.step("net", prototxt_file="prototxt/googlenet/deploy.prototxt")
+    yield case.step("shapes", name="blobs")
+
     case = Case("structure/splits", "who counts as a consumer when splits are named", rtol=0)
     x = input_layer("x", (2, 3))
     relu = layer("r", "ReLU", ["x"], ["x"])
