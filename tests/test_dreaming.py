@@ -124,6 +124,17 @@ def test_octaves_too_small_for_the_net_are_left_out_with_a_note():
     assert np.isfinite(out).all()
 
 
+def test_octaves_that_do_not_shrink_any_more_are_left_out_with_a_note():
+    """Where a net takes any size, the octaves end at 1x1; a ratio of 1 repeats it on purpose."""
+    base = preprocess(FakeNet(), picture(3, 5))
+    with pytest.warns(UserWarning, match=r"4 of 9 octaves .*: 1x1 does not get any smaller"):
+        bases = octave_bases(FakeNet(), "top", base, 9, 1.4)
+    assert [x.shape[1:] for x in bases] == [(1, 1), (1, 2), (1, 3), (2, 4), (3, 5)]
+
+    same = octave_bases(FakeNet(), "top", base, 3, 1.0)
+    assert [x.shape[1:] for x in same] == [(3, 5)] * 3
+
+
 def test_a_picture_too_small_for_the_net_says_how_large_it_must_be():
     """A 1x1 picture is refused with the smallest side, which is indeed large enough."""
     with pytest.raises(ShapeError, match=r"picture of 1x1 is too small for 'pool2': .* (\d+) pix") \

@@ -293,10 +293,14 @@ def octave_bases(
     bases = [base]
     while len(bases) < octave_n:
         h, w = (round(side * (1.0 / octave_scale)) for side in bases[-1].shape[-2:])
+        reason = ""
         if not _fits(net, end, h, w):
+            reason = f"{w}x{h} is too small for '{end}'"
+        elif octave_scale > 1 and (h, w) == bases[-1].shape[-2:]:
+            reason = f"{w}x{h} does not get any smaller"
+        if reason:
             warnings.warn(
-                f"{octave_n - len(bases)} of {octave_n} octaves are left out: {w}x{h} is too small "
-                f"for '{end}'",
+                f"{octave_n - len(bases)} of {octave_n} octaves are left out: {reason}",
                 stacklevel=4,
             )
             break
