@@ -197,7 +197,7 @@ _DREAM_DEFAULTS = _keyword_defaults()
 
 def _dream(args: argparse.Namespace) -> int:
     from . import images
-    from .dreaming.dream import dream_or_stop
+    from .dreaming.dream import dream
 
     began = time.monotonic()
     out = Path(args.out) if args.out else Path(f"{Path(args.image).stem}_dream.png")
@@ -208,14 +208,13 @@ def _dream(args: argparse.Namespace) -> int:
     seed = _seed(args)
     _say(args, f"network {net.name or args.model}, seed {seed}")
     with _Bar() as bar:
-        picture, finished = dream_or_stop(
-            net, img, guide=guide, seed=seed, on_step=bar.step, **_chosen(args)
-        )
+        picture = dream(net, img, guide=guide, seed=seed, on_step=bar.step, **_chosen(args))
     images.save_image(picture, out)
+    stopped = bool(picture.recipe and picture.recipe.get("stopped"))
     h, w = picture.shape[:2]
-    partly = "" if finished else ", stopped early: the picture so far"
+    partly = ", stopped early: the picture so far" if stopped else ""
     print(f"wrote {out} ({w}x{h}, {time.monotonic() - began:.0f} s{partly})")
-    return 0 if finished else 130
+    return 130 if stopped else 0
 
 
 def _zoom(args: argparse.Namespace) -> int:

@@ -22,7 +22,7 @@ from deepdream.errors import (
     WeightsError,
 )
 from deepdream.models import load
-from deepdream.models.load import load_net, model_hash, parse_mean
+from deepdream.models.load import load_net, parse_mean
 from deepdream.models.registry import MODELS, ModelEntry
 
 PROTOTXT = """
@@ -366,47 +366,6 @@ def test_a_mean_file_that_is_not_there_is_named() -> None:
     """With the other way to give a mean."""
     with pytest.raises(MissingFileError, match="no mean file 'nowhere.npy'.*three numbers"):
         parse_mean("nowhere.npy")
-
-
-# -- identity
-
-
-def test_the_hash_of_a_net_is_that_of_its_files(tiny: tuple[str, str]) -> None:
-    """What a picture's recipe needs."""
-    found = model_hash(load_net(*tiny, mean=MEAN))
-
-    assert found == {
-        "model": "last3.prototxt",
-        "prototxt_sha256": hashlib.sha256(Path(tiny[0]).read_bytes()).hexdigest(),
-        "weights_sha256": hashlib.sha256(Path(tiny[1]).read_bytes()).hexdigest(),
-    }
-
-
-def test_the_hash_names_a_registered_model(stored: Callable[..., ModelEntry]) -> None:
-    """By the name that load_net takes."""
-    stored()
-
-    assert model_hash(load_net("squeezenet"))["model"] == "squeezenet_v1.1"
-
-
-def test_the_hash_is_computed_once(tiny: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half a gigabyte takes a while; and callers cannot spoil it."""
-    net = load_net(*tiny, mean=MEAN)
-    first = model_hash(net)
-    monkeypatch.setattr(load, "file_hash", None)
-    first_again = model_hash(net)
-    first["model"] = "spoilt"
-
-    assert first_again["model"] == "last3.prototxt"
-    assert model_hash(net) == first_again
-
-
-def test_a_net_that_came_another_way_has_no_hash(tiny: tuple[str, str]) -> None:
-    """For example pycaffe's."""
-    assert model_hash(object()) == {}
-
-
-# -- the registered prototxts, built
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if name not in ("vgg16", "vgg19")])

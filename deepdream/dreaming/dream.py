@@ -156,37 +156,6 @@ def dream(
     Equal to the notebook's ``deepdream`` to rounding, on a net that has not been used, for sizes
     that scipy's zoom leaves no zero border on, and ``np.random.seed(seed)``.
     """
-    picture, _ = dream_or_stop(
-        net, img, end, iter_n=iter_n, octave_n=octave_n, octave_scale=octave_scale,
-        step_size=step_size, jitter=jitter, clip=clip, objective=objective, guide=guide,
-        seed=seed, on_step=on_step,
-    )  # fmt: skip
-    return picture
-
-
-def dream_or_stop(
-    net: Any,
-    img: Any,
-    end: str | None = None,
-    *,
-    iter_n: int = 10,
-    octave_n: int = 4,
-    octave_scale: float = 1.4,
-    step_size: float = 1.5,
-    jitter: int = 32,
-    clip: bool = True,
-    objective: Objective | None = None,
-    guide: Any = None,
-    seed: Seed = None,
-    on_step: OnStep | None = None,
-) -> tuple[Picture, bool]:
-    """Do what `dream` does, and tell also whether the dream came to its end.
-
-    Returns
-    -------
-    (Picture, bool)
-        False after Ctrl-C, or where `on_step` returned False.
-    """
     check_parameters(iter_n=iter_n, octave_n=octave_n, octave_scale=octave_scale,
                      step_size=step_size, jitter=jitter, seed=seed)  # fmt: skip
     if guide is not None and objective is not None:
@@ -259,7 +228,7 @@ def dream_or_stop(
         stopped=None if finished else True,
     )  # fmt: skip
     pixels_out = np.ascontiguousarray(deprocess(net, x), np.float32)
-    return Picture(pixels_out, picture.alpha, recipe, picture.source), finished
+    return Picture(pixels_out, picture.alpha, recipe, picture.source)
 
 
 def octave_bases(

@@ -23,7 +23,7 @@ import numpy as np
 from ..errors import ParameterError
 from ..files import make_folder, replacing
 from ..images import Picture, as_picture, save_image
-from .dream import check_parameters, dream_or_stop
+from .dream import check_parameters, dream
 
 
 def zoom(
@@ -83,10 +83,10 @@ def _frames(
     for i in range(frames):
         if i:
             frame = enlarge(frame, scale)
-        frame, finished = dream_or_stop(net, frame, seed=seed, on_step=watch, **params)
+        frame = dream(net, frame, seed=seed, on_step=watch, **params)
         if stopped_on_purpose:
             return
-        if not finished:
+        if frame.recipe and frame.recipe.get("stopped"):
             raise KeyboardInterrupt
         yield frame
 

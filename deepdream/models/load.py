@@ -25,7 +25,6 @@ from .cache import find_model as find_model
 from .cache import find_weights as find_weights
 from .cache import list_models as list_models
 from .cache import prototxt_path as prototxt_path
-from .download import file_hash
 from .registry import ALIASES, DEFAULT_MODEL, MODELS, NOTEBOOK_MEAN, ModelEntry, plain
 
 if TYPE_CHECKING:
@@ -310,31 +309,3 @@ def _transformer(net: Any, mean_bgr: np.ndarray, prototxt: Path) -> Any:
     transformer.set_channel_swap(name, (2, 1, 0))
     transformer.set_mean(name, mean_bgr)
     return transformer
-
-
-def model_hash(net: Any) -> dict[str, str]:
-    """Return what identifies the network a picture was made with.
-
-    Parameters
-    ----------
-    net : Net
-        A net that `load_net` returned.
-
-    Returns
-    -------
-    dict of str to str
-        ``model`` (registered name, or the prototxt's file name), ``prototxt_sha256`` and
-        ``weights_sha256``, the last two of the files as they were when first asked for. Empty
-        for a net that came another way.
-    """
-    known: dict[str, str] | None = getattr(net, "_model_hash", None)
-    if known is None:
-        if getattr(net, "weights_path", None) is None:
-            return {}
-        known = {
-            "model": net.model.name if net.model else Path(net.prototxt_path).name,
-            "prototxt_sha256": file_hash(net.prototxt_path),
-            "weights_sha256": file_hash(net.weights_path),
-        }
-        net._model_hash = known
-    return dict(known)

@@ -2,7 +2,7 @@
 
 One record per network: where its weights are published, how large they are and what they hash
 to, the mean they were trained with, their licence, and what is known of their layers. Data only:
-nothing here opens a file or reaches the network (that is `models` and `download`).
+nothing here opens a file or reaches the network (that is `cache` and `download`).
 
 Sources of the hashes: the readme files of BVLC's model zoo (sha1), OpenVINO's Open Model Zoo
 (sizes, sha256, sha384) and OpenCV's list of test models (sha1). Where nobody has published a hash
