@@ -110,9 +110,10 @@ class Classifier(Net):
         else:
             top, left = (images.shape[1:3] - self.crop_dims) // 2
             if top < 0 or left < 0:
+                sizes = ["x".join(map(str, dims)) for dims in (self.crop_dims, self.image_dims)]
                 raise ShapeError(
-                    f"the net's input of {tuple(self.crop_dims)} does not fit into image_dims "
-                    f"{tuple(self.image_dims)}: give larger ones, or none"
+                    f"the net's input of {sizes[0]} does not fit into image_dims of {sizes[1]}: "
+                    "give larger ones, or none"
                 )
             h, w = self.crop_dims
             crops = images[:, top : top + h, left : left + w]

@@ -81,6 +81,10 @@ class Step:
 OnStep = Callable[[Step], Optional[bool]]
 
 
+class _Stop(Exception):  # noqa: N818 (no error: `on_step` has had enough)
+    pass
+
+
 def dream(
     net: Any,
     img: Any,
@@ -174,26 +178,22 @@ def dream(
         rng = seed if isinstance(seed, np.random.RandomState) else np.random.RandomState(seed)
 
     bases = octave_bases(net, end, preprocess(net, picture), octave_n, octave_scale)
-    src = input_blob(net)
-    mean = input_mean(net)
-    total = iter_n * sum(base[0].size for base in bases)
-    pixels = 0
+    src, mean = input_blob(net), input_mean(net)
+    total, done = iter_n * sum(base[0].size for base in bases), 0
     x = bases[0]
-    detail = np.zeros_like(bases[0])
-    finished = True
+    detail = np.zeros_like(x)
+    stopped = None
     try:
         for octave, octave_base in enumerate(bases):
             h, w = octave_base.shape[-2:]
-            detail = resize(detail, h, w)
-            x = octave_base + detail
+            x = octave_base + resize(detail, h, w)
             src.reshape(1, *x.shape)
             for i in range(iter_n):
                 ox, oy = rng.randint(-jitter, jitter + 1, 2)
                 src.data[0] = np.roll(np.roll(x, ox, -1), oy, -2)
                 net.forward(end=end)
-                for blob in frontier:
+                for blob in [*frontier, dst]:
                     blob.diff[...] = 0
-                dst.diff[...] = 0
                 objective(dst)
                 net.backward(start=end)
                 g = src.diff[0]
@@ -201,22 +201,18 @@ def dream(
                 moved = src.data[0] + step_size / gradient * g
                 moved = np.roll(np.roll(moved, -ox, -1), -oy, -2)
                 x = np.clip(moved, -mean, 255 - mean) if clip else moved
-                pixels += h * w
+                done += h * w
                 if on_step is not None:
-                    step = Step(octave, len(bases), i, iter_n, (h, w), pixels / total,
+                    step = Step(octave, len(bases), i, iter_n, (h, w), done / total,
                                 float(gradient), partial(deprocess, net, x))  # fmt: skip
-                    finished = on_step(step) is not False
-                if not finished:
-                    break
+                    if on_step(step) is False:
+                        raise _Stop
             detail = x - octave_base
-            if not finished:
-                break
-    except KeyboardInterrupt:
-        finished = False
-        octave_base = next(base for base in bases if base.shape == x.shape)
-        detail = x - octave_base
-    if x.shape != bases[-1].shape:  # stopped before the last octave
-        x = bases[-1] + resize(detail, *bases[-1].shape[-2:])
+    except (KeyboardInterrupt, _Stop):
+        stopped = True
+        if x.shape != bases[-1].shape:
+            octave_base = next(base for base in bases if base.shape == x.shape)
+            x = bases[-1] + resize(x - octave_base, *bases[-1].shape[-2:])
 
     recipe = build_recipe(
         net,
@@ -225,7 +221,7 @@ def dream(
         seed=None if isinstance(seed, np.random.RandomState) else seed,
         source=picture.source,
         guide=None if guide is None else guide.source or "an array",
-        stopped=None if finished else True,
+        stopped=stopped,
     )  # fmt: skip
     pixels_out = np.ascontiguousarray(deprocess(net, x), np.float32)
     return Picture(pixels_out, picture.alpha, recipe, picture.source)
