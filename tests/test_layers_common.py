@@ -18,6 +18,14 @@ def text(kind: str, param: str = "") -> str:
     return f'type: "{kind}" {names.get(kind, kind.lower())}_param {{ {param} }}'
 
 
+@pytest.mark.parametrize("kind", ["InnerProduct", "Reduction", "ArgMax"])
+def test_no_work_in_place(kind):
+    """The top has another shape than the bottom, whose values Caffe overwrites unread."""
+    with pytest.raises(PrototxtError, match="cannot work in place"):
+        OneLayer(text(kind, "num_output: 3" if kind == "InnerProduct" else ""), (2, 3),
+                 in_place=True)  # fmt: skip
+
+
 # -- InnerProduct -------------------------------------------------------------------------------
 
 
@@ -230,6 +238,20 @@ def test_a_sum_in_place_loses_its_bottom():
     (y,) = net.forward(np.ones(4), np.arange(4.0))
 
     np.testing.assert_array_equal(y, [0, 3, 6, 9])
+
+
+def test_a_maximum_in_place_loses_its_bottom():
+    """As in Caffe: the top is -FLT_MAX before it is read, so the second bottom wins everywhere.
+
+    Going back, the first bottom's zeros are written into the diff that both read.
+    """
+    net = OneLayer(text("Eltwise", "operation: MAX"), (4,), (4,), in_place=True)
+
+    (y,) = net.forward(np.array([1.0, 5, 2, -1]), np.array([3.0, 3, -4, 0]))
+    np.testing.assert_array_equal(y, [3, 3, -4, 0])
+
+    for diff in net.backward(np.array([1.0, 2, 3, 4])):
+        np.testing.assert_array_equal(diff, np.zeros(4))
 
 
 def test_unstable_products_have_no_gradient_at_zero():

@@ -247,6 +247,8 @@ class EltwiseLayer(Layer):
             for x in xs[2:]:
                 y.mul_(x)
         else:
+            if bottom[0] is top[0]:  # Caffe sets the top to -FLT_MAX before it reads
+                y.fill_(torch.finfo(torch.float32).min)
             winner = (~(xs[0] > xs[1])).long()
             best = torch.where(winner == 0, xs[0], xs[1])
             for i, x in enumerate(xs[2:], 2):
