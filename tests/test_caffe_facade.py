@@ -27,6 +27,7 @@ from deepdream.errors import (
     MissingFileError,
     ParameterError,
     ShapeError,
+    UnknownLayerTypeError,
 )
 
 H, W = 5, 7
@@ -131,6 +132,20 @@ def test_layer_types_are_sorted_strings() -> None:
 
     assert {"Convolution", "LRN", "Pooling", "Split"} <= set(types)
     assert types == sorted(types)
+
+
+def test_what_serves_training_and_databases_has_no_layer_type() -> None:
+    """The types of Caffe 1.0 that are not here; nets of these cannot be built."""
+    absent = (
+        "BatchReindex Data Embed Filter HDF5Data HDF5Output Im2col ImageData InfogainLoss LSTM "
+        "LSTMUnit Parameter Python RNN SPP WindowData"
+    )
+
+    assert not set(absent.split()) & set(caffe.layer_type_list())
+    for kind in absent.split():
+        net = text_format.Parse(f'layer {{ type: "{kind}" }}', caffe.io.caffe_pb2.NetParameter())
+        with pytest.raises(UnknownLayerTypeError, match=f"layer type '{kind}' is not known"):
+            caffe.Net(net, caffe.TEST)
 
 
 # -- install --------------------------------------------------------------------------------------
@@ -284,6 +299,29 @@ def test_nets_are_made_on_the_chosen_device(
     ]
 
 
+def test_a_net_stays_where_it_was_made(
+    fresh_mode: Callable[[int], None], files: tuple[str, str]
+) -> None:
+    """A change of mode is for nets made afterwards; Caffe moves every net at its next run."""
+    fresh_mode(2)
+    net = caffe.Net(files[0], files[1], caffe.TEST)
+    before = net.forward()["prob"].copy()
+
+    caffe.set_mode_gpu()
+
+    assert mode.current_device() == "cuda:0"
+    assert np.array_equal(net.forward()["prob"], before)  # there is no cuda:0 here to run on
+
+
+def test_paths_may_be_path_objects(files: tuple[str, str]) -> None:
+    """Where pycaffe takes nothing but strings."""
+    prototxt, weights = map(Path, files)
+    net = caffe.Net(prototxt, caffe.TEST, weights=weights)
+
+    assert net.params["conv"][0].data.any()
+    assert caffe.Classifier(prototxt, weights).inputs == ["data"]
+
+
 def test_random_seed_repeats_the_fillers(files: tuple[str, str]) -> None:
     """Two nets without weights are equal after the same seed, and differ after another."""
     weights = []
@@ -365,7 +403,7 @@ def test_predict_refuses_image_dims_below_the_input(
     """No crop of 5 x 7 can be cut out of 4 x 9 pixels."""
     net = caffe.Classifier(*files, image_dims=(4, 9))
 
-    with pytest.raises(ShapeError, match="not fit into"):
+    with pytest.raises(ShapeError, match=r"5x7 do(es)? not fit into .*4x9"):
         net.predict([pictures(6, 13, 3)], oversample)
 
 

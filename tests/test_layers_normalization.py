@@ -236,6 +236,17 @@ def test_batch_norm_takes_any_number_of_axes(shape):
     np.testing.assert_allclose(y.var(axes), np.ones(7), rtol=1e-9)
 
 
+def test_batch_norm_of_one_axis_has_one_channel():
+    """As in the layer's source; Caffe's own check then ends the process."""
+    net = OneLayer(batch_norm("eps: 0"), (7,), phase=TRAIN)
+    x = normal(1, 7)
+
+    (y,) = net.forward(x)
+
+    assert [blob.data.shape for blob in net.layer.blobs] == [(1,), (1,), (1,)]
+    np.testing.assert_allclose(y, (x - x.mean()) / x.std(), rtol=1e-9)
+
+
 def test_batch_norm_statistics_are_no_parameters_to_learn():
     """No gradient is gathered for them, and the prototxt cannot ask for it."""
     assert OneLayer(batch_norm(), SHAPE).layer.param_diffs == [False] * 3

@@ -370,8 +370,20 @@ def test_convolution_refuses_pictures_that_do_not_fit():
         layer.top_shapes([(1, 3, 4, 9)])
     with pytest.raises(ShapeError, match="equal ones are needed"):
         layer.top_shapes([(1, 3, 9, 9), (1, 3, 9, 8)])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'type: "Convolution" convolution_param { num_output: 3 kernel_size: 1 }',
+        'type: "Deconvolution" convolution_param { num_output: 3 kernel_size: 1 }',
+        'type: "Pooling" pooling_param { kernel_size: 2 }',
+    ],
+)
+def test_no_work_in_place(text):
+    """Caffe overwrites the bottom before it is read."""
     with pytest.raises(PrototxtError, match="cannot work in place"):
-        OneLayer(conv("num_output: 3 kernel_size: 1"), (1, 3, 9, 9), in_place=True)
+        OneLayer(text, (1, 3, 9, 7), in_place=True)
 
 
 # -- Pooling ----------------------------------------------------------------------------------

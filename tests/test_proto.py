@@ -22,9 +22,20 @@ def test_accepts_what_caffe_accepts(text, plain):
     assert parse_prototxt(text) == parse_prototxt(plain)
 
 
-@pytest.mark.parametrize("text", [*REFUSED.values(), *ONLY_CAFFE_ACCEPTS.values()])
+@pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED)
 def test_refuses_what_caffe_refuses(text):
     """Each mistake is a PrototxtError with a place, in three lines at most."""
+    check_refusal(text)
+
+
+@pytest.mark.parametrize("text", ONLY_CAFFE_ACCEPTS.values(), ids=ONLY_CAFFE_ACCEPTS)
+def test_refuses_a_little_that_caffe_accepts(text):
+    """protobuf's Python parser takes no blank behind a minus, no hexadecimal bool, no raw bytes."""
+    check_refusal(text)
+
+
+def check_refusal(text):
+    """Fail unless a text is refused with its place, in three printable lines at most."""
     with pytest.raises(PrototxtError, match=r"^'x.prototxt', line \d+, column \d+: ") as caught:
         parse_prototxt(text, "x.prototxt")
 

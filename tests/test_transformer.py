@@ -169,6 +169,7 @@ def test_a_constant_mean_of_another_size_is_nan_with_a_warning(transformer: Tran
         ((1, 3, H, W), r"Mean shape invalid.*\(1, 3, 5, 7\).*take \[0\]"),
         ((H, W), r"Mean channels incompatible.*\(3, 5, 7\)"),
         ((4, H, W), r"Mean channels incompatible.*\(4, 5, 7\)"),
+        ((4, 9, 8), r"Mean channels incompatible.*\(4, 9, 8\)"),
         ((), r"Mean shape invalid"),
     ],
 )

@@ -217,13 +217,30 @@ def test_v0_padding_goes_to_the_next_conv_and_pool():
             "exactly one bottom",
         ),
         ('layer { name: "x" } layers { name: "y" }', "both 'layers' .* and 'layer'"),
-        ('layer { name: "x" } layers { layer { name: "y" } }', "both 'layers' .* and 'layer'"),
-        ('input: "x" input_dim: [1, 3, 5]', r"1 input\(s\) but 3 input_dim: it needs 4"),
         ('input: ["x", "y"] input_shape { dim: 1 }', r"2 input\(s\) but 1 input_shape"),
     ],
 )
 def test_refuses(text, message):
     """What Caffe would end the process for is a PrototxtError that names the culprit."""
+    with pytest.raises(PrototxtError, match=message):
+        upgraded(text)
+
+
+def test_refuses_v0_layers_beside_current_ones():
+    """Caffe drops every `layer` here and runs what is left."""
+    with pytest.raises(PrototxtError, match="both 'layers' .* and 'layer'"):
+        upgraded('layer { name: "x" } layers { layer { name: "y" } }')
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('input: "x" input_dim: [1, 3, 5]', r"1 input\(s\) but 3 input_dim: it needs 4"),
+        ('input: ["x", "y"] input_dim: [1, 3, 5, 7]', r"2 input\(s\) but 4 input_dim: .* 8"),
+    ],
+)
+def test_refuses_too_few_input_dims(text, message):
+    """Caffe reads beyond the list, and builds a net of whatever lies there."""
     with pytest.raises(PrototxtError, match=message):
         upgraded(text)
 

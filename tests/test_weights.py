@@ -1,0 +1,69 @@
+"""Weights find their layers, whatever Caffe wrote the file."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from deepdream.errors import WeightsError
+from deepdream.reading.caffe_pb2 import NetParameter
+from deepdream.reading.proto import parse_prototxt
+from deepdream.running.net import Net
+
+TEXT = """
+layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 5 } } }
+layer { name: "fc" type: "InnerProduct" bottom: "x" top: "fc"
+  inner_product_param { num_output: 3 } }
+"""
+W, B = np.arange(15, dtype=np.float32), np.array([7, 8, 9], np.float32)
+
+
+def net_and_file(tmp_path, shapes, diffs=False):
+    """Return the net without weights, and a file with W and B in these shapes."""
+    file = NetParameter()
+    layer = file.layer.add(name="fc", type="InnerProduct")
+    for values, shape in zip((W, B), shapes):
+        blob = layer.blobs.add(data=values, diff=values if diffs else ())
+        blob.shape.dim.extend(shape)
+    path = tmp_path / "x.caffemodel"
+    path.write_bytes(file.SerializeToString())
+    return Net(parse_prototxt(TEXT), 1), path
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [[(3, 5), (3,)], [(1, 1, 3, 5), (1, 1, 1, 3)], [(1, 1, 3, 5), (3,)]],
+    ids=["as they are", "four axes", "one of each"],
+)
+def test_ones_in_front_do_not_count(tmp_path, shapes):
+    """Four axes with 1 in front fit fewer, in files of the current format as in those of 2014."""
+    net, path = net_and_file(tmp_path, shapes)
+
+    net.copy_from(path)
+
+    np.testing.assert_array_equal(net.params["fc"][0].data, W.reshape(3, 5))
+    np.testing.assert_array_equal(net.params["fc"][1].data, B)
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [[(3, 5, 1, 1), (3,)], [(5, 3), (3,)], [(1, 3, 5), (3,)], [(3, 5), (3, 1, 1, 1)]],
+    ids=["ones behind", "turned", "three axes", "bias"],
+)
+def test_other_shapes_do_not_fit(tmp_path, shapes):
+    """As many numbers in another order would be another net."""
+    net, path = net_and_file(tmp_path, shapes)
+
+    with pytest.raises(WeightsError, match=r"of layer 'fc' is .*expects \(3"):
+        net.copy_from(path)
+
+
+def test_stored_gradients_are_passed_over(tmp_path):
+    """A file from the middle of a training holds diffs, which Caffe would load."""
+    net, path = net_and_file(tmp_path, [(3, 5), (3,)], diffs=True)
+
+    net.copy_from(path)
+
+    for blob in net.params["fc"]:
+        assert blob.data.any()
+        assert not blob.diff.any()
