@@ -35,12 +35,13 @@ is_python39() {
 }
 
 find_python39() {
-  local candidate root
+  local candidate root beside
   for candidate in ${PYTHON39:-} python3.9 /usr/local/bin/python3.9 /usr/bin/python3.9; do
     is_python39 "$candidate" && { echo "$candidate"; return; }
   done
   # pyenv and uv keep their versions side by side; look next to them, newest patch level first.
-  for root in "${PYENV_ROOT:-$HOME/.pyenv}/versions" "$HOME/.pyenv/versions" \
+  beside=$(python3 -c 'import os, sys; print(os.path.dirname(sys.base_prefix))' 2>/dev/null || true)
+  for root in "${PYENV_ROOT:-$HOME/.pyenv}/versions" "$HOME/.pyenv/versions" "$beside" \
     "${XDG_DATA_HOME:-$HOME/.local/share}/uv/python"; do
     [ -d "$root" ] || continue
     while IFS= read -r candidate; do
