@@ -12,12 +12,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
+import hashlib
 import html
 import mmap
 import os
 import re
 import secrets
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Union
@@ -28,6 +31,10 @@ FileName = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 
 # Enough of a file to recognise it.
 HEAD = 4096
+
+# How long a file must have been left alone before its times can tell that it is still the same:
+# a second write within one tick of a file system's clock (2 s on FAT) does not show.
+RESTED = 3.0  # seconds
 
 # What is read from a pipe at most; files are mapped, not read.
 _PIPE_LIMIT = 1 << 31
@@ -197,6 +204,68 @@ def recognise(head: bytes) -> Kind | None:
 def is_text(head: bytes) -> bool:
     """Tell whether bytes may be text in an encoding that extends ASCII: no control characters."""
     return re.search(rb"[\x00-\x08\x0e-\x1f\x7f]", head) is None
+
+
+def fingerprint(path: FileName) -> tuple[int, ...] | None:
+    """Return what changes whenever a file does, without reading the file.
+
+    Parameters
+    ----------
+    path : str, bytes or PathLike
+
+    Returns
+    -------
+    tuple of int, or None
+        Its place on disk, its size, and when content and entry last changed. The last of them
+        cannot be put back, as the date of the content can. None where that is `RESTED` seconds
+        ago or less: the next change might not show.
+
+    Raises
+    ------
+    OSError
+        Nothing at `path`.
+    """
+    info = Path(os.fsdecode(path)).stat()
+    if time.time() - max(info.st_mtime, info.st_ctime) <= RESTED:
+        return None
+    return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns
+
+
+def file_hash(path: FileName, algorithm: str = "sha256") -> str:
+    """Return a file's hash; a file that has not changed is read once in a process.
+
+    Parameters
+    ----------
+    path : str, bytes or PathLike
+        The file.
+    algorithm : str
+        Any name that hashlib knows.
+
+    Returns
+    -------
+    str
+        Lower-case hex digits.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
+    name, seen = os.fsdecode(path), fingerprint(path)
+    return _digest(name, algorithm) if seen is None else _remembered(name, algorithm, seen)
+
+
+@functools.lru_cache(maxsize=64)
+def _remembered(name: str, algorithm: str, seen: tuple[int, ...]) -> str:
+    return _digest(name, algorithm)
+
+
+def _digest(name: str, algorithm: str) -> str:
+    digest = hashlib.new(algorithm)
+    with Path(name).open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 @contextlib.contextmanager

@@ -20,7 +20,6 @@ Nothing here touches pixels; `images` calls `save_options` and `find_recipe`.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import io
 import json
@@ -34,7 +33,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from .errors import ImageError
-from .files import FileName, open_view
+from .files import FileName, file_hash, open_view
 from .version import __version__
 
 Recipe = dict[str, Any]
@@ -110,27 +109,12 @@ def describe_net(net: Any) -> dict[str, Any]:
     for key, attribute in files.items():
         path = getattr(net, attribute, None)
         if path is not None and Path(path).is_file():
-            found[key] = file_sha256(path)
+            found[key] = file_hash(path)
     means = getattr(getattr(net, "transformer", None), "mean", None) or {}
     mean = next((value for value in means.values() if value is not None), None)
     if mean is not None and np.size(mean) == 3:
         found["mean"] = [float(value) for value in np.ravel(mean)]
     return found
-
-
-def file_sha256(path: str | os.PathLike[str]) -> str:
-    """Return the sha256 of a file in hex digits; a file that has not changed is read once."""
-    info = Path(path).stat()
-    return _sha256(os.fspath(path), info.st_size, info.st_mtime_ns)
-
-
-@functools.lru_cache(maxsize=64)
-def _sha256(path: str, size: int, changed: int) -> str:
-    digest = hashlib.sha256()
-    with Path(path).open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _plain(value: Any) -> Any:

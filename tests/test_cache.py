@@ -6,10 +6,12 @@ import dataclasses
 import hashlib
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
 import tarfile
+import time
 import types
 from collections import namedtuple
 from collections.abc import Callable, Iterator
@@ -19,6 +21,7 @@ from typing import Any
 import pytest
 from web_site import Page, Site, closed_port, serve
 
+import deepdream.files
 import deepdream.models
 from deepdream.errors import (
     CaffemodelError,
@@ -458,3 +461,89 @@ def test_the_list_tells_where_weights_are(home: Path) -> None:
     assert rows["googlenet"].text == "to be downloaded, 53.5 MB"
     assert rows["googlenet"].path is None
     assert rows["googlenet_places205"].text == "to be downloaded"
+
+
+@pytest.fixture
+def rested(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let fingerprints count at once."""
+    monkeypatch.setattr(deepdream.files, "RESTED", -1.0)
+
+
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Files that `check_weights` has compared with their hashes."""
+    paths: list[Path] = []
+    real = deepdream.models.cache.fault
+
+    def fault(path: Path, *args: Any) -> str | None:
+        paths.append(path)
+        return real(path, *args)
+
+    monkeypatch.setattr(deepdream.models.cache, "fault", fault)
+    return paths
+
+
+@pytest.fixture
+def vgg16(publish: Callable[..., ModelEntry], home: Path) -> Path:
+    """Weights in the cache, with a published hash."""
+    entry = publish("vgg16", size=len(BODY), hashes={"sha256": SHA256})
+    home.mkdir(exist_ok=True)
+    weights_path(entry).write_bytes(BODY)
+    return weights_path(entry)
+
+
+@pytest.mark.usefixtures("rested")
+def test_weights_that_do_not_change_are_hashed_once(vgg16: Path, hashed: list[Path]) -> None:
+    """Later starts look at the fingerprint only; `models fetch` still reads every byte."""
+    for _ in range(3):
+        check_weights(MODELS["vgg16"], vgg16)
+    assert hashed == [vgg16]
+
+    fetch_model("vgg16")
+    assert hashed == [vgg16, vgg16]
+
+
+@pytest.mark.usefixtures("rested")
+def test_weights_that_change_are_hashed_again(vgg16: Path) -> None:
+    """Bytes swapped under the same name, size and date are found."""
+    check_weights(MODELS["vgg16"], vgg16)
+    before = vgg16.stat()
+    time.sleep(0.05)  # more than one tick of the file system's clock
+    vgg16.write_bytes(OTHER)
+    os.utime(vgg16, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    with pytest.raises(CaffemodelError, match="sha256"):
+        check_weights(MODELS["vgg16"], vgg16)
+
+
+@pytest.mark.usefixtures("rested")
+def test_other_hashes_than_those_compared_do_not_count(
+    vgg16: Path, publish: Callable[..., ModelEntry]
+) -> None:
+    """A table that remembers what an older version published proves nothing."""
+    check_weights(MODELS["vgg16"], vgg16)
+    entry = publish("vgg16", size=len(BODY), hashes={"sha256": hashlib.sha256(OTHER).hexdigest()})
+
+    with pytest.raises(CaffemodelError, match="sha256"):
+        check_weights(entry, vgg16)
+
+
+def test_fresh_weights_are_not_remembered(vgg16: Path, hashed: list[Path]) -> None:
+    """What has just been written may be written again without a sign."""
+    check_weights(MODELS["vgg16"], vgg16)
+    check_weights(MODELS["vgg16"], vgg16)
+
+    assert hashed == [vgg16, vgg16]
+    assert not (vgg16.parent / "checked.json").exists()
+
+
+@pytest.mark.usefixtures("rested")
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"VGG": 1}', b"\xff"], ids=repr)
+def test_a_damaged_table_only_costs_time(vgg16: Path, hashed: list[Path], damage: bytes) -> None:
+    """It is made anew."""
+    (vgg16.parent / "checked.json").write_bytes(damage)
+
+    check_weights(MODELS["vgg16"], vgg16)
+    check_weights(MODELS["vgg16"], vgg16)
+
+    assert hashed == [vgg16]

@@ -356,3 +356,28 @@ def test_cut_anywhere(tmp_path_factory, generation, data):
         return
 
     assert weights == {}  # the only layer with weights is the last
+
+
+@pytest.mark.parametrize("net", [v0_net(), v1_net(), v2_net()], ids=["v0", "v1", "v2"])
+def test_views_of_the_file_are_the_same_numbers(tmp_path, net):
+    """Without a copy nobody can write to them, and so not to the file."""
+    path = saved(tmp_path, net)
+    copies, views = read_caffemodel(path), read_caffemodel(path, copy=False)
+
+    assert list(views) == list(copies)
+    for copied, view in zip(copies["c"], views["c"]):
+        np.testing.assert_array_equal(view, copied)
+        assert copied.flags.writeable
+        assert not view.flags.writeable
+
+
+def test_what_cannot_be_a_view_is_copied(tmp_path):
+    """Doubles become float32 either way."""
+    net = v2_net()
+    for blob in net.layer[1].blobs:
+        blob.double_data.extend(blob.data)
+        blob.ClearField("data")
+    views = read_caffemodel(saved(tmp_path, net), copy=False)
+
+    np.testing.assert_array_equal(views["c"][0], W)
+    assert views["c"][0].dtype == np.float32

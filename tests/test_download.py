@@ -17,7 +17,7 @@ import pytest
 from web_site import Page, Site, closed_port, serve
 
 from deepdream.errors import DeepDreamError, DownloadError, ParameterError, WriteError
-from deepdream.models.download import BLOCK, describe, fault, fetch, file_hash, strongest
+from deepdream.models.download import BLOCK, describe, fault, fetch, strongest
 
 # Larger than one block of the downloader, and no multiple of it.
 BODY = np.random.RandomState(1701).bytes(700_001)
@@ -336,14 +336,6 @@ def test_the_strongest_hash_is_the_one_that_counts() -> None:
     assert strongest({"sha1": "AA", "sha384": "BB", "sha256": "CC"}) == ("sha384", "bb")
     assert strongest({"sha1": "AA"}) == ("sha1", "aa")
     assert strongest({}) is None
-
-
-def test_file_hash_is_that_of_hashlib(tmp_path: Path) -> None:
-    """sha384 of a file larger than one block."""
-    path = tmp_path / "x"
-    path.write_bytes(BODY)
-
-    assert file_hash(path, "sha384") == hashlib.sha384(BODY).hexdigest()
 
 
 def test_fault_finds_nothing_in_the_right_file(tmp_path: Path) -> None:

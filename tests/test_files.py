@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import os
 import pickle
 import stat
 import sys
 import tarfile
+import time
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from deepdream import files
 from deepdream.errors import CaffemodelError, DeepDreamError, MissingFileError, WriteError
-from deepdream.files import is_text, open_view, recognise, replacing, sniff
+from deepdream.files import (
+    file_hash,
+    fingerprint,
+    is_text,
+    open_view,
+    recognise,
+    replacing,
+    sniff,
+)
 
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 5001403\n"
 
@@ -236,3 +247,49 @@ def test_replacing_writes_to_devices():
         part.write_bytes(b"x")
 
     assert Path(os.devnull).is_char_device()
+
+
+@pytest.mark.parametrize("algorithm", ["sha1", "sha256", "sha384"])
+def test_file_hash_is_that_of_hashlib(tmp_path: Path, algorithm: str) -> None:
+    """Also of a file that takes more than one read."""
+    path = tmp_path / "x"
+    path.write_bytes(bytes(range(251)) * 4307)
+
+    assert file_hash(path, algorithm) == hashlib.new(algorithm, path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("rested", [files.RESTED, -1.0], ids=["at once", "after a rest"])
+def test_file_hash_follows_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rested: float
+) -> None:
+    """Other bytes of the same number have another hash, whatever date the file is given."""
+    monkeypatch.setattr(files, "RESTED", rested)
+    path = tmp_path / "x"
+    path.write_bytes(b"abc")
+    os.utime(path, (1e9, 1e9))
+    first = file_hash(path)
+    time.sleep(0.05)  # more than one tick of the file system's clock
+    path.write_bytes(b"abd")
+    os.utime(path, (1e9, 1e9))
+
+    assert first == hashlib.sha256(b"abc").hexdigest()
+    assert file_hash(path) == hashlib.sha256(b"abd").hexdigest()
+
+
+def test_file_hash_reads_a_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second time its fingerprint is enough."""
+    monkeypatch.setattr(files, "RESTED", -1.0)
+    path = tmp_path / "x"
+    path.write_bytes(b"abc")
+    first = file_hash(path)
+    monkeypatch.setattr(files, "_digest", lambda name, algorithm: pytest.fail("read again"))
+
+    assert file_hash(path) == first
+
+
+def test_a_file_just_written_has_no_fingerprint(tmp_path: Path) -> None:
+    """The next change might come within the same tick of the clock."""
+    path = tmp_path / "x"
+    path.write_bytes(b"abc")
+
+    assert fingerprint(path) is None

@@ -17,7 +17,6 @@ from deepdream.images import Picture, load_image, save_image
 from deepdream.recipe import (
     build_recipe,
     describe_net,
-    file_sha256,
     parse_recipe,
     read_recipe,
     recipe_text,
@@ -215,14 +214,3 @@ def test_a_recipe_is_one_line_of_ascii(recipe):
     assert text.isascii()
     assert "\n" not in text
     assert text.startswith('{"deepdream": ')
-
-
-def test_hash_follows_the_file(tmp_path):
-    """The hash is that of the bytes, and of the new bytes when the file has changed."""
-    path = tmp_path / "a"
-    path.write_bytes(b"abc")
-    first = file_sha256(path)
-    path.write_bytes(b"abcd")
-
-    assert first == ABC
-    assert file_sha256(path) != ABC

@@ -3,7 +3,7 @@
 One flat folder holds weights under their published names, and ``pins.json``: the sha256 of first
 downloads for which nobody has published a hash. The folder is made when something is stored, not
 when the package is imported. What should be in it is in `registry`; `fetch_model` and `add_model`
-put it there, `check_weights` compares.
+put it there, `check_weights` compares, and `checked` remembers that it did.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ from ..errors import (
     WriteError,
     nearest,
 )
-from ..files import replacing
-from .download import ARCHIVES, describe, extract, fault, fetch, file_hash, make_room
+from ..files import file_hash, replacing
+from . import checked
+from .download import ARCHIVES, describe, extract, fault, fetch, make_room
 from .registry import ALIASES, MODELS, ModelEntry, plain
 
 FileName = Union[str, "os.PathLike[str]"]
@@ -42,9 +43,9 @@ def cache_folder() -> Path:
     home = os.environ.get("DEEPDREAM_HOME")
     if home:
         return Path(home).expanduser()
-    import pooch
+    import platformdirs
 
-    return Path(pooch.os_cache("deepdream"))
+    return Path(platformdirs.user_cache_dir("deepdream"))
 
 
 def find_model(name: str) -> ModelEntry:
@@ -142,8 +143,16 @@ def expected_hashes(entry: ModelEntry) -> Mapping[str, str]:
     return {"sha256": pin} if pin else {}
 
 
-def check_weights(entry: ModelEntry, path: Path) -> None:
+def check_weights(entry: ModelEntry, path: Path, *, anew: bool = False) -> None:
     """Raise where a weights file is not the one its entry describes.
+
+    Parameters
+    ----------
+    entry : ModelEntry
+    path : Path
+        The file.
+    anew : bool
+        Hash it even where it has been found right before and has not changed since.
 
     Raises
     ------
@@ -151,8 +160,12 @@ def check_weights(entry: ModelEntry, path: Path) -> None:
         Another size or hash than published, or than the first download had.
     """
     hashes = expected_hashes(entry)
+    row = checked.row_of(path, hashes)
+    if not anew and checked.is_known(path, row):
+        return
     wrong = _fault(entry, path)
     if wrong is None:
+        checked.remember(path, row)
         return
     if hashes and not entry.hashes:
         raise CaffemodelError(
@@ -201,7 +214,7 @@ def fetch_model(name: str | ModelEntry, *, progress: bool = True) -> Path:
     path = weights_path(entry)
     if path.is_file():
         try:
-            check_weights(entry, path)
+            check_weights(entry, path, anew=True)
         except CaffemodelError as error:
             warnings.warn(f"{str(error).splitlines()[0]} Downloading it again.", stacklevel=2)
         else:

@@ -6,8 +6,8 @@ hashed and only then renamed. Whatever goes wrong, Ctrl-C included, the temporar
 A connection that breaks is taken up again where it stopped, if the server allows it; the whole
 file is hashed afterwards either way.
 
-Nothing here knows about models. Connections are requests' work, hashing and the progress bar are
-pooch's and tqdm's; they are imported on first use, because most runs never download.
+Nothing here knows about models. Connections are requests' work and the progress bar is tqdm's; they
+are imported on first use, because most runs never download.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..errors import DownloadError, ParameterError, WriteError
-from ..files import HEAD, replacing, sniff
+from ..files import HEAD, file_hash, replacing, sniff
 
 if TYPE_CHECKING:
     import requests
@@ -52,26 +52,6 @@ def strongest(hashes: Mapping[str, str]) -> tuple[str, str] | None:
     """Return the (algorithm, hex digits) of `hashes` that is hardest to forge; None if empty."""
     known = [name for name in STRENGTH if name in hashes]
     return (known[0], hashes[known[0]].lower()) if known else None
-
-
-def file_hash(path: str | os.PathLike[str], algorithm: str = "sha256") -> str:
-    """Return the hex digits of a file's hash.
-
-    Parameters
-    ----------
-    path : str or PathLike
-        The file.
-    algorithm : str
-        Any name that hashlib knows.
-
-    Returns
-    -------
-    str
-        Lower-case hex digits.
-    """
-    import pooch
-
-    return str(pooch.file_hash(os.fspath(path), alg=algorithm))
 
 
 def fault(path: Path, size: int | None, hashes: Mapping[str, str], least: int = 0) -> str | None:

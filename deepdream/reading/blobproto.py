@@ -95,8 +95,9 @@ def decode_blob(
     where: str,
     return_diff: bool = False,
     dtype: type[np.floating] = np.float32,
+    copy: bool = True,
 ) -> np.ndarray:
-    """Return a copy of the numbers of a BlobProto that lies in a buffer.
+    """Return the numbers of a BlobProto that lies in a buffer.
 
     Parameters
     ----------
@@ -110,6 +111,8 @@ def decode_blob(
         Return ``diff`` instead of ``data``.
     dtype : type
         Of the result.
+    copy : bool
+        With False the result may be a view of the buffer: read-only, and aligned to nothing.
 
     Returns
     -------
@@ -149,12 +152,15 @@ def decode_blob(
         raise WireError(
             f"{where} has {found:,} numbers, but its shape {_shown(shape)} takes {needed:,}"
         )
-    array, at = np.empty(found, dtype), 0
-    # A double beyond float32 is infinite there, as in Caffe.
-    with np.errstate(over="ignore", invalid="ignore"):
-        for part in parts:
-            array[at : at + part.size] = part
-            at += part.size
+    if not copy and len(parts) == 1 and parts[0].dtype == dtype and parts[0].flags.c_contiguous:
+        array = parts[0]
+    else:
+        array, at = np.empty(found, dtype), 0
+        # A double beyond float32 is infinite there, as in Caffe.
+        with np.errstate(over="ignore", invalid="ignore"):
+            for part in parts:
+                array[at : at + part.size] = part
+                at += part.size
     try:
         return array.reshape(shape)
     except ValueError:  # no numbers, and the other axes together beyond numpy's reach

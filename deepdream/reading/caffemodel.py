@@ -11,8 +11,9 @@ V1     field 2 of the net               field 4 field 6
 V0     field 1 of field 2 of the net    field 1 field 50
 ====== ================================ ======= ========
 
-Files are mapped, not read, and each blob is copied once, from the file to its array, so that
-reading the 575 MB of VGG19 takes 575 MB. See `wire` and `blobproto`.
+Files are mapped, not read, and each blob is copied once, from the file to its array (or not at all,
+where the array may be a view of the file), so that loading the 575 MB of VGG19 takes 575 MB. See
+`wire` and `blobproto`.
 
 Whether the weights fit a net is asked elsewhere (`deepdream.running.weights`).
 
@@ -38,7 +39,7 @@ Weights = dict[str, list[np.ndarray]]
 """Layer name -> its blobs, float32 and C-contiguous: weights first, then bias."""
 
 
-def read_caffemodel(path: FileName) -> Weights:
+def read_caffemodel(path: FileName, *, copy: bool = True) -> Weights:
     """Read the weights of a net.
 
     Parameters
@@ -46,6 +47,9 @@ def read_caffemodel(path: FileName) -> Weights:
     path : str, bytes or PathLike
         A binary caffemodel of any age, or Caffe's HDF5 (then h5py must be installed). The content
         decides, not the extension.
+    copy : bool
+        With False the arrays may be views of the mapped file: read-only, and aligned to nothing.
+        That is enough for whoever copies them on.
 
     Returns
     -------
@@ -92,7 +96,7 @@ def read_caffemodel(path: FileName) -> Weights:
     layers = 0
     try:
         for field in _layers(data):
-            weights.update(_layer_weights(data, field))
+            weights.update(_layer_weights(data, field, copy))
             layers += 1
     except WireError as error:
         if not layers:
@@ -199,14 +203,14 @@ def _layers(data: memoryview) -> Iterator[Field]:
     return (f for f in fields(data, 0, len(data)) if f.kind == BYTES and f.number in (2, 100))
 
 
-def _layer_weights(data: memoryview, field: Field) -> Weights:
+def _layer_weights(data: memoryview, field: Field, copy: bool) -> Weights:
     """Return the layer's name with its blobs, or nothing if it has none."""
     try:
         layer, blobs = _layer(data, field)
     except WireError as error:
         raise WireError(f"in the next one, {error}") from error
     arrays = [
-        decode_blob(data, blob, f"layer {layer[:100]!r}, blob {index}")
+        decode_blob(data, blob, f"layer {layer[:100]!r}, blob {index}", copy=copy)
         for index, blob in enumerate(blobs)
     ]
     return {layer: arrays} if arrays else {}

@@ -104,7 +104,7 @@ class Net(Graph):
             )
         weights = None if weights is None else os.fsdecode(weights)
         source, wired = read_wired(network_file, phase, level or 0, stages or ())
-        loaded = None if weights is None else read_caffemodel(weights)
+        loaded = None if weights is None else read_caffemodel(weights, copy=False)
         super().__init__(
             source, wired, int(phase), force_backward=force_backward, device=device, dtype=dtype,
             param_diffs=param_diffs,
@@ -395,7 +395,7 @@ class Net(Graph):
             A layer has other shapes, or another number of blobs, in the file.
         """
         name = os.fsdecode(weights)
-        load_weights(self, read_caffemodel(name), name)
+        load_weights(self, read_caffemodel(name, copy=False), name)
 
     load_hdf5 = copy_from
 

@@ -19,7 +19,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
 from ..errors import ParameterError, ShapeError, UnknownBlobError, nearest
 
@@ -335,6 +334,8 @@ def resize_image(im: np.ndarray, new_dims: Sequence[int], interp_order: int = 1)
         raise ShapeError(f"cannot resize an array of shape {im.shape}: give (h, w, c) with pixels")
     if len(dims) != 2 or min(dims) < 1:
         raise ShapeError(f"cannot resize to {dims}: give a height and a width of at least 1")
+    from scipy import ndimage  # here, because it loads slowly and dreams need no other size
+
     zoom = (dims[0] / im.shape[0], dims[1] / im.shape[1], 1)
     if im.shape[2] not in (1, 3):
         resized = ndimage.zoom(im, zoom, order=interp_order)
