@@ -1,0 +1,85 @@
+"""Second pass: BatchNorm, Scale and Bias become one factor and shift, or part of a convolution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from .program import Node, Program, is_plain_convolution
+
+
+def fold(program: Program) -> None:
+    """Give convolutions their weights, and fold what only multiplies and adds per channel.
+
+    A BatchNorm with stored statistics, a Scale and a Bias with parameters are affine maps of each
+    channel, y = a x + b. Chains of them become one `Affine` node, and one that follows a
+    convolution goes into its weights: (a w) * x + (a c + b). The products are rounded once, from
+    float64.
+    """
+    for node in program.nodes:
+        if node.type == "Convolution":
+            _take_weights(node)
+        else:
+            _take_affine(node)
+    for node in list(program.nodes):
+        if node not in program.nodes:
+            continue
+        follower = program.only_reader(node.tops[0])
+        while follower is not None and follower.type == "Affine" and follower.flows[0]:
+            if is_plain_convolution(node) or node.type == "Affine":
+                _into(node, follower)
+                program.append_to(node, follower)
+                follower = program.only_reader(node.tops[0])
+            else:
+                break
+    for node in program.nodes:
+        if node.weight is not None and node.bias is not None:
+            node.weight, node.bias = node.weight.float(), node.bias.float()
+
+
+def _take_weights(node: Node) -> None:
+    layer = node.layer
+    if len(node.bottoms) != 1 or layer.axes != 4 or layer.axis != 1:
+        return
+    node.weight = layer.blobs[0].get_data().detach().cpu().double()
+    node.bias = (
+        layer.blobs[1].get_data().detach().cpu().double()
+        if len(layer.blobs) > 1
+        else torch.zeros(layer.num_output, dtype=torch.float64)
+    )
+
+
+def _take_affine(node: Node) -> None:
+    """Turn a layer that is an affine map of each channel into an Affine node."""
+    if len(node.bottoms) != 1 or node.bottoms[0].axes != 4:
+        return
+    found = _affine_of(node.type, node.layer)
+    if found is not None:
+        node.type, node.layer = "Affine", None
+        node.weight, node.bias = found
+
+
+def _affine_of(type: str, layer: Any) -> tuple[torch.Tensor, torch.Tensor] | None:  # noqa: A002
+    blobs = [blob.get_data().detach().cpu().double() for blob in getattr(layer, "blobs", ())]
+    if type == "BatchNorm" and layer.stored:
+        mean, var, factor = blobs
+        share = torch.where(factor == 0, 0.0, 1 / factor)
+        scale = (var * share + layer.eps).rsqrt()
+        return scale, -mean * share * scale
+    if type in ("Scale", "Bias") and layer.axis == 1 and blobs[0].dim() == 1:
+        if type == "Bias":
+            return torch.ones_like(blobs[0]), blobs[0]
+        return blobs[0], blobs[1] if len(blobs) > 1 else torch.zeros_like(blobs[0])
+    return None
+
+
+def _into(node: Node, follower: Node) -> None:
+    """Put an Affine node's map behind a convolution's or another's."""
+    scale, shift = follower.weight, follower.bias
+    assert node.weight is not None
+    assert node.bias is not None
+    assert scale is not None
+    assert shift is not None
+    node.weight = node.weight * scale.view(-1, *(1,) * (node.weight.dim() - 1))
+    node.bias = node.bias * scale + shift

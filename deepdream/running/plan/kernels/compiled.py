@@ -1,0 +1,51 @@
+"""How kernels are compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numba
+import numpy as np
+
+NO_MASK = np.empty(0, np.uint8)
+
+# Multiplications and additions may be fused, and the sign of zero does not matter. Sums keep their
+# order, NaN and infinity their meaning.
+FAST = {"contract", "nsz"}
+
+Pair = tuple  # of two integers; Numba reads no annotations
+
+
+def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function at its first call, without the interpreter's lock.
+
+    The machine code is cached beside the module, or in the user's cache folder; where neither can
+    be written, it lasts as long as the process. What a kernel calls has to be in its own module:
+    Numba notices changes of that file only.
+
+    A kernel allocates nothing, because it is compiled without Numba's reference counts. Otherwise
+    each slice would count an array up and down, atomically and in the same cache line for all
+    threads, which takes longer than the loop over a pixel's channels.
+    """
+    return _compile(function, _nrt=False, fastmath=FAST)
+
+
+def exact_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile as `kernel` does, but round after every operation, as NumPy does."""
+    return _compile(function, _nrt=False, fastmath=False)
+
+
+def allocating(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function that makes scratch arrays and hands them to a kernel of its module."""
+    return _compile(function)
+
+
+def _compile(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    # Division as in NumPy: the check for zero of Python's would keep a loop from being vectorised.
+    compiler = partial(numba.njit, nogil=True, error_model="numpy", **options)
+    try:
+        return compiler(cache=True)(function)
+    except RuntimeError:  # no place to cache
+        return compiler()(function)

@@ -1,0 +1,447 @@
+"""The compiled kernels of the plan, against float64 references from PyTorch and NumPy.
+
+Each kernel runs in two or three ranges, on values that lie among neighbours in one storage, and the
+neighbours must stay as they are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+pytest.importorskip("numba")
+
+from deepdream.running.plan import kernels as K  # noqa: E402
+
+NAN = float("nan")
+
+
+class Value:
+    """A picture (h, w, c) inside a storage of more channels, with something before and behind it.
+
+    `check` tells whether the numbers are as expected and nothing else in the storage has changed.
+    """
+
+    def __init__(self, inner, before=3, behind=2, offset=5):
+        inner = np.asarray(inner)
+        self.shape = h, w, c = inner.shape
+        self.pix = before + c + behind
+        fill = np.random.RandomState(7)
+        self.flat = (fill.rand(offset + h * w * self.pix + 4) * 100).astype(inner.dtype)
+        self.at = (offset + before, self.pix)
+        self._where = np.zeros(len(self.flat), bool)
+        pixels = self.at[0] + np.arange(h * w) * self.pix
+        self._index = (pixels[:, None] + np.arange(c)).ravel()
+        self._where[self._index] = True
+        self.flat[self._index] = inner.ravel()
+        self._outside = self.flat[~self._where].copy()
+
+    @property
+    def inner(self):
+        return self.flat[self._index].reshape(self.shape)
+
+    def check(self, expected, **tolerance):
+        np.testing.assert_array_equal(self.flat[~self._where], self._outside)
+        if tolerance:
+            np.testing.assert_allclose(self.inner, expected, **tolerance)
+        else:
+            np.testing.assert_array_equal(self.inner, expected)
+
+
+def dense(inner):
+    return Value(inner, before=0, behind=0, offset=0)
+
+
+def normal(*shape, seed=0):
+    return np.random.RandomState(seed).randn(*shape).astype(np.float32)
+
+
+def some(*shape, seed=1):
+    return (np.random.RandomState(seed).rand(*shape) < 0.6).astype(np.uint8)
+
+
+def ranges(n, parts=3):
+    cuts = [n * i // parts for i in range(parts + 1)]
+    return list(zip(cuts, cuts[1:]))
+
+
+def chw(x):
+    """(h, w, c) as a float64 tensor (1, c, h, w)."""
+    return torch.from_numpy(np.ascontiguousarray(x.transpose(2, 0, 1), np.float64))[None]
+
+
+def hwc(x):
+    return x[0].permute(1, 2, 0).numpy()
+
+
+def close():
+    return {"rtol": 1e-5, "atol": 1e-5}
+
+
+def activate(x, act, lo, hi):
+    """Return the activation's values and mask."""
+    if act == K.RELU:
+        return np.where(x > 0, x, x * 0), x > 0
+    if act == K.CLIP:
+        return np.clip(x, lo, hi), (x >= lo) & (x <= hi)
+    return x, np.full(x.shape, True)
+
+
+ACTS = pytest.mark.parametrize("act", [K.NONE, K.RELU, K.CLIP], ids=["none", "relu", "clip"])
+
+
+# -- pixel by pixel ---------------------------------------------------------------------------
+
+
+@ACTS
+@pytest.mark.parametrize("channels", [1, 37, 64])
+@pytest.mark.parametrize("masked", [True, False])
+def test_bias_and_activation(act, channels, masked):
+    """y becomes act(x + bias), and the mask tells where the gradient passes."""
+    x, bias = normal(3, 7, channels), normal(channels, seed=2)
+    x[1, 2, 0], x[0, 3, 0] = NAN, 0.5 - bias[0]
+    y, mask = Value(np.zeros_like(x)), Value(np.full(x.shape, 9, np.uint8), 1, 4, 2)
+    for p0, p1 in ranges(21):
+        product = x.reshape(-1, channels)[p0:p1].ravel()
+        m, m_at = (mask.flat, mask.at) if masked else (K.NO_MASK, (0, 0))
+        K.bias_act(product, y.flat, y.at, channels, bias, act, -0.25, 0.5, m, m_at, p0, p1)
+
+    values, passes = activate(x + bias, act, -0.25, 0.5)
+    y.check(values)
+    mask.check(passes if masked and act != K.NONE else 9)
+
+
+def test_mask_stops_gradients():
+    """apply_mask sets to 0 where the mask is 0, whatever was there."""
+    g, m = normal(5, 3, 19), some(5, 3, 19)
+    g[m == 0] = NAN
+    value, mask = Value(g), Value(m, 2, 1)
+    for p0, p1 in ranges(15, 2):
+        K.apply_mask(value.flat, value.at, 19, mask.flat, mask.at, p0, p1)
+
+    value.check(np.where(m, g, 0))
+
+
+# -- columns back ------------------------------------------------------------------------------
+
+CONVOLUTIONS = [
+    # size, channels, kernel, stride, pad, dilation
+    ((11, 14), 3, (7, 7), (2, 2), (3, 3), (1, 1)),
+    ((9, 13), 5, (3, 2), (1, 1), (1, 0), (1, 1)),
+    ((12, 10), 18, (5, 5), (1, 1), (2, 2), (1, 1)),
+    ((10, 13), 4, (3, 3), (2, 3), (0, 1), (2, 3)),
+    ((13, 15), 2, (2, 1), (3, 4), (0, 0), (1, 1)),
+    ((8, 9), 17, (1, 1), (2, 2), (0, 0), (1, 1)),
+]
+EACH_CONVOLUTION = pytest.mark.parametrize(
+    ("size", "channels", "kernel", "stride", "pad", "dilation"), CONVOLUTIONS
+)
+
+
+def unfold(x, kernel, stride, pad, dilation):
+    """Return (h * w, kh * kw * c) of PyTorch's columns, which are (c, kh, kw)."""
+    col = F.unfold(x, kernel, dilation, pad, stride)[0]
+    c = x.shape[1]
+    return col.view(c, -1, col.shape[1]).permute(2, 1, 0).reshape(col.shape[1], -1)
+
+
+def out_size(size, kernel, stride, pad, dilation):
+    axes = zip(size, kernel, stride, pad, dilation)
+    return tuple((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in axes)
+
+
+@EACH_CONVOLUTION
+@pytest.mark.parametrize("accumulate", [True, False])
+@pytest.mark.parametrize("planes", [True, False])
+def test_scatter_is_the_transpose_of_columns(
+    size, channels, kernel, stride, pad, dilation, accumulate, planes
+):
+    """Columns come back to their pixels, each thread in its own rows, also in two chunks."""
+    out_h, out_w = out_size(size, kernel, stride, pad, dilation)
+    n = kernel[0] * kernel[1] * channels
+    col, before = normal(out_h * out_w, n), normal(*size, channels, seed=3)
+    dx = Value(before)
+    scatter = K.scatter_planes if planes else K.scatter_columns
+    for r0, r1 in ranges(size[0]):
+        for o0, o1 in ranges(out_h, 2):
+            part = col[o0 * out_w : o1 * out_w]
+            part = np.ascontiguousarray(part.T if planes else part).ravel()
+            scatter(part, o0, o1, out_w, channels, kernel, stride, pad, dilation,
+                    dx.flat, dx.at, size, accumulate or o0 > 0, r0, r1)  # fmt: skip
+
+    x = torch.zeros(1, channels, *size, dtype=torch.float64, requires_grad=True)
+    unfold(x, kernel, stride, pad, dilation).backward(torch.from_numpy(col).double())
+    dx.check(hwc(x.grad) + (before if accumulate else 0), **close())
+
+
+# -- Winograd ---------------------------------------------------------------------------------
+
+
+def winograd(x, u, size, channels, pad, y, outputs, sizes, bias, act, mask, accumulate):
+    """Run the three steps of a convolution in ranges of tiles."""
+    tiles_w = -(-sizes[1] // 4)
+    for t0, t1 in ranges(K.tiles(*sizes), 2):
+        t = t1 - t0
+        v = np.full(36 * t * channels, NAN, np.float32)
+        K.input_transform(x.flat, x.at, size, channels, pad, v, tiles_w, t0, t1)
+        m = torch.bmm(torch.from_numpy(v).view(36, t, channels), torch.from_numpy(u))
+        K.output_transform(m.numpy().ravel(), outputs, y.flat, y.at, sizes, bias, act, -0.25, 0.5,
+                           *mask, accumulate, tiles_w, t0, t1)  # fmt: skip
+
+
+@ACTS
+@pytest.mark.parametrize(
+    ("size", "channels", "outputs", "pad"),
+    [
+        ((9, 14), 5, 19, (1, 1)),
+        ((8, 12), 16, 32, (1, 1)),
+        ((7, 6), 33, 3, (0, 2)),
+        ((3, 11), 17, 16, (0, 0)),
+    ],
+)
+def test_winograd_forward(size, channels, outputs, pad, act):
+    """The transforms and 36 products are the convolution, for any pad and odd sizes."""
+    x, w = normal(*size, channels), normal(outputs, channels, 3, 3, seed=1) / 5
+    bias = normal(outputs, seed=2)
+    exact = F.conv2d(chw(x), torch.from_numpy(w).double(), torch.from_numpy(bias).double(), 1, pad)
+    exact = hwc(exact)
+    sizes = exact.shape[:2]
+    y, mask = Value(np.zeros_like(exact, np.float32)), Value(np.full(exact.shape, 9, np.uint8))
+    winograd(Value(x), K.weights_transform(w), size, channels, pad, y, outputs, sizes, bias, act,
+             (mask.flat, mask.at), False)  # fmt: skip
+
+    values, passes = activate(exact, act, -0.25, 0.5)
+    y.check(values, rtol=2e-5, atol=2e-5)
+    near = np.zeros(exact.shape, bool)
+    for kink in {K.NONE: [], K.RELU: [0], K.CLIP: [-0.25, 0.5]}[act]:
+        near |= abs(exact - kink) < 1e-4
+    assert near.mean() < 0.1
+    found = mask.inner
+    mask.check(np.where(near, found, passes) if act != K.NONE else 9)
+
+
+@pytest.mark.parametrize("accumulate", [True, False])
+@pytest.mark.parametrize("pad", [(1, 1), (0, 2)])
+def test_winograd_backward(accumulate, pad):
+    """With turned weights and pad 2 - p they are the gradient."""
+    size, channels, outputs = (9, 14), 18, 5
+    w, before = normal(outputs, channels, 3, 3) / 5, normal(*size, channels, seed=3)
+    sizes = out_size(size, (3, 3), (1, 1), pad, (1, 1))
+    g, dx = normal(*sizes, outputs, seed=1), Value(before)
+    turned = K.weights_transform(w, gradient=True)
+    winograd(Value(g), turned, sizes, outputs, (2 - pad[0], 2 - pad[1]), dx, channels, size,
+             np.empty(0, np.float32), K.NONE, (K.NO_MASK, (0, 0)), accumulate)  # fmt: skip
+
+    gradient = F.conv_transpose2d(chw(g), torch.from_numpy(w).double(), None, 1, pad)
+    dx.check(hwc(gradient) + (before if accumulate else 0), rtol=2e-5, atol=2e-5)
+
+
+# -- pooling ----------------------------------------------------------------------------------
+
+POOLINGS = [
+    # size, channels, kernel, stride, pad, out: rounded up, and what Caffe's rule makes of it
+    ((9, 13), 7, (3, 3), (2, 2), (0, 0), (4, 6)),
+    ((10, 14), 33, (3, 3), (2, 2), (0, 0), (5, 7)),
+    ((6, 11), 64, (3, 3), (1, 1), (1, 1), (6, 11)),
+    ((7, 10), 5, (2, 4), (3, 1), (1, 2), (3, 11)),
+    ((8, 9), 3, (2, 2), (3, 4), (0, 0), (3, 3)),
+    ((19, 16), 2, (15, 15), (1, 2), (7, 0), (19, 2)),
+]
+EACH_POOLING = pytest.mark.parametrize(
+    ("size", "channels", "kernel", "stride", "pad", "out"), POOLINGS
+)
+
+
+def windows(size, kernel, stride, pad, out):
+    """Yield (output place, [(place in the whole window, pixel)], area within the padding)."""
+    for i, j in np.ndindex(*out):
+        top, left = i * stride[0] - pad[0], j * stride[1] - pad[1]
+        pixels = [
+            (a * kernel[1] + b, (top + a, left + b))
+            for a, b in np.ndindex(*kernel)
+            if 0 <= top + a < size[0] and 0 <= left + b < size[1]
+        ]
+        area = min(kernel[0], size[0] + pad[0] - top) * min(kernel[1], size[1] + pad[1] - left)
+        yield (i, j), pixels, area
+
+
+def slow_maximum(x, kernel, stride, pad, out):
+    lowest = np.finfo(np.float32).min
+    y = np.full((*out, x.shape[2]), lowest, np.float32)
+    where = np.full(y.shape, 255, np.uint8)
+    for at, pixels, _ in windows(x.shape[:2], kernel, stride, pad, out):
+        for place, pixel in pixels:
+            better = x[pixel] > y[at]
+            y[at] = np.where(better, x[pixel], y[at])
+            where[at] = np.where(better, place, where[at])
+    return y, where
+
+
+@EACH_POOLING
+def test_max_pool(size, channels, kernel, stride, pad, out):
+    """The first maximum wins; NaN never does, and a window of NaN only has no place."""
+    x = np.random.RandomState(0).randint(-4, 4, (*size, channels)).astype(np.float32)
+    x[np.random.RandomState(1).rand(*x.shape) < 0.2] = NAN
+    x[: kernel[0], : kernel[1], 0] = NAN
+    x[0, 0, 1] = -np.inf
+    y, where = Value(np.zeros((*out, channels), np.float32)), np.zeros((*out, channels), np.uint8)
+    value = Value(x)
+    for r0, r1 in ranges(out[0]):
+        K.max_pool(value.flat, value.at, size, channels, kernel, stride, pad, y.flat, y.at, out,
+                   where.ravel(), r0, r1)  # fmt: skip
+
+    values, places = slow_maximum(x, kernel, stride, pad, out)
+    y.check(values)
+    np.testing.assert_array_equal(where, places)
+    assert (where == 255).any()
+
+
+@EACH_POOLING
+@pytest.mark.parametrize("accumulate", [True, False])
+@pytest.mark.parametrize("masked", [True, False])
+def test_max_pool_back(size, channels, kernel, stride, pad, out, accumulate, masked):
+    """Each gradient goes to the first maximum of its window, and nowhere if there is none."""
+    x, before = normal(*size, channels), normal(*size, channels, seed=3)
+    g, m = normal(*out, channels, seed=2), some(*size, channels)
+    x[: kernel[0], : kernel[1], 0] = NAN
+    _, where = slow_maximum(x, kernel, stride, pad, out)
+    above, dx, mask = Value(g), Value(before), Value(m)
+    source = (mask.flat, mask.at) if masked else (K.NO_MASK, (0, 0))
+    for r0, r1 in ranges(size[0]):
+        K.max_pool_back(above.flat, above.at, out, channels, kernel, stride, pad, where.ravel(),
+                        dx.flat, dx.at, size, *source, accumulate, r0, r1)  # fmt: skip
+
+    expected = before.astype(float) if accumulate else np.zeros(x.shape)
+    for at, pixels, _ in windows(size, kernel, stride, pad, out):
+        for place, pixel in pixels:
+            expected[pixel] += np.where(where[at] == place, g[at], 0)
+    dx.check(np.where(m, expected, 0) if masked else expected, **close())
+
+
+@EACH_POOLING
+@pytest.mark.parametrize("accumulate", [True, False])
+def test_average_pool_both_ways(size, channels, kernel, stride, pad, out, accumulate):
+    """Averages divide by the window's part within picture and padding; so do their gradients."""
+    x, before = normal(*size, channels), normal(*size, channels, seed=3)
+    g, m = normal(*out, channels, seed=2), some(*size, channels)
+    value, above, dx, mask = Value(x), Value(g), Value(before), Value(m)
+    y = Value(np.zeros(g.shape, np.float32))
+    for r0, r1 in ranges(out[0]):
+        K.average_pool(value.flat, value.at, size, channels, kernel, stride, pad, y.flat, y.at,
+                       out, r0, r1)  # fmt: skip
+    for r0, r1 in ranges(size[0]):
+        K.average_pool_back(above.flat, above.at, out, channels, kernel, stride, pad, dx.flat,
+                            dx.at, size, mask.flat, mask.at, accumulate, r0, r1)  # fmt: skip
+
+    average = np.zeros(g.shape)
+    spread = before.astype(float) if accumulate else np.zeros(x.shape)
+    for at, pixels, area in windows(size, kernel, stride, pad, out):
+        for _, pixel in pixels:
+            average[at] += x[pixel] / area
+            spread[pixel] += g[at] / area
+    y.check(average, **close())
+    dx.check(np.where(m, spread, 0), **close())
+
+
+# -- LRN --------------------------------------------------------------------------------------
+
+
+def exact_lrn(x, n, alpha, beta, k):
+    total = sum(F.pad(x * x, (n // 2, n // 2)).unfold(2, n, 1).unbind(-1))
+    return x * (k + alpha / n * total) ** -beta
+
+
+@pytest.mark.parametrize("channels", [2, 19, 64])
+@pytest.mark.parametrize(("n", "beta"), [(5, 0.75), (3, 0.75), (5, 0.6), (1, 1.5)])
+@pytest.mark.parametrize("accumulate", [True, False])
+def test_lrn_both_ways(channels, n, beta, accumulate):
+    """Values and gradients are those of the formula, by autograd in float64."""
+    alpha, k = 0.7, 1.3
+    x, g = normal(3, 5, channels), normal(3, 5, channels, seed=1)
+    before, m = normal(3, 5, channels, seed=2), some(3, 5, channels)
+    value, above, dx, mask = Value(x), Value(g), Value(before), Value(m)
+    y = Value(np.zeros_like(x))
+    for p0, p1 in ranges(15, 2):
+        K.lrn(value.flat, value.at, channels, n, alpha, beta, k, y.flat, y.at, p0, p1)
+        source = (mask.flat, mask.at) if accumulate else (K.NO_MASK, (0, 0))
+        K.lrn_back(value.flat, value.at, channels, n, alpha, beta, k, above.flat, above.at,
+                   dx.flat, dx.at, *source, accumulate, p0, p1)  # fmt: skip
+
+    exact = torch.from_numpy(x).double().requires_grad_()
+    out = exact_lrn(exact, n, alpha, beta, k)
+    out.backward(torch.from_numpy(g).double())
+    gradient = exact.grad.numpy()
+    y.check(out.detach().numpy(), **close())
+    dx.check(np.where(m, gradient + before, 0) if accumulate else gradient, **close())
+
+
+# -- depthwise --------------------------------------------------------------------------------
+
+DEPTHWISE = pytest.mark.parametrize(
+    ("size", "channels", "kernel", "stride", "pad"),
+    [
+        ((9, 14), 32, (3, 3), (1, 1), (1, 1)),
+        ((8, 13), 19, (3, 3), (2, 2), (1, 1)),
+        ((11, 12), 24, (5, 5), (1, 1), (2, 2)),
+        ((12, 9), 7, (5, 5), (2, 2), (2, 2)),
+        ((7, 10), 5, (2, 4), (3, 1), (0, 3)),
+    ],
+)
+
+
+@DEPTHWISE
+@pytest.mark.parametrize("accumulate", [True, False])
+@pytest.mark.parametrize("masked", [True, False])
+def test_depthwise_back(size, channels, kernel, stride, pad, accumulate, masked):
+    """The gradient is autograd's, of masked diffs where asked."""
+    x = torch.zeros(1, channels, *size, dtype=torch.float64, requires_grad=True)
+    w, before = normal(channels, *kernel, seed=1), normal(*size, channels, seed=3)
+    top = F.conv2d(x, torch.from_numpy(w).double()[:, None], None, stride, pad, 1, channels)
+    out = tuple(top.shape[2:])
+    g, m = normal(*out, channels, seed=2), some(*out, channels)
+    top.backward(chw(g * m if masked else g))
+    above, dx, mask = Value(g), Value(before), Value(m)
+    source = (mask.flat, mask.at) if masked else (K.NO_MASK, (0, 0))
+    weight = np.ascontiguousarray(w.reshape(channels, -1).T).ravel()
+    for r0, r1 in ranges(size[0]):
+        K.depthwise_back(above.flat, above.at, out, channels, weight, kernel, stride, pad,
+                         *source, dx.flat, dx.at, size, accumulate, r0, r1)  # fmt: skip
+
+    dx.check(hwc(x.grad) + (before if accumulate else 0), **close())
+
+
+# -- the picture ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("ox", "oy"), [(0, 0), (3, -2), (-32, 31), (11, 7)])
+def test_roll_and_step_are_numpys(ox, oy):
+    """The roll into the input, and the step back, give NumPy's numbers to the last bit."""
+    x = normal(3, 7, 11) * 50
+    moved = np.roll(np.roll(x, ox, -1), oy, -2)
+    data = Value(np.zeros((7, 11, 3), np.float32))
+    for r0, r1 in ranges(7):
+        K.roll_in(x.ravel(), (7, 11), 3, ox, oy, data.flat, data.at, r0, r1)
+    data.check(moved.transpose(1, 2, 0))
+
+    g = normal(7, 11, 3, seed=1)
+    g[2, 3, 1] = NAN
+    lo, hi, value = np.float32([-60, -50, -40]), np.float32([40, 50, 60]), Value(g)
+    factor = np.float32(1.5) / np.float32(0.0317)
+    stepped = x.copy().ravel()
+    for r0, r1 in ranges(7):
+        K.roll_step(stepped, (7, 11), 3, ox, oy, value.flat, value.at, factor, lo, hi, r0, r1)
+
+    expected = np.roll(np.roll(moved + factor * g.transpose(2, 0, 1), -ox, -1), -oy, -2)
+    expected = np.clip(expected, lo[:, None, None], hi[:, None, None])
+    np.testing.assert_array_equal(stepped.reshape(x.shape), expected)
+
+
+def test_abs_sum():
+    """The sum of absolute values is exact to float64, range by range."""
+    g = normal(7, 11, 3)
+    value = Value(g)
+
+    total = sum(K.abs_sum(value.flat, value.at, 3, p0, p1) for p0, p1 in ranges(77))
+    assert total == pytest.approx(np.abs(g.astype(float)).sum(), rel=1e-14)

@@ -1,0 +1,229 @@
+"""The threads that share out the work of a plan."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from pathlib import Path
+
+import pytest
+import torch
+
+from deepdream.running.plan.workers import Workers, workers
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("parts", [0, 1, 2, 7, 100])
+def test_every_part_runs_once(count: int, parts: int) -> None:
+    """Each part is run by one thread, whose number is within the pool."""
+    done: list[tuple[int, int]] = []
+
+    workers(count).run(lambda part, worker: done.append((part, worker)), parts)
+
+    assert sorted(part for part, _ in done) == list(range(parts))
+    assert {worker for _, worker in done} <= set(range(count))
+
+
+def test_threads_work_at_the_same_time() -> None:
+    """Two parts that wait for each other both end, each on a thread of its own."""
+    meeting = threading.Barrier(2, timeout=20)
+    seen: dict[int, int] = {}
+
+    def task(part: int, worker: int) -> None:
+        meeting.wait()
+        seen[worker] = threading.get_ident()
+
+    workers(2).run(task, 2)
+
+    assert seen[0] == threading.get_ident() != seen[1]
+
+
+@pytest.mark.parametrize("culprit", [0, 1], ids=["caller", "helper"])
+def test_an_error_reaches_the_caller(culprit: int) -> None:
+    """What a task raises is raised by `run`, whichever thread it was, and the pool lives on."""
+    meeting = threading.Barrier(2, timeout=20)
+    begun: list[int] = []
+
+    def task(part: int, worker: int) -> None:
+        begun.append(part)
+        if part < 2:
+            meeting.wait()
+            if worker == culprit:
+                raise ValueError(f"part of worker {worker}")
+            time.sleep(0.05)
+
+    with pytest.raises(ValueError, match=f"part of worker {culprit}"):
+        workers(2).run(task, 1000)
+
+    assert len(begun) < 1000
+    done: list[int] = []
+    workers(2).run(lambda part, worker: done.append(part), 5)
+    assert sorted(done) == [0, 1, 2, 3, 4]
+
+
+def test_nothing_runs_after_an_error() -> None:
+    """`run` raises when all threads have stopped: nobody writes to memory any more."""
+    meeting = threading.Barrier(2, timeout=20)
+    running: set[int] = set()
+
+    def task(part: int, worker: int) -> None:
+        running.add(worker)
+        meeting.wait()
+        if worker == 0:
+            running.discard(worker)
+            raise ValueError("stop")
+        time.sleep(0.1)
+        running.discard(worker)
+
+    with pytest.raises(ValueError, match="stop"):
+        workers(2).run(task, 2)
+
+    assert not running
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs POSIX signals")
+def test_ctrl_c_waits_for_the_helpers() -> None:
+    """A Ctrl-C while the caller waits is raised, but only when the helpers are ready."""
+    meeting, ended = threading.Barrier(2, timeout=20), threading.Event()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def task(part: int, worker: int) -> None:
+        meeting.wait()
+        if worker:
+            time.sleep(0.05)  # the caller is waiting now
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            time.sleep(0.1)
+            ended.set()
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            workers(2).run(task, 2)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+    assert ended.is_set()
+    done: list[int] = []
+    workers(2).run(lambda part, worker: done.append(part), 3)
+    assert sorted(done) == [0, 1, 2]
+
+
+def test_ctrl_c_in_the_callers_part() -> None:
+    """A KeyboardInterrupt inside a task is raised like any other error."""
+
+    def task(part: int, worker: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        workers(2).run(task, 4)
+
+
+def test_a_task_is_let_go() -> None:
+    """After `run`, no thread holds on to the task, whose arrays may be large."""
+
+    class Task:
+        def __call__(self, part: int, worker: int) -> None:
+            pass
+
+    task = Task()
+    alive = weakref.ref(task)
+    pool = Workers(3)
+    pool.run(task, 9)
+    del task
+
+    for _ in range(100):  # a helper lets go right after it has told that it is done
+        gc.collect()
+        if alive() is None:
+            break
+        time.sleep(0.01)
+    assert alive() is None
+
+
+def test_engaged_sets_pytorchs_threads_back() -> None:
+    """Inside PyTorch works with one thread; afterwards, also after an error, as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with workers(2).engaged():
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 3
+        with pytest.raises(ValueError, match="inside"), workers(2).engaged():
+            raise ValueError("inside")
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_new_pool_leaves_pytorchs_threads_alone() -> None:
+    """Neither this thread nor one that starts later works with fewer threads for the pool."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        workers(7)
+        found: list[int] = []
+        thread = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
+        thread.start()
+        thread.join()
+        assert [torch.get_num_threads(), *found] == [3, 3]
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_helpers_use_no_threads_of_pytorch_and_no_autograd() -> None:
+    """In each helper PyTorch works with one thread and records no gradients."""
+    meeting = threading.Barrier(3, timeout=20)
+    found: dict[int, tuple[int, bool]] = {}
+
+    def task(part: int, worker: int) -> None:
+        meeting.wait()
+        found[worker] = torch.get_num_threads(), torch.is_grad_enabled()
+
+    pool = workers(3)
+    with pool.engaged():
+        pool.run(task, 3)
+
+    assert found[1] == found[2] == (1, False)
+    assert found[0][0] == 1
+
+
+def test_one_pool_for_each_count() -> None:
+    """Pools are made once."""
+    assert workers(2) is workers(2)
+    assert workers(2) is not workers(3)
+    assert workers(3).count == 3
+
+
+FORKED = """
+import os, sys
+import torch
+from deepdream.running.plan.workers import workers
+
+parent = workers(2)
+parent.run(lambda part, worker: None, 4)
+child = os.fork()
+if not child:
+    done = []
+    assert workers(2) is not parent
+    workers(2).run(lambda part, worker: done.append(part), 9)
+    os._exit(0 if sorted(done) == list(range(9)) else 1)
+_, status = os.waitpid(child, 0)
+done = []
+workers(2).run(lambda part, worker: done.append(part), 9)
+sys.exit(os.waitstatus_to_exitcode(status) or sorted(done) != list(range(9)))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_process_gets_threads_of_its_own() -> None:
+    """Threads do not survive a fork: the child makes a pool, and the parent's goes on."""
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED], cwd=Path(__file__).parents[1], timeout=60,
+        capture_output=True, text=True,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
