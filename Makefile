@@ -11,7 +11,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 HERE := not network and not gpu and not weights
 
 .DEFAULT_GOAL := help
-.PHONY: help dream test check parity golden docs clean
+.PHONY: help dream test check parity golden bench docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ parity: $(INSTALLED) ## compare with the real Caffe 1.0 (needs Python 3.9 on Lin
 golden: $(INSTALLED) ## ask the real Caffe for tests/golden again
 	scripts/install_caffe.sh
 	$(BIN)/python scripts/make_golden.py --all
+
+bench: $(INSTALLED) ## time steps and dreams beside Caffe and autograd; half an hour of quiet
+	@scripts/install_caffe.sh || echo "The real Caffe is left out (see above)."
+	$(BIN)/python scripts/bench.py
 
 docs: $(INSTALLED) ## write the generated pages of docs/
 	$(BIN)/python scripts/make_docs.py

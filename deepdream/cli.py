@@ -2,7 +2,7 @@
 
 Each command reads its arguments, calls public functions, and saves. Flags are the keywords of those
 functions, their defaults are read from the signatures. Modules that take long to load are imported
-by the command that needs them.
+by the command that needs them: help is there at once.
 
 Exit status: 0 when done, 2 for an error that was expected (one to three lines, no traceback),
 130 after Ctrl-C, when what was made so far has been kept.
@@ -11,12 +11,15 @@ Exit status: 0 when done, 2 for an error that was expected (one to three lines, 
 from __future__ import annotations
 
 import argparse
-import inspect
+import ast
+import gc
 import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status.
     """
     args = build_parser().parse_args(argv)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _told(args.verbose):
         warnings.simplefilter("always" if args.verbose else "default")
         warnings.showwarning = _note  # type: ignore[assignment]
         try:
@@ -59,6 +62,28 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _note(message: Any, category: Any, *_: Any) -> None:
     if issubclass(category, (UserWarning, RuntimeWarning)):
         print(f"note: {message}", file=sys.stderr)
+
+
+@contextmanager
+def _told(verbose: bool) -> Iterator[None]:
+    """Print what the package logs: with `verbose` all that it does, else what takes long."""
+    import logging
+
+    class Lines(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            from tqdm import tqdm
+
+            tqdm.write(f"deepdream: {record.getMessage()}", file=sys.stderr)  # above the bar
+
+    logger, lines = logging.getLogger("deepdream"), Lines()
+    before = logger.level
+    logger.setLevel(logging.INFO if verbose else logging.WARNING)
+    logger.addHandler(lines)
+    try:
+        yield
+    finally:
+        logger.removeHandler(lines)
+        logger.setLevel(before)
 
 
 # -- arguments ------------------------------------------------------------------------------------
@@ -97,13 +122,12 @@ def build_parser() -> argparse.ArgumentParser:
         "-o", "--out", metavar="FOLDER", required=True,
         help="folder for 0000.png, 0001.png ...; a zoom that was interrupted there goes on",
     )  # fmt: skip
-    zoom.add_argument(
-        "--frames", metavar="N", type=int, default=100, help="how many frames (default: 100)"
+    _keywords(
+        zoom,
+        _signature_defaults("frames", "zoom"),
+        ("--frames", int, "N", "how many frames"),
+        ("--scale", float, "S", "share of height and width cut off between frames"),
     )
-    zoom.add_argument(
-        "--scale", metavar="S", type=float, default=0.05,
-        help="share of height and width cut off between frames (default: 0.05)",
-    )  # fmt: skip
     zoom.add_argument(
         "--format", choices=("png", "jpg"), default="png", help="of the frames (default: png)"
     )
@@ -158,17 +182,28 @@ def _model_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _dream_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("dream")
-    for flag, kind, metavar, text in (
+    _keywords(
+        group,
+        _signature_defaults("dream", "dream"),
         ("--end", str, "LAYER", "layer to dream at (default: the model's recommended one)"),
         ("--iter-n", int, "N", "steps per octave"),
         ("--octave-n", int, "N", "number of octaves"),
         ("--octave-scale", float, "R", "ratio of neighbouring octaves"),
         ("--step-size", float, "S", "mean change per step, in grey levels"),
         ("--jitter", int, "PIXELS", "largest random roll"),
-    ):
-        default = _DREAM_DEFAULTS[flag[2:].replace("-", "_")]
-        shown = "" if default is None else f" (default: {default})"
-        group.add_argument(flag, type=kind, metavar=metavar, default=default, help=text + shown)
+        (
+            "--max-memory",
+            str,
+            "SIZE",
+            "bytes to take at most, as 2G or 1500M; a picture that needs "
+            "more goes through the net in tiles (default: most of what is free)",
+        ),
+    )
+    precision = _signature_defaults("dream", "dream")["precision"]
+    group.add_argument(
+        "--precision", choices=("float32", "tf32", "bfloat16"), default=precision,
+        help=f"of products in the net; tf32 and bfloat16 are for GPUs (default: {precision})",
+    )  # fmt: skip
     group.add_argument(
         "--no-clip", dest="clip", action="store_false", help="let values leave 0..255 on the way"
     )
@@ -179,17 +214,29 @@ def _dream_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def _keyword_defaults() -> dict[str, Any]:
-    from .dreaming.dream import dream
-
-    return {
-        name: parameter.default
-        for name, parameter in inspect.signature(dream).parameters.items()
-        if parameter.default is not inspect.Parameter.empty
-    }
+def _keywords(parser: Any, defaults: Mapping[str, Any], *flags: tuple[str, Any, str, str]) -> None:
+    """Add flags (name, type, metavar, help) whose defaults are those of a function's keywords."""
+    for flag, kind, metavar, text in flags:
+        default = defaults[flag[2:].replace("-", "_")]
+        shown = "" if default is None else f" (default: {default})"
+        parser.add_argument(flag, type=kind, metavar=metavar, default=default, help=text + shown)
 
 
-_DREAM_DEFAULTS = _keyword_defaults()
+@cache
+def _signature_defaults(module: str, function: str) -> Mapping[str, Any]:
+    """Return the defaults in the signature of a function of ``deepdream.dreaming``.
+
+    They are read from its source, because importing it takes longer than printing the help may:
+    it loads numpy and Pillow.
+    """
+    tree = ast.parse((Path(__file__).parent / "dreaming" / f"{module}.py").read_bytes())
+    found = next(
+        node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function
+    )
+    args = found.args
+    positional = args.args[len(args.args) - len(args.defaults) :]
+    pairs = [*zip(positional, args.defaults), *zip(args.kwonlyargs, args.kw_defaults)]
+    return {arg.arg: ast.literal_eval(value) for arg, value in pairs if value is not None}
 
 
 # -- commands -------------------------------------------------------------------------------------
@@ -245,10 +292,12 @@ def _zoom(args: argparse.Namespace) -> int:
 
 def _layers(args: argparse.Namespace) -> int:
     from .dreaming.dream2015 import input_name
-    from .models.load import load_graph
-    from .running.geometry import views
 
-    net = load_graph(args.model)
+    with _collector_paused():
+        from .models.load import load_graph
+        from .running.geometry import views
+
+        net = load_graph(args.model)
     inputs = None
     if args.size:
         try:
@@ -319,8 +368,6 @@ def _models_add(args: argparse.Namespace) -> int:
 
 
 def _load_net(args: argparse.Namespace) -> Any:
-    from .models.load import load_net
-
     mean: Any = args.mean
     if mean is not None and "," in mean:
         try:
@@ -329,11 +376,33 @@ def _load_net(args: argparse.Namespace) -> Any:
             raise ParameterError(
                 f"--mean is '{args.mean}': three numbers are expected, as 104,117,123"
             ) from None
-    return load_net(args.model, args.weights, mean=mean, engine=args.engine, device=args.device)
+    with _collector_paused():
+        from .models.load import load_net
+
+        return load_net(args.model, args.weights, mean=mean, engine=args.engine, device=args.device)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keep the garbage collector out of the way while modules load.
+
+    Importing torch makes some hundred thousand objects that all stay. The collector would walk
+    through them again and again, for an eighth of the time that the import takes; and later, while
+    Numba loads, so they are set apart for good.
+    """
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if running:
+            gc.enable()
 
 
 def _chosen(args: argparse.Namespace) -> dict[str, Any]:
-    names = ("end", "iter_n", "octave_n", "octave_scale", "step_size", "jitter", "clip")
+    names = ("end", "iter_n", "octave_n", "octave_scale", "step_size", "jitter", "clip",
+             "max_memory", "precision")  # fmt: skip
     return {name: getattr(args, name) for name in names}
 
 

@@ -17,26 +17,45 @@ PACKAGE = Path(__file__).resolve().parents[1] / "deepdream"
 # packages are not listed: the first offers everything, lazily, and the others hold no code.
 LEVELS = (
     {"errors", "version"},
-    {"files"},
+    {"files", "memory"},
     {"reading.caffe_pb2", "reading.wire", "dreaming.objectives", "models.registry", "picture"},
-    {"reading.blobproto", "reading.hdf5", "reading.upgrade_v0", "recipe", "models.download"},
+    {
+        "reading.blobproto",
+        "reading.hdf5",
+        "reading.upgrade_v0",
+        "recipe",
+        "models.download",
+        "models.checked",
+    },
     {"reading.caffemodel", "reading.upgrade", "images", "dreaming.dream2015", "models.cache"},
-    {"reading.means", "reading.prototxt_errors", "dreaming.dream", "display"},
-    {"reading.proto", "dreaming.frames"},
+    {"reading.means", "reading.prototxt_errors", "dreaming.octaves", "display"},
+    {"reading.proto", "dreaming.ascent"},
     {"running.blob", "running.fillers", "running.transformer", "running.wiring"},
-    {"running.layers", "running.geometry", "models.bundled"},
-    {"running.graph"},
-    {"running.weights"},
-    {"running.net"},
-    {"models.load", "caffe"},
-    {"cli"},
+    {"running.resample", "running.rolling", "dreaming.dream"},
+    {"running.layers", "running.geometry", "models.bundled", "dreaming.frames"},
+    {"running.graph", "running.tiles"},
+    {"running.weights", "running.plan"},
+    {"running.net", "dreaming.gradients"},
+    {"models.load", "caffe", "dreaming.device_steps"},
+    {"cli", "dreaming.plan_ascent"},
     {"__main__"},
 )
 LEVEL = {module: level for level, modules in enumerate(LEVELS) for module in modules}
 
 # What is slow to load, or may be missing: who imports it with its own import.
 HEAVY = {
-    "torch": {"running.blob", "running.layers", "running.net", "running.plan"},
+    "torch": {
+        "running.blob",
+        "running.layers",
+        "running.net",
+        "running.plan",
+        "running.resample",
+        "running.rolling",
+        "dreaming.device_steps",
+        "dreaming.gradients",
+        "dreaming.plan_ascent",
+    },
+    "numba": {"running.plan"},
     "caffe": set(),
     "IPython": set(),
     "h5py": set(),
@@ -178,4 +197,4 @@ def test_importing_is_light(statement: str) -> None:
 
     loaded = set(done.stdout.split())
     assert "deepdream" in loaded
-    assert not loaded & {"torch", "google", "requests", "pooch", "IPython", "h5py"}
+    assert not loaded & {"torch", "google", "requests", "platformdirs", "IPython", "h5py"}

@@ -194,6 +194,33 @@ def test_help_of_every_command_exits_well(capsys):
         assert "usage: deepdream" in capsys.readouterr().out
 
 
+def test_verbose_tells_how_the_net_is_run(tmp_path, model, sky, capsys):
+    """--verbose names plan and memory; without it nothing is said about a picture that fits."""
+    command = ["dream", str(sky), "-o", str(tmp_path / "a.png"), *model, "--end", "a/output",
+               "--iter-n", "1", "--octave-n", "1", "--seed", "1"]  # fmt: skip
+    assert main(command) == 0
+    assert capsys.readouterr().err == ""
+
+    assert main([*command, "--verbose"]) == 0
+    told = capsys.readouterr().err
+    assert "deepdream: plan: " in told
+    assert " at once, " in told
+
+
+def test_max_memory_and_precision_are_passed_on(tmp_path, model, sky, capsys):
+    """A dream that cannot fit ends with one message; the precision is in the recipe."""
+    out = tmp_path / "a.png"
+    command = ["dream", str(sky), "-o", str(out), *model, "--end", "a/output", "--iter-n", "1",
+               "--octave-n", "1"]  # fmt: skip
+    assert main([*command, "--max-memory", "1K"]) == 2
+    assert "may be used" in capsys.readouterr().err
+    assert main([*command, "--max-memory", "lots"]) == 2
+    assert "'lots' is no size of memory" in capsys.readouterr().err
+
+    assert main([*command, "--precision", "tf32"]) == 0
+    assert read_recipe(out)["parameters"]["precision"] == "tf32"
+
+
 @pytest.mark.slow
 def test_ctrl_c_keeps_the_picture_so_far(tmp_path, model, sky):
     """SIGINT in the middle writes what there is, says so, and exits with 130."""

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import tiny_net
 
-from deepdream.dreaming.dream import dream, octave_bases, recommended_end, resize
+from deepdream.dreaming.dream import dream, recommended_end
 from deepdream.dreaming.dream2015 import deepdream, preprocess
+from deepdream.dreaming.octaves import octave_bases, octave_sizes, resize
 from deepdream.errors import (
     FlatGradientError,
     ImageError,
@@ -107,7 +108,8 @@ def test_octaves_grow_to_the_picture(h, w, octave_n, octave_scale):
     base = preprocess(FakeNet(), picture(h, w))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        bases = octave_bases(tiny_net(), "a/output", base, octave_n, octave_scale)
+        sizes = octave_sizes(tiny_net(), "a/output", (h, w), octave_n, octave_scale)
+    bases = octave_bases(base, sizes)
 
     assert 1 <= len(bases) <= octave_n
     assert bases[-1] is base
@@ -126,13 +128,11 @@ def test_octaves_too_small_for_the_net_are_left_out_with_a_note():
 
 def test_octaves_that_do_not_shrink_any_more_are_left_out_with_a_note():
     """Where a net takes any size, the octaves end at 1x1; a ratio of 1 repeats it on purpose."""
-    base = preprocess(FakeNet(), picture(3, 5))
     with pytest.warns(UserWarning, match=r"4 of 9 octaves .*: 1x1 does not get any smaller"):
-        bases = octave_bases(FakeNet(), "top", base, 9, 1.4)
-    assert [x.shape[1:] for x in bases] == [(1, 1), (1, 2), (1, 3), (2, 4), (3, 5)]
+        sizes = octave_sizes(FakeNet(), "top", (3, 5), 9, 1.4)
+    assert sizes == [(1, 1), (1, 2), (1, 3), (2, 4), (3, 5)]
 
-    same = octave_bases(FakeNet(), "top", base, 3, 1.0)
-    assert [x.shape[1:] for x in same] == [(3, 5)] * 3
+    assert octave_sizes(FakeNet(), "top", (3, 5), 3, 1.0) == [(3, 5)] * 3
 
 
 def test_a_picture_too_small_for_the_net_says_how_large_it_must_be():

@@ -118,6 +118,16 @@ def test_a_folder_of_another_zoom_is_not_mixed_with(tmp_path):
         list(write_zoom(NamedNet(), picture() / 2, tmp_path, frames=2, **FEW))
 
 
+def test_a_zoom_goes_on_with_other_memory(tmp_path):
+    """What changes no picture may differ between two runs; the default precision has no name."""
+    list(write_zoom(NamedNet(), picture(), tmp_path, frames=1, seed=6, **FEW))
+    more = {**FEW, "max_memory": "1G", "precision": "float32"}
+
+    assert len(list(write_zoom(NamedNet(), picture(), tmp_path, frames=2, **more))) == 1
+    with pytest.raises(ParameterError, match="precision None, not tf32"):
+        list(write_zoom(NamedNet(), picture(), tmp_path, frames=3, **{**FEW, "precision": "tf32"}))
+
+
 def test_a_folder_of_foreign_frames_is_not_written_over(tmp_path):
     """Frames without a state file are somebody's; they stay."""
     (tmp_path / "0000.jpg").write_bytes(b"somebody's")

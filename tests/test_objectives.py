@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from fakes import FakeBlob
 
 from deepdream.dreaming import objectives
@@ -60,3 +61,28 @@ def test_guide_of_another_layer_is_refused():
     """Features with another number of channels cannot guide; both numbers are told."""
     with pytest.raises(ShapeError, match="6 channels, the target has 5"):
         objective_guide(np.ones((6, 4, 3), np.float32))(FakeBlob(1, 5, 3, 7))
+
+
+@pytest.mark.parametrize("at_once", [2**26, 12 * 14, 1], ids=["whole", "two rows", "one row"])
+def test_guide_on_tensors_is_the_guide_on_arrays(monkeypatch, at_once):
+    """Tensors of any layout, whole or row by row, get the columns that arrays get."""
+    rng = np.random.RandomState(4)
+    dst = blob(rng, 1, 6, 5, 7)
+    objective = objective_guide(rng.standard_normal((6, 4, 3)).astype(np.float32))
+    objective(dst)
+    monkeypatch.setattr(objectives, "_MATCHES_AT_ONCE", at_once)
+
+    # the target of a plan may be some channels of a wider, channels-last array
+    wide = torch.zeros(1, 9, 5, 7).contiguous(memory_format=torch.channels_last)
+    data, diff = wide[:, 2:8], torch.full((1, 6, 5, 7), 99.0)
+    data.copy_(torch.from_numpy(dst.data))
+    objective.on_tensors(data, diff)
+
+    np.testing.assert_array_equal(diff.numpy(), dst.diff)
+    with pytest.raises(ShapeError, match="6 channels, the target has 9"):
+        objective.on_tensors(wide, diff)
+
+
+def test_guide_has_a_plain_name():
+    """In a recipe a guide is called as the function that made it."""
+    assert objective_guide(np.ones((6, 4, 3), np.float32)).__qualname__ == "objective_guide"

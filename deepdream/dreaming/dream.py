@@ -17,30 +17,26 @@ Source: google/deepdream, dream.ipynb. Differences: docs/known-differences.md.
 
 from __future__ import annotations
 
+import logging
 import math
 import numbers
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Optional, Union
 
 import numpy as np
 
-from ..errors import ParameterError, ShapeError, UnknownLayerError
+from ..errors import OutOfMemoryError, ParameterError, UnknownLayerError
 from ..images import Picture, as_picture
 from ..recipe import build_recipe
-from .dream2015 import (
-    deprocess,
-    guide_features,
-    input_blob,
-    input_mean,
-    input_name,
-    mean_gradient,
-    preprocess,
-    target_blob,
-)
+from .ascent import Ascent, NetAscent
+from .dream2015 import guide_features, input_name, target_blob
 from .objectives import Objective, objective_guide, objective_L2
+from .octaves import Size, check_size, octave_sizes
+
+_log = logging.getLogger(__name__)
+
+PRECISIONS = ("float32", "tf32", "bfloat16")
 
 Seed = Union[int, np.random.RandomState, None]
 
@@ -59,8 +55,6 @@ class Step:
         Height and width of this octave in pixels.
     done : float
         Share of the dream's work that is done, 0..1, counted in pixels.
-    gradient : float
-        Mean absolute value of the gradient before scaling.
     """
 
     octave: int
@@ -69,8 +63,13 @@ class Step:
     iter_n: int
     size: tuple[int, int]
     done: float
-    gradient: float
+    _gradient: Callable[[], float] = field(repr=False)
     _picture: Callable[[], np.ndarray] = field(repr=False)
+
+    @property
+    def gradient(self) -> float:
+        """Mean absolute value of the gradient before scaling. Reading it waits for a GPU."""
+        return self._gradient()
 
     @property
     def picture(self) -> np.ndarray:
@@ -100,6 +99,8 @@ def dream(
     guide: Any = None,
     seed: Seed = None,
     on_step: OnStep | None = None,
+    max_memory: int | str | None = None,
+    precision: str = "float32",
 ) -> Picture:
     """Dream on a picture.
 
@@ -134,6 +135,12 @@ def dream(
         come from ``np.random``.
     on_step : callable, optional
         Called after each step with a `Step`. Where it returns False, the dream ends there.
+    max_memory : int or str, optional
+        Bytes that the dream may take besides the net and `img`, or a size as ``"2G"``. A picture
+        that needs more goes through the net in tiles, which gives the same dream. Default: most of
+        what the machine (or the GPU) has free.
+    precision : {"float32", "tf32", "bfloat16"}
+        Of the products inside the net. The last two are for GPUs: faster, and a little different.
 
     Returns
     -------
@@ -149,7 +156,10 @@ def dream(
     ImageError
         `img` or `guide` is no picture, or holds NaN.
     ParameterError
-        A value that makes no sense; the message says which.
+        A value that makes no sense, or a `precision` that this net cannot have; the message says
+        which.
+    OutOfMemoryError
+        The dream would take more than `max_memory`; nothing has been done.
     ShapeError
         The picture is too small for the net, even at full size.
     FlatGradientError
@@ -159,132 +169,110 @@ def dream(
     -----
     Equal to the notebook's ``deepdream`` to rounding, on a net that has not been used, for sizes
     that scipy's zoom leaves no zero border on, and ``np.random.seed(seed)``.
+
+    This package's own nets run through a plan (``running.plan``) and keep no blobs for you to read.
+    Other nets, and those that have hooks or no plan, run layer by layer. The logger ``deepdream``
+    tells which way it goes and how much memory it takes (level INFO, and WARNING for tiles).
     """
     check_parameters(iter_n=iter_n, octave_n=octave_n, octave_scale=octave_scale,
-                     step_size=step_size, jitter=jitter, seed=seed)  # fmt: skip
+                     step_size=step_size, jitter=jitter, seed=seed,
+                     precision=precision)  # fmt: skip
     if guide is not None and objective is not None:
         raise ParameterError("guide and objective both given: a guide is an objective; leave one")
     picture = as_picture(img)
     end = recommended_end(net) if end is None else end
-    dst = target_blob(net, end)
-    frontier = _frontier(net, end)
+    target_blob(net, end)
     if guide is not None:
         guide = as_picture(guide)
-        _check_size(net, end, *guide.shape[:2], what="guide")
-        objective = objective_guide(guide_features(net, guide, end))
-    objective = objective or objective_L2
+        check_size(net, end, *guide.shape[:2], what="guide")
     rng: Any = np.random
     if seed is not None:
         rng = seed if isinstance(seed, np.random.RandomState) else np.random.RandomState(seed)
 
-    bases = octave_bases(net, end, preprocess(net, picture), octave_n, octave_scale)
-    src, mean = input_blob(net), input_mean(net)
-    total, done = iter_n * sum(base[0].size for base in bases), 0
-    x = bases[0]
-    detail = np.zeros_like(x)
+    sizes = octave_sizes(net, end, picture.shape[:2], octave_n, octave_scale)
+    ascent, objective = _ascent(net, end, picture, sizes, objective, guide, max_memory, precision,
+                                step_size=step_size, clip=clip)  # fmt: skip
+    total, done = iter_n * sum(ascent.work), 0
     stopped = None
     try:
-        for octave, octave_base in enumerate(bases):
-            h, w = octave_base.shape[-2:]
-            x = octave_base + resize(detail, h, w)
-            src.reshape(1, *x.shape)
+        for octave, size in enumerate(sizes):
+            ascent.begin(octave)
             for i in range(iter_n):
                 ox, oy = rng.randint(-jitter, jitter + 1, 2)
-                src.data[0] = np.roll(np.roll(x, ox, -1), oy, -2)
-                net.forward(end=end)
-                for blob in [*frontier, dst]:
-                    blob.diff[...] = 0
-                objective(dst)
-                net.backward(start=end)
-                g = src.diff[0]
-                gradient = mean_gradient(g, dst, end)
-                moved = src.data[0] + step_size / gradient * g
-                moved = np.roll(np.roll(moved, -ox, -1), -oy, -2)
-                x = np.clip(moved, -mean, 255 - mean) if clip else moved
-                done += h * w
-                if on_step is not None:
-                    step = Step(octave, len(bases), i, iter_n, (h, w), done / total,
-                                float(gradient), partial(deprocess, net, x))  # fmt: skip
-                    if on_step(step) is False:
-                        raise _Stop
-            detail = x - octave_base
+                ascent.step(int(ox), int(oy))
+                done += ascent.work[octave]
+                if on_step is not None and on_step(
+                    Step(octave, len(sizes), i, iter_n, size, done / total, ascent.gradient(),
+                         ascent.picture())
+                ) is False:  # fmt: skip
+                    raise _Stop
+            ascent.end_octave()
     except (KeyboardInterrupt, _Stop):
         stopped = True
-        if x.shape != bases[-1].shape:
-            octave_base = next(base for base in bases if base.shape == x.shape)
-            x = bases[-1] + resize(x - octave_base, *bases[-1].shape[-2:])
+    pixels = ascent.result()
 
+    parameters = {"end": end, "iter_n": iter_n, "octave_n": octave_n, "octave_scale": octave_scale,
+                  "step_size": step_size, "jitter": jitter, "clip": clip,
+                  "objective": objective}  # fmt: skip
+    if precision != "float32":
+        parameters["precision"] = precision
     recipe = build_recipe(
         net,
-        {"end": end, "iter_n": iter_n, "octave_n": octave_n, "octave_scale": octave_scale,
-         "step_size": step_size, "jitter": jitter, "clip": clip, "objective": objective},
+        parameters,
         seed=None if isinstance(seed, np.random.RandomState) else seed,
         source=picture.source,
         guide=None if guide is None else guide.source or "an array",
         stopped=stopped,
-    )  # fmt: skip
-    pixels_out = np.ascontiguousarray(deprocess(net, x), np.float32)
-    return Picture(pixels_out, picture.alpha, recipe, picture.source)
+    )
+    return Picture(pixels, picture.alpha, recipe, picture.source)
 
 
-def octave_bases(
-    net: Any, end: str, base: np.ndarray, octave_n: int, octave_scale: float
-) -> list[np.ndarray]:
-    """Return the octaves of a picture, the smallest first, without those too small for the net.
+def _ascent(
+    net: Any, end: str, picture: Picture, sizes: list[Size], objective: Objective | None,
+    guide: Picture | None, max_memory: Any, precision: str, *, step_size: float, clip: bool,
+) -> tuple[Ascent, Objective]:  # fmt: skip
+    """Return what takes the steps, through a plan where there is one, and the objective."""
+    reason = ""
+    if hasattr(net, "infer_shapes"):  # one of ours; for others PyTorch need not even be installed
+        from ..running.plan import Unplannable
+        from .plan_ascent import PlanAscent, memory_limit, plan_for, planned_features
 
-    Parameters
-    ----------
-    net : Net
-    end : str
-        The target decides which size is too small.
-    base : (3, h, w) float32 ndarray
-        The picture, as `preprocess` returns it.
-    octave_n : int
-        How many octaves are wanted.
-    octave_scale : float
-        Ratio of neighbours.
-
-    Returns
-    -------
-    list of (3, h, w) float32 ndarray
-        At least one, the last is `base`.
-
-    Raises
-    ------
-    ShapeError
-        Not even `base` is large enough.
-    """
-    _check_size(net, end, *base.shape[-2:], what="picture")
-    bases = [base]
-    while len(bases) < octave_n:
-        h, w = (round(side * (1.0 / octave_scale)) for side in bases[-1].shape[-2:])
-        reason = ""
-        if not _fits(net, end, h, w):
-            reason = f"{w}x{h} is too small for '{end}'"
-        elif octave_scale > 1 and (h, w) == bases[-1].shape[-2:]:
-            reason = f"{w}x{h} does not get any smaller"
-        if reason:
-            warnings.warn(
-                f"{octave_n - len(bases)} of {octave_n} octaves are left out: {reason}",
-                stacklevel=4,
-            )
-            break
-        bases.append(resize(bases[-1], h, w))
-    return bases[::-1]
+        limit = memory_limit(max_memory, str(net.device))
+        try:
+            planner = plan_for(net, end, precision)
+            if guide is not None:
+                objective = objective_guide(planned_features(planner, guide, limit))
+            objective = objective or objective_L2
+            made = PlanAscent(planner, picture, sizes, objective,
+                              step_size=step_size, clip=clip, limit=limit)  # fmt: skip
+            return made, objective
+        except Unplannable as error:
+            reason = f": {error}"
+        _check_memory(net, end, sizes[-1], limit)
+    if precision != "float32":
+        raise ParameterError(
+            f"precision is {precision!r}, but this net runs layer by layer in float32{reason}"
+        )
+    _log.info(f"layer by layer, without a plan{reason}")
+    if guide is not None:
+        objective = objective_guide(guide_features(net, guide, end))
+    objective = objective or objective_L2
+    return NetAscent(net, end, picture, sizes, objective, step_size=step_size, clip=clip), objective
 
 
-def resize(x: np.ndarray, h: int, w: int) -> np.ndarray:
-    """Resize a (channels, rows, columns) array to h rows and w columns, bilinear.
+def _check_memory(net: Any, end: str, size: Size, limit: int) -> None:
+    """Refuse a picture whose blobs would not fit, where the net keeps them all."""
+    from ..memory import format_size
 
-    Grid corners are aligned, as in the notebook's ``nd.zoom(order=1)``. That one takes a last
-    sample which rounding puts a hair outside for zero; "nearest" takes it for the border.
-    """
-    h1, w1 = x.shape[-2:]
-    if (h, w) == (h1, w1):
-        return x
-    import scipy.ndimage as nd
-
-    return nd.zoom(x, (1, 1.0 * h / h1, 1.0 * w / w1), order=1, mode="nearest")
+    h, w = size
+    shapes = net.infer_shapes({input_name(net): (1, 3, h, w)}, end)
+    needed = 2 * np.dtype(net.dtype).itemsize * sum(math.prod(shape) for shape in shapes.values())
+    if needed > limit:
+        raise OutOfMemoryError(
+            f"a {w}x{h} picture at '{end}' needs {format_size(needed)} of memory, "
+            f"{format_size(limit)} may be used:\nthis net runs layer by layer and cannot run in "
+            "tiles. Use a smaller picture, an earlier layer, or a larger max_memory"
+        )
 
 
 def recommended_end(net: Any) -> str:
@@ -334,6 +322,7 @@ def check_parameters(
     step_size: Any = 1.5,
     jitter: Any = 32,
     seed: Any = None,
+    precision: Any = "float32",
 ) -> None:
     """Refuse values that make no sense, before any work is done.
 
@@ -356,6 +345,8 @@ def check_parameters(
             or not math.isfinite(value)
         ):
             raise ParameterError(f"{name} is {value!r}: a finite number is expected")
+    if precision not in PRECISIONS:
+        raise ParameterError(f"precision is {precision!r}: one of {', '.join(PRECISIONS)}")
     if octave_scale < 1:
         raise ParameterError(
             f"octave_scale is {octave_scale!r}: the ratio of an octave to the next smaller one is "
@@ -369,52 +360,3 @@ def check_parameters(
         or not 0 <= int(seed) < 2**32
     ):
         raise ParameterError(f"seed is {seed!r}: a whole number from 0 to 4294967295 is expected")
-
-
-def _frontier(net: Any, end: str) -> list[Any]:
-    """Return the blobs that layers up to `end` make and only layers after it read.
-
-    Their diffs are read on the way back, though nothing writes them: what an earlier, deeper
-    target left there would add to the gradient.
-    """
-    if not hasattr(net, "top_names"):
-        return []
-    loose: set[str] = set()
-    for layer, tops in net.top_names.items():
-        loose.difference_update(net.bottom_names[layer])
-        loose.update(tops)
-        if layer == end:
-            break
-    loose.discard(end)
-    return [net.blobs[name] for name in net.blobs if name in loose]
-
-
-def _fits(net: Any, end: str, h: int, w: int) -> bool:
-    """Tell whether a picture of this size gets through to `end` with something left of it."""
-    if min(h, w) < 1:
-        return False
-    if not hasattr(net, "infer_shapes"):
-        return True
-    try:
-        shapes = net.infer_shapes({input_name(net): (1, 3, h, w)}, end)
-    except ShapeError:
-        return False
-    return all(math.prod(shape) for shape in shapes.values())
-
-
-def _check_size(net: Any, end: str, h: int, w: int, *, what: str) -> None:
-    """Raise a ShapeError, with the smallest size that is large enough, for too small a picture."""
-    if _fits(net, end, h, w):
-        return
-    large = next((2**k for k in range(13) if _fits(net, end, 2**k, 2**k)), None)
-    if large is None or large <= min(h, w):
-        net.infer_shapes({input_name(net): (1, 3, h, w)}, end)  # the layer says what it needs
-        raise ShapeError(f"a {what} of {w}x{h} does not get through the net to '{end}'")
-    small = large // 2
-    while large - small > 1:
-        middle = (small + large) // 2
-        small, large = (small, middle) if _fits(net, end, middle, middle) else (middle, large)
-    raise ShapeError(
-        f"a {what} of {w}x{h} is too small for '{end}': each side needs {large} pixels or more. "
-        "Enlarge it, or choose an earlier layer"
-    )

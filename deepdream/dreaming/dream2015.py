@@ -299,25 +299,46 @@ def mean_gradient(g: np.ndarray, dst: Any, end: str) -> Any:
     mean = np.abs(g).mean()
     if mean > 0 and np.isfinite(mean):
         return mean
-    h, w = g.shape[-2:]
+    raise flat_gradient(mean, g.shape[-2:], dst, end)
+
+
+def flat_gradient(mean: Any, size: Any, dst: Any, end: str) -> FlatGradientError:
+    """Return the error that explains a gradient which is zero or not finite.
+
+    Parameters
+    ----------
+    mean : float
+        The mean absolute value of the gradient: zero, infinite or NaN.
+    size : (int, int)
+        Height and width of the picture.
+    dst : Blob
+        The target, with what the objective wrote.
+    end : str
+        Its name.
+
+    Returns
+    -------
+    FlatGradientError
+    """
+    h, w = size
     where = f"at '{end}' for a picture of {w}x{h}"
     if not np.isfinite(mean):
-        raise FlatGradientError(
+        return FlatGradientError(
             f"the gradient {where} is not finite: the weights or the picture hold NaN or infinite "
             "values, or the objective writes them into dst.diff"
         )
     if not np.any(dst.data):
-        raise FlatGradientError(
+        return FlatGradientError(
             f"the gradient {where} is zero, because every value of the blob is zero there (all its "
             "ReLUs are off):\nnothing can grow. Try an earlier layer, or a picture with more "
             "structure"
         )
     if not np.any(dst.diff):
-        raise FlatGradientError(
+        return FlatGradientError(
             f"the gradient {where} is zero, because the objective wrote only zeros into dst.diff: "
             "with a guide,\nits features are zero; with your own objective, look at what it writes"
         )
-    raise FlatGradientError(
+    return FlatGradientError(
         f"the gradient {where} is zero: none arrives at the picture.\nThe net may have been loaded "
         "without force_backward (use deepdream.load_net, or force_backward: true in the prototxt), "
         "or its weights are zero"

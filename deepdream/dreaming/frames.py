@@ -195,6 +195,7 @@ def write_zoom(
 
 
 _STATE = "zoom.npz"
+_NO_MATTER = ("on_step", "max_memory")  # parameters that change no picture
 
 
 @dataclass(frozen=True)
@@ -210,7 +211,9 @@ def _asked(
     net: Any, picture: Picture, scale: float, suffix: str, dream_params: dict[str, Any]
 ) -> dict[str, str]:
     """Return what makes two zooms the same, as text."""
-    asked = {name: str(value) for name, value in dream_params.items() if name != "on_step"}
+    asked = {name: str(value) for name, value in dream_params.items() if name not in _NO_MATTER}
+    if asked.get("precision") == "float32":  # the default, which older folders do not name
+        del asked["precision"]
     guide = dream_params.get("guide")
     if guide is not None:
         asked["guide"] = _digest(as_picture(guide))

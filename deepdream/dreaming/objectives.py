@@ -59,20 +59,60 @@ def objective_guide(guide_features: np.ndarray) -> Objective:
         When called with a blob of another number of channels: the guide's features come from
         another layer.
     """
-    channels = guide_features.shape[0]
-    y = np.ascontiguousarray(guide_features).reshape(channels, -1)  # (channels, guide positions)
+    return Guide(guide_features)
 
-    def objective(dst: Any) -> None:
-        if dst.data.shape[1] != channels:
-            raise ShapeError(
-                f"the guide's features have {channels} channels, the target has "
-                f"{dst.data.shape[1]}: take both at the same layer"
-            )
-        x = dst.data[0].reshape(channels, -1)  # (channels, positions)
-        rows = max(1, _MATCHES_AT_ONCE // max(1, y.shape[1]))
+
+class Guide:
+    """What `objective_guide` returns: an objective on numpy blobs that knows tensors, too.
+
+    Parameters
+    ----------
+    features : (channels, h, w) float32 ndarray
+    """
+
+    def __init__(self, features: np.ndarray) -> None:
+        self.__qualname__ = "objective_guide"  # its name in recipes
+        self.channels = features.shape[0]
+        # (channels, guide positions)
+        self._y = np.ascontiguousarray(features).reshape(self.channels, -1)
+        self._tensor: Any = None
+
+    def __call__(self, dst: Any) -> None:
+        """Write into ``dst.diff`` what pulls ``dst.data`` towards the guide."""
+        self._check(dst.data.shape[1])
+        x = dst.data[0].reshape(self.channels, -1)  # (channels, positions)
+        rows = self._rows()
         best = np.concatenate(
-            [x[:, i : i + rows].T.dot(y).argmax(1) for i in range(0, x.shape[1], rows)]
+            [x[:, i : i + rows].T.dot(self._y).argmax(1) for i in range(0, x.shape[1], rows)]
         )
-        dst.diff[0].reshape(channels, -1)[:] = y[:, best]
+        dst.diff[0].reshape(self.channels, -1)[:] = self._y[:, best]
 
-    return objective
+    def on_tensors(self, data: Any, diff: Any) -> None:
+        """Do the same with tensors.
+
+        Parameters
+        ----------
+        data : (1, channels, h, w) float32 tensor
+            The target, on any device, of any strides.
+        diff : (1, channels, h, w) float32 tensor
+            Overwritten.
+        """
+        self._check(data.shape[1])
+        if self._tensor is None or self._tensor.device != data.device:
+            self._tensor = data.new_tensor(self._y.T)  # (guide positions, channels)
+        y = self._tensor
+        x, out = data[0].permute(1, 2, 0), diff[0].permute(1, 2, 0)  # (h, w, channels)
+        rows = max(1, self._rows() // max(1, x.shape[1]))
+        for i in range(0, x.shape[0], rows):
+            out[i : i + rows] = y[(x[i : i + rows] @ y.T).argmax(-1)]
+
+    def _check(self, channels: int) -> None:
+        if channels != self.channels:
+            raise ShapeError(
+                f"the guide's features have {self.channels} channels, the target has "
+                f"{channels}: take both at the same layer"
+            )
+
+    def _rows(self) -> int:
+        """Return how many positions are matched at once."""
+        return max(1, _MATCHES_AT_ONCE // max(1, self._y.shape[1]))
