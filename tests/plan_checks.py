@@ -121,8 +121,8 @@ def check(
 ) -> None:
     """Compare a plan's data and gradient with a net's: the sum over targets, each by itself.
 
-    They are 1e-5 apart at most, or ten times what rounding does to the net itself: a Softmax near 0
-    or 1 has a gradient of which float32 leaves little. `exact` is the net in float64.
+    They are 1e-5 apart at most; or, where terms nearly cancel, ten times as far as rounding puts
+    the net itself from `exact`, the net in float64.
     """
     data, diff = results
     wanted = {end: by_net(net, x, end, g) for end, g in gs.items()}

@@ -267,6 +267,9 @@ class Graph:
             blob = self.followed(blob)
             if self.chance.random() < 0.3:
                 blob = self.followed(self.eltwise(blob))
+        # Of large values a Softmax is 0 or 1, and float32 leaves nothing of its gradient.
+        small = "mvn_param { across_channels: true }"
+        blob = self.layer("MVN", [blob], [(*self.shapes[blob], 1, 1)], small)
         return self.layer("Softmax", [blob], [self.shapes[blob]])
 
 

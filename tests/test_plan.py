@@ -75,7 +75,7 @@ def check_targets(graph: Graph, seed: int, groups: list[list[str]]) -> int:
     return checked
 
 
-@settings(deadline=None, derandomize=True, max_examples=20)
+@settings(deadline=None, derandomize=True, max_examples=12)
 @given(st.integers(0, 2**20))
 def test_every_target_of_a_random_graph(seed: int) -> None:
     """For every target with a blob of its own, data and gradient are the net's, or it refuses."""

@@ -15,13 +15,23 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
 
+from .kernels.waiting import TURNS, wait_while
+
 Task = Callable[[int, int], None]
+
+LINE = 8  # numbers of 8 bytes: a cache line
 
 
 class Workers:
     """The calling thread and ``count - 1`` others.
+
+    Between two operations a thread looks for its next job, or for the others' end, for a while
+    before it goes to sleep (`kernels.waiting`). What goes on stands on a board of numbers, one for
+    each thread in a cache line of its own: how many jobs the caller has given out, and how many
+    each of the others has finished.
 
     Parameters
     ----------
@@ -31,18 +41,42 @@ class Workers:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self._jobs: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._board = np.zeros(LINE * count, np.int64)
+        self._given = 0
+        self._job: tuple[Task, Iterator[int], int] | None = None
+        self._errors: list[BaseException] = []
+        # Flags are set and read under Python's lock, before and after the numbers that they guard.
+        self._asleep = [False] * count
+        self._wake: list[queue.SimpleQueue[None]] = [queue.SimpleQueue() for _ in range(count)]
         for number in range(1, count):
             threading.Thread(target=self._serve, args=(number,), daemon=True).start()
 
     def _serve(self, number: int) -> None:
         torch.set_num_threads(1)  # of this thread
         torch.set_grad_enabled(False)
+        seen = 0
         while True:
-            task, parts, end, ended, wake = self._jobs.get()
-            ended.append(_work(task, parts, end, number))
-            del task, parts, ended  # what they refer to may be large
-            wake.put(None)
+            self._wait(number, 0, seen)
+            if self._given == seen:
+                continue
+            seen = self._given
+            assert self._job is not None
+            error = _work(*self._job, number)
+            if error is not None:
+                self._errors.append(error)
+                del error
+            self._board[LINE * number] = seen
+            if self._asleep[0]:
+                self._wake[0].put(None)
+
+    def _wait(self, number: int, other: int, value: int) -> None:
+        """Let thread `number` wait while `other`'s number is `value`; it may return early."""
+        if wait_while(self._board, LINE * other, value, TURNS):
+            return
+        self._asleep[number] = True
+        if self._board[LINE * other] == value:
+            self._wake[number].get()
+        self._asleep[number] = False
 
     def run(self, task: Task, parts: int) -> None:
         """Call ``task(part, worker)`` for each part, 0..parts - 1, and wait.
@@ -55,22 +89,29 @@ class Workers:
         BaseException
             What a task raised; no other task starts after that, and none is left running.
         """
-        helpers = max(0, min(self.count, parts) - 1)
         order = itertools.count()
-        # Of this run alone, so that an interrupt, wherever it comes, leaves nothing to the next.
-        ended: list[BaseException | None] = []
-        wake: queue.SimpleQueue[None] = queue.SimpleQueue()
-        for _ in range(helpers):
-            self._jobs.put((task, order, parts, ended, wake))
+        if self.count == 1 or parts <= 1:
+            error = _work(task, order, parts, 0)
+            if error is not None:
+                raise error
+            return
+        self._job = (task, order, parts)
+        self._given += 1
+        self._board[0] = self._given
+        for number in range(1, self.count):
+            if self._asleep[number]:
+                self._wake[number].put(None)
         error = _work(task, order, parts, 0)
-        while len(ended) < helpers:
-            try:
-                wake.get()
-            except KeyboardInterrupt as interrupt:  # wait on: they write to shared memory
-                error = interrupt
-        error = next(filter(None, ended), error)
-        if error is not None:
-            raise error
+        for number in range(1, self.count):
+            while self._board[LINE * number] != self._given:
+                try:
+                    self._wait(0, number, self._given - 1)
+                except KeyboardInterrupt as interrupt:  # wait on: they write to shared memory
+                    error = interrupt
+        self._job = None
+        errors, self._errors = [*([error] if error else []), *self._errors], []
+        if errors:
+            raise errors[0]
 
     @contextlib.contextmanager
     def engaged(self) -> Iterator[None]:

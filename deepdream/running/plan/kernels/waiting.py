@@ -1,0 +1,50 @@
+"""Waiting for another thread without falling asleep.
+
+To be woken up takes a thread 0.05 to 0.3 ms, as long as many an operation of a plan runs. For that
+time it is cheaper to keep looking.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
+
+from .compiled import exact_kernel
+
+# Looks before a thread goes to sleep: some 0.2 ms.
+TURNS = 200_000
+
+
+@intrinsic
+def _look(typingctx: Any, array: Any, index: Any) -> Any:
+    """Read a number that another thread may have changed; a plain read could leave the loop."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        of = signature.args[0]
+        place = cgutils.get_item_pointer(
+            context, builder, of, make_array(of)(context, builder, arguments[0]), [arguments[1]]
+        )
+        return builder.load_atomic(place, "acquire", 8)
+
+    return types.int64(array, types.intp), generate
+
+
+@exact_kernel
+def wait_while(board: np.ndarray, place: int, value: int, turns: int) -> bool:
+    """Return as soon as ``board[place] != value``, or after so many looks; tell whether it is.
+
+    Parameters
+    ----------
+    board : ndarray
+        int64.
+    place, value, turns : int
+    """
+    for _ in range(turns):  # noqa: SIM110 (Numba)
+        if _look(board, place) != value:
+            return True
+    return False
