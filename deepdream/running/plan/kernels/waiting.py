@@ -20,8 +20,7 @@ from .compiled import exact_kernel
 TURNS = 200_000
 
 
-@intrinsic
-def _look(typingctx: Any, array: Any, index: Any) -> Any:
+def _atomic_load(typingctx: Any, array: Any, index: Any) -> Any:
     """Read a number that another thread may have changed; a plain read could leave the loop."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -33,6 +32,8 @@ def _look(typingctx: Any, array: Any, index: Any) -> Any:
 
     return types.int64(array, types.intp), generate
 
+
+_look: Any = intrinsic(_atomic_load)
 
 @exact_kernel
 def wait_while(board: np.ndarray, place: int, value: int, turns: int) -> bool:
