@@ -179,38 +179,42 @@ def test_scatter_is_the_transpose_of_columns(
 # -- Winograd ---------------------------------------------------------------------------------
 
 
-def winograd(x, u, size, channels, pad, y, outputs, sizes, bias, act, mask, accumulate):
+def winograd(x, u, size, channels, pad, y, outputs, sizes, bias, act, mask, accumulate, kernel):
     """Run the three steps of a convolution in ranges of tiles."""
-    tiles_w = -(-sizes[1] // 4)
-    for t0, t1 in ranges(K.tiles(*sizes), 2):
+    m = K.outputs_of(kernel)
+    tiles_w = -(-sizes[1] // m)
+    for t0, t1 in ranges(K.tiles(*sizes, m), 2):
         t = t1 - t0
         v = np.full(36 * t * channels, NAN, np.float32)
-        K.input_transform(x.flat, x.at, size, channels, pad, v, tiles_w, t0, t1)
-        m = torch.bmm(torch.from_numpy(v).view(36, t, channels), torch.from_numpy(u))
-        K.output_transform(m.numpy().ravel(), outputs, y.flat, y.at, sizes, bias, act, -0.25, 0.5,
-                           *mask, accumulate, tiles_w, t0, t1)  # fmt: skip
+        K.input_transform(x.flat, x.at, size, channels, pad, v, m, tiles_w, t0, t1)
+        product = torch.bmm(torch.from_numpy(v).view(36, t, channels), torch.from_numpy(u))
+        K.output_transform(product.numpy().ravel(), outputs, y.flat, y.at, sizes, bias,
+                           act, -0.25, 0.5, *mask, accumulate, m, tiles_w, t0, t1)  # fmt: skip
 
 
 @ACTS
 @pytest.mark.parametrize(
-    ("size", "channels", "outputs", "pad"),
+    ("size", "channels", "outputs", "pad", "kernel"),
     [
-        ((9, 14), 5, 19, (1, 1)),
-        ((8, 12), 16, 32, (1, 1)),
-        ((7, 6), 33, 3, (0, 2)),
-        ((3, 11), 17, 16, (0, 0)),
+        ((9, 14), 5, 19, (1, 1), 3),
+        ((8, 12), 16, 32, (1, 1), 3),
+        ((7, 6), 33, 3, (0, 2), 3),
+        ((3, 11), 17, 16, (0, 0), 3),
+        ((9, 15), 5, 35, (2, 2), 5),
+        ((8, 13), 16, 48, (4, 1), 5),
+        ((5, 11), 18, 3, (0, 3), 5),
     ],
 )
-def test_winograd_forward(size, channels, outputs, pad, act):
+def test_winograd_forward(size, channels, outputs, pad, kernel, act):
     """The transforms and 36 products are the convolution, for any pad and odd sizes."""
-    x, w = normal(*size, channels), normal(outputs, channels, 3, 3, seed=1) / 5
+    x, w = normal(*size, channels), normal(outputs, channels, kernel, kernel, seed=1) / 5
     bias = normal(outputs, seed=2)
     exact = F.conv2d(chw(x), torch.from_numpy(w).double(), torch.from_numpy(bias).double(), 1, pad)
     exact = hwc(exact)
     sizes = exact.shape[:2]
     y, mask = Value(np.zeros_like(exact, np.float32)), Value(np.full(exact.shape, 9, np.uint8))
     winograd(Value(x), K.weights_transform(w), size, channels, pad, y, outputs, sizes, bias, act,
-             (mask.flat, mask.at), False)  # fmt: skip
+             (mask.flat, mask.at), False, kernel)  # fmt: skip
 
     values, passes = activate(exact, act, -0.25, 0.5)
     y.check(values, rtol=2e-5, atol=2e-5)
@@ -223,16 +227,17 @@ def test_winograd_forward(size, channels, outputs, pad, act):
 
 
 @pytest.mark.parametrize("accumulate", [True, False])
-@pytest.mark.parametrize("pad", [(1, 1), (0, 2)])
-def test_winograd_backward(accumulate, pad):
+@pytest.mark.parametrize(("pad", "kernel"), [((1, 1), 3), ((0, 2), 3), ((2, 2), 5), ((1, 3), 5)])
+def test_winograd_backward(accumulate, pad, kernel):
     """With turned weights and pad 2 - p they are the gradient."""
     size, channels, outputs = (9, 14), 18, 5
-    w, before = normal(outputs, channels, 3, 3) / 5, normal(*size, channels, seed=3)
-    sizes = out_size(size, (3, 3), (1, 1), pad, (1, 1))
+    w, before = normal(outputs, channels, kernel, kernel) / 5, normal(*size, channels, seed=3)
+    sizes = out_size(size, (kernel, kernel), (1, 1), pad, (1, 1))
     g, dx = normal(*sizes, outputs, seed=1), Value(before)
     turned = K.weights_transform(w, gradient=True)
-    winograd(Value(g), turned, sizes, outputs, (2 - pad[0], 2 - pad[1]), dx, channels, size,
-             np.empty(0, np.float32), K.NONE, (K.NO_MASK, (0, 0)), accumulate)  # fmt: skip
+    rest = (kernel - 1 - pad[0], kernel - 1 - pad[1])
+    winograd(Value(g), turned, sizes, outputs, rest, dx, channels, size,
+             np.empty(0, np.float32), K.NONE, (K.NO_MASK, (0, 0)), accumulate, kernel)  # fmt: skip
 
     gradient = F.conv_transpose2d(chw(g), torch.from_numpy(w).double(), None, 1, pad)
     dx.check(hwc(gradient) + (before if accumulate else 0), rtol=2e-5, atol=2e-5)
@@ -393,21 +398,19 @@ DEPTHWISE = pytest.mark.parametrize(
 
 @DEPTHWISE
 @pytest.mark.parametrize("accumulate", [True, False])
-@pytest.mark.parametrize("masked", [True, False])
-def test_depthwise_back(size, channels, kernel, stride, pad, accumulate, masked):
-    """The gradient is autograd's, of masked diffs where asked."""
+def test_depthwise_back(size, channels, kernel, stride, pad, accumulate):
+    """The gradient is autograd's."""
     x = torch.zeros(1, channels, *size, dtype=torch.float64, requires_grad=True)
     w, before = normal(channels, *kernel, seed=1), normal(*size, channels, seed=3)
     top = F.conv2d(x, torch.from_numpy(w).double()[:, None], None, stride, pad, 1, channels)
     out = tuple(top.shape[2:])
-    g, m = normal(*out, channels, seed=2), some(*out, channels)
-    top.backward(chw(g * m if masked else g))
-    above, dx, mask = Value(g), Value(before), Value(m)
-    source = (mask.flat, mask.at) if masked else (K.NO_MASK, (0, 0))
+    g = normal(*out, channels, seed=2)
+    top.backward(chw(g))
+    above, dx = Value(g), Value(before)
     weight = np.ascontiguousarray(w.reshape(channels, -1).T).ravel()
     for r0, r1 in ranges(size[0]):
         K.depthwise_back(above.flat, above.at, out, channels, weight, kernel, stride, pad,
-                         *source, dx.flat, dx.at, size, accumulate, r0, r1)  # fmt: skip
+                         dx.flat, dx.at, size, accumulate, r0, r1)  # fmt: skip
 
     dx.check(hwc(x.grad) + (before if accumulate else 0), **close())
 

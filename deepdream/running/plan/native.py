@@ -180,7 +180,9 @@ class NativePointwise(NativeActivated):
 
 
 class Winograd(NativeActivated):
-    """A 3x3 convolution of stride 1 by F(4x4, 3x3): 36 products for 16 outputs, instead of 144.
+    """A 3x3 or 5x5 convolution of stride 1 by F(4x4, 3x3) or F(2x2, 5x5).
+
+    It takes 36 products for a tile, instead of 144 or 100.
 
     Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (2015).
     """
@@ -190,10 +192,10 @@ class Winograd(NativeActivated):
         layer = node.layer
         return (
             Convolution.suits(node, shapes)
-            and tuple(layer.kernel) == (3, 3)
+            and tuple(layer.kernel) in ((3, 3), (5, 5))
             and tuple(layer.stride) == (1, 1)
             and tuple(layer.dilation) == (1, 1)
-            and max(layer.pad) <= 2
+            and max(layer.pad) < layer.kernel[0]
             and layer.group == 1
             and min(layer.channels, layer.num_output) >= 16
         )
@@ -217,6 +219,8 @@ class Winograd(NativeActivated):
         super().bind()
         self.there, self.back, self.bias = self.prepared
         self.pad = tuple(self.node.layer.pad)
+        self.last = self.node.layer.kernel[0] - 1
+        self.m = kernels.outputs_of(self.node.layer.kernel[0])
 
     def forward(self) -> None:
         x, y = self.bottoms[0], self.out
@@ -226,7 +230,7 @@ class Winograd(NativeActivated):
         diff, g = self.bottom_diffs[0], self.g
         assert diff is not None
         assert g is not None
-        pad = (2 - self.pad[0], 2 - self.pad[1])
+        pad = (self.last - self.pad[0], self.last - self.pad[1])
         plain = (kernels.NONE, 0.0, 0.0, NO_MASK, (0, 0))
         # Tiles overlap: masking each value once is faster than at each reading.
         self.mask_all()
@@ -242,21 +246,34 @@ class Winograd(NativeActivated):
         ending: tuple[Any, ...],
         add: bool,
     ) -> None:
-        wide = -(-y.w // 4)
+        m = self.m
+        wide = -(-y.w // m)
 
         def part(first: int, last: int, worker: int) -> None:
             n = last - first
             scratch = self.scratch_of[worker]
-            v, m = scratch[: 36 * n * x.c], scratch[36 * n * x.c : 36 * n * (x.c + y.c)]
+            v = scratch[: 36 * n * x.c]
+            product = scratch[36 * n * x.c : 36 * n * (x.c + y.c)]
             kernels.input_transform(
-                x.flat, at(x), (x.h, x.w), x.c, pad, v.numpy(), wide, first, last
+                x.flat, at(x), (x.h, x.w), x.c, pad, v.numpy(), m, wide, first, last
             )
-            torch.bmm(v.view(36, n, x.c), weight, out=m.view(36, n, y.c))
+            torch.bmm(v.view(36, n, x.c), weight, out=product.view(36, n, y.c))
             kernels.output_transform(
-                m.numpy(), y.c, y.flat, at(y), (y.h, y.w), bias, *ending, add, wide, first, last
+                product.numpy(),
+                y.c,
+                y.flat,
+                at(y),
+                (y.h, y.w),
+                bias,
+                *ending,
+                add,
+                m,
+                wide,
+                first,
+                last,
             )
 
-        self.over(kernels.tiles(y.h, y.w), TILES, part)
+        self.over(kernels.tiles(y.h, y.w, m), TILES, part)
 
 
 class Bands(NativeActivated):
@@ -416,7 +433,7 @@ def _padded(x: Shape, rows: int, stride: Sequence[int], layer: Any) -> int:
 
 def _spread(top: Shape, depth: int) -> int:
     """Return how many rows of the top's gradient are spread at a time."""
-    return max(1, min(top[2], 8 * CACHED // max(1, top[3] * depth)))
+    return max(1, min(top[2], 3 * CACHED // max(1, top[3] * depth)))
 
 
 class StridedDepthwise(Bands):
@@ -443,7 +460,7 @@ class StridedDepthwise(Bands):
 
         def part(r0: int, r1: int, worker: int) -> None:
             kernels.depthwise_back(
-                g.flat, at(g), (g.h, g.w), g.c, self.back, *window, NO_MASK, (0, 0),
+                g.flat, at(g), (g.h, g.w), g.c, self.back, *window,
                 dx.flat, at(dx), (dx.h, dx.w), self.adds[0], r0, r1,
             )  # fmt: skip
 

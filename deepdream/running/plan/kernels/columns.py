@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .compiled import Pair, allocating, kernel
+from .lanes import LANES, load, spread, store
 
 
 @kernel
@@ -50,14 +51,13 @@ def scatter_columns(
     """
     h, w = size
     kh, kw = kernel
-    zero = np.float32(0)
     for r in range(r0, r1):
         start = dx_at[0] + r * w * dx_at[1]
         if not accumulate:
             for q in range(w):
-                row = dx[start + q * dx_at[1] : start + q * dx_at[1] + channels]
-                for c in range(channels):
-                    row[c] = zero
+                for first in range(0, channels, LANES):
+                    to = start + q * dx_at[1] + first
+                    store(dx, to, spread(np.float32(0)), channels - first)
         for ki in range(kh):
             above = r + pad[0] - ki * dilation[0]
             if above < 0 or above % stride[0]:
@@ -71,10 +71,11 @@ def scatter_columns(
                     q = ox * stride[1] - pad[1] + kj * dilation[1]
                     if q < 0 or q >= w:
                         continue
-                    row = dx[start + q * dx_at[1] : start + q * dx_at[1] + channels]
-                    line = col[base + kj * channels : base + (kj + 1) * channels]
-                    for c in range(channels):
-                        row[c] += line[c]
+                    to, at = start + q * dx_at[1], base + kj * channels
+                    for first in range(0, channels, LANES):
+                        n = channels - first
+                        total = load(dx, to + first, n) + load(col, at + first, n)
+                        store(dx, to + first, total, n)
 
 
 @kernel
@@ -101,10 +102,9 @@ def _scatter_planes(
     s = stride[1]
     outs = (o1 - o0) * out_w
     length = w // s + 1
-    zero = np.float32(0)
     for r in range(r0, r1):
-        for j in range(s * channels * length):
-            planes[j] = zero
+        for j in range(0, s * channels * length, LANES):
+            store(planes, j, spread(np.float32(0)), s * channels * length - j)
         for ki in range(kh):
             above = r + pad[0] - ki * dilation[0]
             if above < 0 or above % stride[0]:
@@ -122,11 +122,11 @@ def _scatter_planes(
                     continue
                 for c in range(channels):
                     at = ((ki * kw + kj) * channels + c) * outs + (oy - o0) * out_w
-                    line = col[at + first : at + last]
-                    at = (phase * channels + c) * length + ahead
-                    plane = planes[at + first : at + last]
-                    for j in range(last - first):
-                        plane[j] += line[j]
+                    to = (phase * channels + c) * length + ahead
+                    for j in range(first, last, LANES):
+                        n = last - j
+                        total = load(planes, to + j, n) + load(col, at + j, n)
+                        store(planes, to + j, total, n)
         start = dx_at[0] + r * w * dx_at[1]
         for phase in range(s):
             n = (w - phase + s - 1) // s
@@ -172,20 +172,6 @@ def scatter_planes(
     """
     planes = np.empty(channels * (size[1] + stride[1]), np.float32)
     _scatter_planes(
-        col,
-        o0,
-        o1,
-        out_w,
-        channels,
-        kernel,
-        stride,
-        pad,
-        dilation,
-        dx,
-        dx_at,
-        size,
-        accumulate,
-        r0,
-        r1,
-        planes,
-    )
+        col, o0, o1, out_w, channels, kernel, stride, pad, dilation, dx, dx_at, size, accumulate,
+        r0, r1, planes,
+    )  # fmt: skip

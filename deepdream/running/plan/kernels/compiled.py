@@ -22,14 +22,23 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function at its first call, without the interpreter's lock.
 
     The machine code is cached beside the module, or in the user's cache folder; where neither can
-    be written, it lasts as long as the process. What a kernel calls has to be in its own module:
-    Numba notices changes of that file only.
+    be written, it lasts as long as the process. Numba notices changes of the module that a kernel
+    is in, and not of `lanes` or `activation`: who changes those removes ``__pycache__``.
 
     A kernel allocates nothing, because it is compiled without Numba's reference counts. Otherwise
     each slice would count an array up and down, atomically and in the same cache line for all
     threads, which takes longer than the loop over a pixel's channels.
     """
     return _compile(function, _nrt=False, fastmath=FAST)
+
+
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a part of kernels that is compiled into each place where it is called.
+
+    An argument that is a constant there makes it a special case.
+    """
+    compiled: Callable[..., Any] = numba.njit(inline="always")(function)
+    return compiled
 
 
 def exact_kernel(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,31 +8,33 @@ use, s^-0.75 = 1 / (sqrt(s) * sqrt(sqrt(s))): square roots are vector instructio
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from .compiled import Pair, allocating, kernel
+from .compiled import Pair, allocating, inlined, kernel
+from .lanes import LANES, load, spread, square_root, store, to_truths, where
 
 
-@kernel
-def _window_sums(
-    padded: np.ndarray, total: np.ndarray, channels: int, n: int, factor: float, k: float
-) -> None:
-    """Write k + factor times the sum of each n neighbours of `padded` into `total`."""
-    f, start = np.float32(factor), np.float32(k)
-    if n == 5:
-        t0, t1, t2 = padded[:channels], padded[1 : 1 + channels], padded[2 : 2 + channels]
-        t3, t4 = padded[3 : 3 + channels], padded[4 : 4 + channels]
-        for c in range(channels):
-            total[c] = start + f * (t0[c] + t1[c] + t2[c] + t3[c] + t4[c])
-        return
-    for c in range(channels):
-        total[c] = padded[c]
+@inlined
+def _window_sum(padded: np.ndarray, first: int, n: int) -> Any:
+    """Return the sums of n neighbours each, the first of them from ``padded[first]`` on."""
+    total = load(padded, first, LANES)
     for d in range(1, n):
-        line = padded[d : d + channels]
-        for c in range(channels):
-            total[c] += line[c]
-    for c in range(channels):
-        total[c] = start + f * total[c]
+        total = total + load(padded, first + d, LANES)
+    return total
+
+
+@inlined
+def _power(s: Any, beta: float, scratch: np.ndarray) -> Any:
+    """Return s ** -beta."""
+    if beta == 0.75:
+        root = square_root(s)
+        return np.float32(1) / (root * square_root(root))
+    store(scratch, 0, s, LANES)
+    for i in range(LANES):
+        scratch[i] = scratch[i] ** np.float32(-beta)
+    return load(scratch, 0, LANES)
 
 
 @kernel
@@ -49,26 +51,21 @@ def _lrn(
     p0: int,
     p1: int,
     squares: np.ndarray,
-    s: np.ndarray,
+    scratch: np.ndarray,
 ) -> None:
     half = n // 2
-    middle = squares[half : half + channels]
-    one, power = np.float32(1), np.float32(-beta)
+    factor, start = np.float32(alpha / n), np.float32(k)
     for p in range(p0, p1):
-        at = x_at[0] + p * x_at[1]
-        row = x[at : at + channels]
-        at = y_at[0] + p * y_at[1]
-        out = y[at : at + channels]
-        for c in range(channels):
-            middle[c] = row[c] * row[c]
-        _window_sums(squares, s, channels, n, alpha / n, k)
-        if beta == 0.75:
-            for c in range(channels):
-                root = np.sqrt(s[c])
-                out[c] = row[c] * (one / (root * np.sqrt(root)))
-        else:
-            for c in range(channels):
-                out[c] = row[c] * s[c] ** power
+        at, to = x_at[0] + p * x_at[1], y_at[0] + p * y_at[1]
+        for first in range(0, channels, LANES):
+            there = channels - first
+            v = load(x, at + first, there)
+            store(squares, half + first, v * v, there)
+        for first in range(0, channels, LANES):
+            there = channels - first
+            s = start + factor * _window_sum(squares, first, n)
+            v = load(x, at + first, there) * _power(s, beta, scratch)
+            store(y, to + first, v, there)
 
 
 @allocating
@@ -100,9 +97,9 @@ def lrn(
     p0, p1 : int
         Range of pixels.
     """
-    squares = np.zeros(channels + n, np.float32)
-    s = np.empty(channels, np.float32)
-    _lrn(x, x_at, channels, n, alpha, beta, k, y, y_at, p0, p1, squares, s)
+    squares = np.zeros(channels + n + LANES, np.float32)
+    scratch = np.empty(LANES, np.float32)
+    _lrn(x, x_at, channels, n, alpha, beta, k, y, y_at, p0, p1, squares, scratch)
 
 
 @kernel
@@ -124,47 +121,37 @@ def _lrn_back(
     p0: int,
     p1: int,
     padded: np.ndarray,
-    s: np.ndarray,
-    through: np.ndarray,
     direct: np.ndarray,
+    scratch: np.ndarray,
 ) -> None:
     half = n // 2
-    middle = padded[half : half + channels]
-    zero, one, power = np.float32(0), np.float32(1), np.float32(-beta)
-    factor = -2 * beta * alpha / n
+    factor, start = np.float32(alpha / n), np.float32(k)
+    back = np.float32(-2 * beta * alpha / n)
     for p in range(p0, p1):
-        at = x_at[0] + p * x_at[1]
-        row = x[at : at + channels]
-        at = g_at[0] + p * g_at[1]
-        above = g[at : at + channels]
-        at = dx_at[0] + p * dx_at[1]
-        out = dx[at : at + channels]
-        for c in range(channels):
-            middle[c] = row[c] * row[c]
-        _window_sums(padded, s, channels, n, alpha / n, k)
-        if beta == 0.75:
-            for c in range(channels):
-                root = np.sqrt(s[c])
-                inverse = one / (s[c] * root * np.sqrt(root))
-                direct[c] = above[c] * (inverse * s[c])
-                middle[c] = above[c] * row[c] * inverse
-        else:
-            for c in range(channels):
-                scaled = s[c] ** power
-                direct[c] = above[c] * scaled
-                middle[c] = above[c] * row[c] * (scaled / s[c])
-        _window_sums(padded, through, channels, n, factor, 0.0)
-        if accumulate:
-            for c in range(channels):
-                out[c] += direct[c] + row[c] * through[c]
-        else:
-            for c in range(channels):
-                out[c] = direct[c] + row[c] * through[c]
-        if len(mask) > 0:
-            at = mask_at[0] + p * mask_at[1]
-            passes = mask[at : at + channels]
-            for c in range(channels):
-                out[c] = out[c] if passes[c] != 0 else zero
+        at, up, to = x_at[0] + p * x_at[1], g_at[0] + p * g_at[1], dx_at[0] + p * dx_at[1]
+        gate = mask_at[0] + p * mask_at[1]
+        for first in range(0, channels, LANES):
+            there = channels - first
+            v = load(x, at + first, there)
+            store(padded, half + first, v * v, there)
+        # Sums read squares ahead and behind, so that the terms need a place of their own.
+        terms = half + channels + n + LANES
+        for first in range(0, channels, LANES):
+            there = channels - first
+            s = start + factor * _window_sum(padded, first, n)
+            scaled = load(g, up + first, there) * _power(s, beta, scratch)
+            store(direct, first, scaled, there)
+            store(padded, terms + first, scaled * load(x, at + first, there) / s, there)
+        for first in range(0, channels, LANES):
+            there = channels - first
+            through = back * _window_sum(padded, terms - half + first, n)
+            v = load(direct, first, there) + load(x, at + first, there) * through
+            if accumulate:
+                v = load(dx, to + first, there) + v
+            if len(mask) > 0:
+                passes = to_truths(load(mask, gate + first, there))
+                v = where(passes, v, spread(np.float32(0)))
+            store(dx, to + first, v, there)
 
 
 @allocating
@@ -204,29 +191,10 @@ def lrn_back(
     p0, p1 : int
         Range of pixels.
     """
-    padded = np.zeros(channels + n, np.float32)
-    s = np.empty(channels, np.float32)
-    through = np.empty(channels, np.float32)
-    direct = np.empty(channels, np.float32)
+    padded = np.zeros(2 * (channels + n + LANES) + n, np.float32)
+    direct = np.empty(channels + LANES, np.float32)
+    scratch = np.empty(LANES, np.float32)
     _lrn_back(
-        x,
-        x_at,
-        channels,
-        n,
-        alpha,
-        beta,
-        k,
-        g,
-        g_at,
-        dx,
-        dx_at,
-        mask,
-        mask_at,
-        accumulate,
-        p0,
-        p1,
-        padded,
-        s,
-        through,
-        direct,
-    )
+        x, x_at, channels, n, alpha, beta, k, g, g_at, dx, dx_at, mask, mask_at, accumulate,
+        p0, p1, padded, direct, scratch,
+    )  # fmt: skip

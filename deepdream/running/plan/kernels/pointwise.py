@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from .activation import NONE, activated, passing
 from .compiled import Pair, kernel
-
-NONE, RELU, CLIP = 0, 1, 2
+from .lanes import LANES, load, spread, store, to_bytes, to_truths, where
 
 
 @kernel
@@ -43,40 +43,18 @@ def bias_act(
     p0, p1 : int
         Range of pixels.
     """
-    low, high, zero = np.float32(lo), np.float32(hi), np.float32(0)
-    keep = len(mask) > 0
-    b = bias[:channels]
+    low, high = np.float32(lo), np.float32(hi)
+    keep = len(mask) > 0 and act != NONE
     for p in range(p0, p1):
-        start = y_at[0] + p * y_at[1]
-        row = y[start : start + channels]
-        source = x[(p - p0) * channels : (p - p0 + 1) * channels]
-        if act == 0:
-            for c in range(channels):
-                row[c] = source[c] + b[c]
-            continue
-        at = mask_at[0] + p * mask_at[1] if keep else 0
-        passes = mask[at : at + channels]
-        if act == 1:
+        source = (p - p0) * channels
+        to = y_at[0] + p * y_at[1]
+        at = mask_at[0] + p * mask_at[1]
+        for first in range(0, channels, LANES):
+            n = channels - first
+            v = load(x, source + first, n) + load(bias, first, n)
+            store(y, to + first, activated(v, act, low, high), n)
             if keep:
-                for c in range(channels):
-                    v = source[c] + b[c]
-                    passes[c] = v > zero
-                    row[c] = v if v > zero else v * zero
-            else:
-                for c in range(channels):
-                    v = source[c] + b[c]
-                    row[c] = v if v > zero else v * zero
-        elif keep:
-            for c in range(channels):
-                v = source[c] + b[c]
-                passes[c] = (v >= low) & (v <= high)
-                v = high if v > high else v
-                row[c] = low if v < low else v
-        else:
-            for c in range(channels):
-                v = source[c] + b[c]
-                v = high if v > high else v
-                row[c] = low if v < low else v
+                store(mask, at + first, to_bytes(passing(v, act, low, high)), n)
 
 
 @kernel
@@ -90,11 +68,11 @@ def apply_mask(
     p1: int,
 ) -> None:
     """Set pixels p0 to p1 of g to 0 where the mask is 0, in place."""
-    zero = np.float32(0)
     for p in range(p0, p1):
-        start = g_at[0] + p * g_at[1]
+        to = g_at[0] + p * g_at[1]
         at = mask_at[0] + p * mask_at[1]
-        row = g[start : start + channels]
-        passes = mask[at : at + channels]
-        for c in range(channels):
-            row[c] = row[c] if passes[c] != 0 else zero
+        for first in range(0, channels, LANES):
+            n = channels - first
+            passes = to_truths(load(mask, at + first, n))
+            v = where(passes, load(g, to + first, n), spread(np.float32(0)))
+            store(g, to + first, v, n)

@@ -35,6 +35,7 @@ def _atomic_load(typingctx: Any, array: Any, index: Any) -> Any:
 
 _look: Any = intrinsic(_atomic_load)
 
+
 @exact_kernel
 def wait_while(board: np.ndarray, place: int, value: int, turns: int) -> bool:
     """Return as soon as ``board[place] != value``, or after so many looks; tell whether it is.
