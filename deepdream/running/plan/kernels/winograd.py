@@ -58,13 +58,14 @@ def weights_transform(weight: np.ndarray, gradient: bool = False) -> np.ndarray:
     gradient : bool
         For the gradient of the bottom: the kernel turned by 180 degrees, (36, n, c).
     """
-    w = weight.astype(np.float64)
+    n, c, r = weight.shape[:3]
     if gradient:
-        w = w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
-    n, c, r = w.shape[:3]
+        weight, c, n = weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3), n, c
+    # G w G^T is one product with the 36 x r^2 numbers of both G.
     g = _filter_matrix(r)
-    u = np.einsum("ij,ncjk,lk->ilcn", g, w, g, optimize=True)
-    return np.ascontiguousarray(u.reshape(36, c, n), np.float32)
+    both = np.einsum("ij,lk->iljk", g, g).reshape(36, r * r)
+    taps = weight.transpose(2, 3, 1, 0).reshape(r * r, c * n).astype(np.float64)
+    return (both @ taps).reshape(36, c, n).astype(np.float32)
 
 
 @inlined
