@@ -396,6 +396,39 @@ DEPTHWISE = pytest.mark.parametrize(
 )
 
 
+@ACTS
+@DEPTHWISE
+def test_depthwise(size, channels, kernel, stride, pad, act):
+    """Rows of the top are PyTorch's, with bias, activation and mask."""
+    x, w = normal(*size, channels), normal(channels, *kernel, seed=1)
+    bias = normal(channels, seed=2)
+    exact = hwc(
+        F.conv2d(
+            chw(x),
+            torch.from_numpy(w).double()[:, None],
+            torch.from_numpy(bias).double(),
+            stride,
+            pad,
+            1,
+            channels,
+        )
+    )
+    out = exact.shape[:2]
+    value, y = Value(x), Value(np.zeros_like(exact, np.float32))
+    mask = Value(np.full(exact.shape, 9, np.uint8))
+    weight = np.ascontiguousarray(w.reshape(channels, -1).T).ravel()
+    for r0, r1 in ranges(out[0]):
+        K.depthwise(value.flat, value.at, size, channels, weight, kernel, stride, pad, y.flat, y.at,
+                    out, bias, act, -0.25, 0.5, mask.flat, mask.at, r0, r1)  # fmt: skip
+
+    values, passes = activate(exact, act, -0.25, 0.5)
+    y.check(values, **close())
+    near = (abs(exact) < 1e-4) | (abs(exact + 0.25) < 1e-4) | (abs(exact - 0.5) < 1e-4)
+    assert near.mean() < 0.1
+    found = mask.inner
+    mask.check(np.where(near, found, passes) if act != K.NONE else 9)
+
+
 @DEPTHWISE
 @pytest.mark.parametrize("accumulate", [True, False])
 def test_depthwise_back(size, channels, kernel, stride, pad, accumulate):

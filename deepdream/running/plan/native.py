@@ -436,31 +436,52 @@ def _spread(top: Shape, depth: int) -> int:
     return max(1, min(top[2], 3 * CACHED // max(1, top[3] * depth)))
 
 
-class StridedDepthwise(Bands):
-    """A convolution of larger stride with one filter for each channel: a kernel goes back."""
+class Depthwise(NativeActivated):
+    """A convolution with one filter for each channel."""
 
     @classmethod
     def suits(cls, node: Node, shapes: Sequence[Shape]) -> bool:
         layer = node.layer
         return (
-            Bands.suits(node, shapes)
+            Convolution.suits(node, shapes)
             and layer.group == layer.channels == layer.num_output
-            and _strided(node)
             and tuple(layer.dilation) == (1, 1)
         )
 
     @classmethod
     def prepare(cls, node: Node, device: torch.device, precision: str) -> Any:
         assert node.weight is not None
-        there, _, bias = Bands.prepare(node, device, precision)
-        return there, node.weight.flatten(1).t().contiguous().numpy().reshape(-1), bias
+        assert node.bias is not None
+        taps = node.weight.flatten(1).t().contiguous()  # (kh kw, c)
+        return taps.numpy().reshape(-1), node.bias.numpy()
 
-    def _scatter(self, g: Array, dx: Array) -> None:
-        window = (self.kernel, self.stride, self.pad)
+    def bind(self) -> None:
+        super().bind()
+        layer = self.node.layer
+        self.window = (tuple(layer.kernel), tuple(layer.stride), tuple(layer.pad))
+
+    def forward(self) -> None:
+        weight, bias = self.prepared
+        x, y, ending = self.bottoms[0], self.out, self.ending()
+
+        def part(r0: int, r1: int, worker: int) -> None:
+            kernels.depthwise(
+                x.flat, at(x), (x.h, x.w), x.c, weight, *self.window,
+                y.flat, at(y), (y.h, y.w), bias, *ending, r0, r1,
+            )  # fmt: skip
+
+        self.over_rows(y.h, part)
+
+    def backward(self) -> None:
+        weight, _ = self.prepared
+        dx, g = self.bottom_diffs[0], self.g
+        assert dx is not None
+        assert g is not None
+        self.mask_all()
 
         def part(r0: int, r1: int, worker: int) -> None:
             kernels.depthwise_back(
-                g.flat, at(g), (g.h, g.w), g.c, self.back, *window,
+                g.flat, at(g), (g.h, g.w), g.c, weight, *self.window,
                 dx.flat, at(dx), (dx.h, dx.w), self.adds[0], r0, r1,
             )  # fmt: skip
 
@@ -667,7 +688,7 @@ NATIVE: dict[str, tuple[type[Operation], ...]] = {
     **TORCH,
     "Affine": (NativeAffine,),
     "Concat": (Concat,),
-    "Convolution": (NativePointwise, Winograd, StridedDepthwise, Bands),
+    "Convolution": (NativePointwise, Depthwise, Winograd, Bands),
     "Eltwise": (NativeEltwise,),
     "LRN": (NativeLRN,),
     "Pooling": (MaxPooling, AveragePooling),

@@ -28,6 +28,7 @@ from .activation import RELU as RELU
 from .columns import scatter_columns as scatter_columns
 from .columns import scatter_planes as scatter_planes
 from .compiled import NO_MASK as NO_MASK
+from .depthwise import depthwise as depthwise
 from .depthwise import depthwise_back as depthwise_back
 from .lrn import lrn as lrn
 from .lrn import lrn_back as lrn_back

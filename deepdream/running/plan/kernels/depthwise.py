@@ -5,10 +5,119 @@ Weights are (kh * kw, channels), so that a tap is one row of memory, like a pixe
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from .compiled import Pair, kernel
-from .lanes import LANES, load, spread, store
+from .activation import NONE, activated, passing
+from .compiled import Pair, inlined, kernel
+from .lanes import LANES, load, spread, store, to_bytes
+
+
+@inlined
+def _window(
+    total: Any,
+    x: np.ndarray,
+    at: int,
+    step: int,
+    line: int,
+    weight: np.ndarray,
+    tap: int,
+    tap_step: int,
+    tap_line: int,
+    rows: Pair,
+    columns: Pair,
+    n: int,
+) -> Any:
+    """Add the products of a window's numbers, `step` and `line` apart, with taps.
+
+    Where all sizes are constants, no loop is left of it.
+    """
+    for a in range(rows[0], rows[1]):
+        for b in range(columns[0], columns[1]):
+            v = load(x, at + a * line + b * step, n)
+            total = total + v * load(weight, tap + a * tap_line + b * tap_step, n)
+    return total
+
+
+@kernel
+def depthwise(
+    x: np.ndarray,
+    x_at: Pair,
+    size: Pair,
+    channels: int,
+    weight: np.ndarray,
+    kernel: Pair,
+    stride: Pair,
+    pad: Pair,
+    y: np.ndarray,
+    y_at: Pair,
+    out_size: Pair,
+    bias: np.ndarray,
+    act: int,
+    lo: float,
+    hi: float,
+    mask: np.ndarray,
+    mask_at: Pair,
+    r0: int,
+    r1: int,
+) -> None:
+    """Write rows r0 to r1 of the top, with bias and activation.
+
+    Parameters
+    ----------
+    x, x_at, size, channels
+        The bottom and its (h, w).
+    weight : ndarray
+        (kh * kw * channels).
+    kernel, stride, pad
+        The convolution's.
+    y, y_at, out_size
+        The top and its (h, w).
+    bias, act, lo, hi, mask, mask_at
+        As for `bias_act`.
+    r0, r1 : int
+        Range of the top's rows.
+    """
+    h, w = size
+    kh, kw = kernel
+    out_w = out_size[1]
+    low, high = np.float32(lo), np.float32(hi)
+    keep = len(mask) > 0 and act != NONE
+    step, line = x_at[1], w * x_at[1]
+    row = kw * channels
+    for i in range(r0, r1):
+        top = i * stride[0] - pad[0]
+        a0, a1 = max(0, -top), min(kh, h - top)
+        for j in range(out_w):
+            left = j * stride[1] - pad[1]
+            b0, b1 = max(0, -left), min(kw, w - left)
+            at = x_at[0] + top * line + left * step
+            inside = a0 == 0 and b0 == 0 and a1 == kh and b1 == kw
+            pixel = i * out_w + j
+            for first in range(0, channels, LANES):
+                n, here = channels - first, at + first
+                total = load(bias, first, n)
+                if inside and n >= LANES and kh == 3 and kw == 3:
+                    total = _window(
+                        total, x, here, step, line, weight, first, channels, row, (0, 3), (0, 3),
+                        LANES,
+                    )  # fmt: skip
+                elif inside and n >= LANES and kh == 5 and kw == 5:
+                    total = _window(
+                        total, x, here, step, line, weight, first, channels, row, (0, 5), (0, 5),
+                        LANES,
+                    )  # fmt: skip
+                else:
+                    total = _window(
+                        total, x, here, step, line, weight, first, channels, row, (a0, a1),
+                        (b0, b1), n,
+                    )  # fmt: skip
+                if keep:
+                    gate = mask_at[0] + pixel * mask_at[1] + first
+                    store(mask, gate, to_bytes(passing(total, act, low, high)), n)
+                v = activated(total, act, low, high)
+                store(y, y_at[0] + pixel * y_at[1] + first, v, n)
 
 
 @kernel
@@ -34,10 +143,8 @@ def depthwise_back(
     ----------
     g, g_at, out_size
         The gradient with respect to the top, and its (h, w).
-    channels, kernel, stride, pad
-        Of the bottom, and the convolution's.
-    weight : ndarray
-        (kh * kw * channels).
+    channels, weight, kernel, stride, pad
+        As for `depthwise`.
     dx, dx_at, size
         The gradient with respect to the bottom, and its (h, w).
     accumulate : bool
@@ -48,20 +155,35 @@ def depthwise_back(
     out_h, out_w = out_size
     w = size[1]
     kh, kw = kernel
+    step, line = g_at[1], out_w * g_at[1]
+    # From one top to the next the window moves on, and the tap back.
+    tap_step, tap_line = -stride[1] * channels, -stride[0] * kw * channels
     for r in range(r0, r1):
         i0 = max(0, (r + pad[0] - kh + stride[0]) // stride[0])
         i1 = min(out_h, (r + pad[0]) // stride[0] + 1)
         for q in range(w):
             j0 = max(0, (q + pad[1] - kw + stride[1]) // stride[1])
             j1 = min(out_w, (q + pad[1]) // stride[1] + 1)
+            tap = ((r + pad[0] - i0 * stride[0]) * kw + q + pad[1] - j0 * stride[1]) * channels
+            at = g_at[0] + i0 * line + j0 * step
             to = dx_at[0] + (r * w + q) * dx_at[1]
+            rows, columns = i1 - i0, j1 - j0
             for first in range(0, channels, LANES):
-                n = channels - first
+                n, here = channels - first, at + first
                 total = load(dx, to + first, n) if accumulate else spread(np.float32(0))
-                for i in range(i0, i1):
-                    a = r + pad[0] - i * stride[0]
-                    for j in range(j0, j1):
-                        tap = (a * kw + q + pad[1] - j * stride[1]) * channels
-                        above = load(g, g_at[0] + (i * out_w + j) * g_at[1] + first, n)
-                        total = total + above * load(weight, tap + first, n)
+                if rows == 3 and columns == 3 and n >= LANES:
+                    total = _window(
+                        total, g, here, step, line, weight, tap + first, tap_step, tap_line,
+                        (0, 3), (0, 3), LANES,
+                    )  # fmt: skip
+                elif rows == 5 and columns == 5 and n >= LANES:
+                    total = _window(
+                        total, g, here, step, line, weight, tap + first, tap_step, tap_line,
+                        (0, 5), (0, 5), LANES,
+                    )  # fmt: skip
+                else:
+                    total = _window(
+                        total, g, here, step, line, weight, tap + first, tap_step, tap_line,
+                        (0, rows), (0, columns), n,
+                    )  # fmt: skip
                 store(dx, to + first, total, n)
