@@ -6,6 +6,8 @@ neighbours must stay as they are.
 
 from __future__ import annotations
 
+import signal
+
 import numpy as np
 import pytest
 import torch
@@ -481,3 +483,32 @@ def test_abs_sum():
 
     total = sum(K.abs_sum(value.flat, value.at, 3, p0, p1) for p0, p1 in ranges(77))
     assert total == pytest.approx(np.abs(g.astype(float)).sum(), rel=1e-14)
+
+
+# -- interrupts -------------------------------------------------------------------------------
+
+
+def test_ctrl_c_waits_for_the_compiler():
+    """An interrupt while a kernel is compiled is raised afterwards, and the kernel is whole."""
+    numba = pytest.importorskip("numba")
+    from numba.extending import overload
+
+    def once_more(x):
+        raise NotImplementedError
+
+    @overload(once_more)
+    def typed(x):
+        signal.raise_signal(signal.SIGINT)  # as if the user had pressed Ctrl-C just now
+        return lambda x: x + 1
+
+    @numba.njit
+    def function(x):
+        return once_more(x)
+
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        function(3)
+
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert function(3) == 4
+    assert len(function.signatures) == 1

@@ -437,6 +437,12 @@ class Net(Graph):
     def __repr__(self) -> str:
         return f"<Net '{self.name}', {len(self._layers)} layers, {len(self._blobs)} blobs>"
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: a table of the layers."""
+        from ..drawing.table import table  # for people, not for running
+
+        return table(self)
+
 
 def read_wired(
     network_file: Any, phase: int = TEST, level: int = 0, stages: Sequence[str] = ()

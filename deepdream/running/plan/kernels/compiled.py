@@ -9,6 +9,8 @@ from typing import Any
 import numba
 import numpy as np
 
+from . import compiling as compiling
+
 NO_MASK = np.empty(0, np.uint8)
 
 # Multiplications and additions may be fused, and the sign of zero does not matter. Sums keep their
