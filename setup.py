@@ -43,6 +43,7 @@ setup(
     package_data={
         "deepdream": ["py.typed"],
         "deepdream.reading": ["*.pyi", "caffe.proto", "caffe.desc"],
+        "deepdream.galleries": ["*.html", "*.css", "*.js"],
         "deepdream.prototxt": ["*.md", "*/*.md", "*/*.prototxt"],
     },
     include_package_data=False,
@@ -68,10 +69,14 @@ setup(
             "grpcio-tools",
             "h5py",
             "hypothesis",
+            # A kernel of Jupyter's, for tests/test_notebook.py.
+            'ipykernel; python_version >= "3.11"',
+            'nbclient; python_version >= "3.11"',
             "mypy",
             "pytest",
             "pytest-xdist",
             "ruff",
+            'selenium; python_version >= "3.10"',  # drives a browser in tests/test_browser.py
             "types-protobuf",
             "types-psutil",
             "types-requests",

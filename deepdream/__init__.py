@@ -21,6 +21,7 @@ from .version import __version__ as __version__
 if TYPE_CHECKING:
     from . import caffe as caffe
     from .display import show as show
+    from .drawing.diagram import draw as draw
     from .dreaming.dream import dream as dream
     from .dreaming.dream2015 import deepdream as deepdream
     from .dreaming.dream2015 import deprocess as deprocess
@@ -28,23 +29,32 @@ if TYPE_CHECKING:
     from .dreaming.dream2015 import make_step as make_step
     from .dreaming.dream2015 import preprocess as preprocess
     from .dreaming.frames import zoom as zoom
+    from .dreaming.objectives import objective_channel as objective_channel
     from .dreaming.objectives import objective_guide as objective_guide
     from .dreaming.objectives import objective_L2 as objective_L2
+    from .galleries.make import gallery as gallery
     from .images import load_image as load_image
     from .images import save_image as save_image
     from .models.load import load_net as load_net
+    from .recipe import read_recipe as read_recipe
+    from .repeat import rerun as rerun
 
 _HOME = {
     "deepdream": "dreaming.dream2015",
     "deprocess": "dreaming.dream2015",
+    "draw": "drawing.diagram",
     "dream": "dreaming.dream",
+    "gallery": "galleries.make",
     "guide_features": "dreaming.dream2015",
     "load_image": "images",
     "load_net": "models.load",
     "make_step": "dreaming.dream2015",
     "objective_L2": "dreaming.objectives",
+    "objective_channel": "dreaming.objectives",
     "objective_guide": "dreaming.objectives",
     "preprocess": "dreaming.dream2015",
+    "read_recipe": "recipe",
+    "rerun": "repeat",
     "save_image": "images",
     "show": "display",
     "zoom": "dreaming.frames",

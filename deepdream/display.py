@@ -1,20 +1,42 @@
-"""Pictures in a notebook. The only module that draws; IPython is imported when it does."""
+"""Where there is something to draw on, and pictures in a notebook.
+
+Nothing here imports IPython before a notebook has: a script, a test or a pipe never loads it.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from html import escape
 from typing import Any
 
-from .errors import EngineError
-from .images import as_picture, to_uint8
+from .errors import EngineError, ParameterError
+from .images import as_picture
+from .preview import Preview, encode
+from .progress import Bar, on_terminal
+
+_LEAST = 240  # pixels of width below which pictures wrap to the next row
 
 
-def show(*imgs: Any) -> None:
-    """Draw pictures in a notebook, one below the other.
+def in_notebook() -> bool:
+    """Tell whether a Jupyter kernel runs this, so that pictures can be drawn."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return getattr(shell, "kernel", None) is not None
+
+
+def show(*imgs: Any, titles: Sequence[str] | None = None) -> None:
+    """Draw pictures in a notebook, side by side; where there is no room, in several rows.
 
     Parameters
     ----------
     *imgs : (h, w, 3) array or PIL.Image
-        RGB, 0..255; values beyond are clipped.
+        RGB, 0..255; values beyond are clipped. They are shrunk where they are too wide, never
+        enlarged. What is drawn is a PNG, or a JPEG of quality 95 where that is smaller:
+        `save_image` for the exact pixels.
+    titles : sequence of str, optional
+        A line for each picture.
 
     Raises
     ------
@@ -22,18 +44,96 @@ def show(*imgs: Any) -> None:
         This is no notebook: there is nothing to draw on.
     ImageError
         Something that is no picture.
-    """
-    from PIL import Image
+    ParameterError
+        Not as many titles as pictures.
 
-    try:
-        from IPython import get_ipython
-        from IPython.display import display
-    except ImportError:
-        get_ipython = None
-    if get_ipython is None or get_ipython() is None:
+    Examples
+    --------
+    >>> show(img, out, titles=["before", "after"])                   # doctest: +SKIP
+    """
+    if not in_notebook():
         raise EngineError(
             "show draws in a Jupyter notebook, and this is none: use "
             "deepdream.save_image(img, 'dream.png') and open the file"
         )
-    for img in imgs:
-        display(Image.fromarray(to_uint8(as_picture(img))))
+    if isinstance(titles, str):
+        titles = [titles]
+    if titles is not None and len(titles) != len(imgs):
+        raise ParameterError(f"{len(imgs)} pictures and {len(titles)} titles: one for each")
+    pictures = [as_picture(img) for img in imgs]
+    if not pictures:
+        return
+    from IPython.display import display
+
+    figures = [_figure(p, t) for p, t in zip(pictures, titles or [""] * len(pictures))]
+    html = (
+        '<div style="display:flex;flex-wrap:wrap;gap:12px;align-items:flex-start">'
+        f"{''.join(figures)}</div>"
+    )
+    sizes = ", ".join(f"{p.shape[1]}x{p.shape[0]}" for p in pictures)
+    display({"text/html": html, "text/plain": f"<pictures: {sizes}>"}, raw=True)
+
+
+def _figure(picture: Any, title: str) -> str:
+    h, w = picture.shape[:2]
+    source = min(
+        encode(picture, "PNG"), encode(picture, "JPEG", quality=95, subsampling=0), key=len
+    )
+    caption = ""
+    if title:
+        caption = (
+            '<figcaption style="font-family:sans-serif;font-size:13px;margin:4px 0 0">'
+            f"{escape(str(title))}</figcaption>"
+        )
+    return (
+        f'<figure style="flex:1 1 {min(w, _LEAST)}px;max-width:{w}px;margin:0">'
+        f'<img alt="{escape(str(title)) or f"a picture of {w}x{h}"}" width="{w}" height="{h}" '
+        f'style="display:block;width:100%;height:auto;margin:0" src="{source}">{caption}</figure>'
+    )
+
+
+def display_for(
+    progress: bool | None, on_step: Any, size: tuple[int, int], frames: int | None = None
+) -> Preview | Bar | None:
+    """Return what shows the progress of a dream here, or None where nothing is to be shown.
+
+    Parameters
+    ----------
+    progress : bool or None
+        None: where there is a notebook or a terminal, and no `on_step`.
+    on_step : callable or None
+        What the user gave.
+    size : (int, int)
+        Height and width of the picture.
+    frames : int, optional
+        How many dreams there are, of a zoom.
+    """
+    if progress is None:
+        progress = on_step is None and (in_notebook() or on_terminal())
+    if not progress:
+        return None
+    return Preview(size, frames) if in_notebook() else Bar(frames or 1, shown=True)
+
+
+@contextlib.contextmanager
+def watching(
+    progress: bool | None, on_step: Callable[[Any], Any] | None, size: tuple[int, int]
+) -> Iterator[Callable[[Any], Any] | None]:
+    """Show the progress of one dream; yield what is to be called after each step, or None.
+
+    Parameters
+    ----------
+    progress, on_step, size
+        See `display_for`. What `on_step` returns is returned.
+    """
+    shown = display_for(progress, on_step, size)
+    if shown is None:
+        yield on_step
+        return
+    with shown:
+
+        def both(step: Any) -> Any:
+            shown.step(step)
+            return None if on_step is None else on_step(step)
+
+        yield both

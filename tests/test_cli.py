@@ -95,7 +95,7 @@ def test_every_keyword_of_dream_is_a_flag_with_its_default():
     """Flags are the keywords, and no default is typed twice."""
     args = vars(build_parser().parse_args(["dream", "x.jpg"]))
     for name, parameter in inspect.signature(dream).parameters.items():
-        if name in ("net", "img", "objective", "on_step"):
+        if name in ("net", "img", "objective", "on_step", "progress"):
             continue
         assert args[name] == parameter.default, name
 
@@ -162,6 +162,20 @@ def test_layers_of_the_bundled_network_say_what_they_look_like(capsys):
     marked = [line for line in capsys.readouterr().out.splitlines() if "* " in line]
     assert len(marked) == 1
     assert len(marked[0].split("* ")[1]) > 10
+
+
+def test_layers_draws_the_network(tmp_path, model, capsys):
+    """--svg writes a drawing with the target marked; another suffix is refused."""
+    out = tmp_path / "net.svg"
+    assert main(["layers", *model[:2], "--svg", str(out), "--end", "a/3x3"]) == 0
+
+    assert capsys.readouterr().out.startswith(f"wrote {out} (")
+    assert "target: a/3x3" in out.read_text("utf-8")
+
+    assert main(["layers", *model[:2], "--svg", str(tmp_path / "net.png")]) == 2
+    assert "name the file .svg" in capsys.readouterr().err
+    assert main(["layers", *model[:2], "--end", "a/relu_3x3"]) == 2
+    assert "end='a/3x3'" in capsys.readouterr().err
 
 
 def test_models_lists_the_registry(capsys):

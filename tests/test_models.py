@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -287,10 +288,22 @@ def test_a_prototxt_needs_weights(tiny: tuple[str, str]) -> None:
         load_net(tiny[0])
 
 
-def test_the_engine_of_a_later_version_is_announced() -> None:
-    """Nothing is loaded meanwhile."""
-    with pytest.raises(EngineError, match="'caffe'.*comes with a later version"):
-        load_net(engine="caffe")
+def test_the_real_caffe_has_to_be_installed(
+    tiny: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without it, the error says which engine does the same."""
+    monkeypatch.setitem(sys.modules, "caffe", None)
+    with pytest.raises(EngineError, match="cannot be imported(.|\n)*engine='torch' computes"):
+        load_net(*tiny, mean=(104, 117, 123), engine="caffe")
+
+
+def test_the_real_caffe_is_not_ours(tiny: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """deepdream.caffe.install() takes the name, and the error says so."""
+    import deepdream.caffe
+
+    monkeypatch.setitem(sys.modules, "caffe", deepdream.caffe)
+    with pytest.raises(EngineError, match="install"):
+        load_net(*tiny, mean=(104, 117, 123), engine="caffe")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ from tiny import write_tiny
 
 import deepdream.files
 from deepdream import cli, images
+from deepdream.commands.arguments import signature_defaults
+from deepdream.commands.progress import Bar
 from deepdream.dreaming.dream import dream
 from deepdream.dreaming.frames import zoom
 from deepdream.models.bundled import bundled_caffemodel
@@ -79,7 +81,7 @@ def test_the_defaults_of_flags_are_those_of_the_function(
     values = function.__defaults__ or ()
     expected.update(zip(names[len(names) - len(values) :], values))
 
-    assert cli._signature_defaults(module, function.__name__) == expected
+    assert signature_defaults(f"dreaming.{module}", function.__name__) == expected
     assert expected
 
 
@@ -107,7 +109,7 @@ def test_nothing_is_hashed_before_the_first_step(
         return real_digest(name, algorithm)
 
     monkeypatch.setattr(deepdream.files, "_digest", digest)
-    monkeypatch.setattr(cli._Bar, "step", lambda bar, step: order.append("step"))
+    monkeypatch.setattr(Bar, "step", lambda bar, step: order.append("step"))
     prototxt, caffemodel = write_tiny(tmp_path)
     sky = tmp_path / "sky.png"
     images.save_image(np.random.RandomState(1).uniform(0, 255, (53, 71, 3)), sky)
@@ -126,8 +128,8 @@ def test_nothing_is_hashed_before_the_first_step(
 def test_the_first_step_of_a_dream_comes_soon(tmp_path: Path) -> None:
     """Within 3 s of the command on a quiet machine, torch's import included; here within 10."""
     code = (
-        "import os, sys\nfrom deepdream import cli\n"
-        "cli._Bar.step = lambda self, step: os._exit(7)\n"
+        "import os, sys\nfrom deepdream import cli\nfrom deepdream.commands.progress import Bar\n"
+        "Bar.step = lambda self, step: os._exit(7)\n"
         f"cli.main(['dream', 'examples/clouds.jpg', '-o', {str(tmp_path / 'x.png')!r}])"
     )
 

@@ -64,6 +64,9 @@ class Ascent(Protocol):
         It may be asked at any later time.
         """
 
+    def sample(self, every: int) -> np.ndarray:
+        """Return every so many-th row and column of the picture as it is now, for a preview."""
+
     def result(self) -> np.ndarray:
         """Return the picture so far at full size, (h, w, 3) float32 RGB; nothing follows."""
 
@@ -133,6 +136,9 @@ class NetAscent:
 
     def picture(self) -> Callable[[], np.ndarray]:
         return partial(deprocess, self._net, self._x)
+
+    def sample(self, every: int) -> np.ndarray:
+        return np.asarray(deprocess(self._net, self._x[:, ::every, ::every]))
 
     def result(self) -> np.ndarray:
         x, full = self._x, self._bases[-1]

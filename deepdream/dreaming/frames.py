@@ -8,6 +8,7 @@ Source: google/deepdream, dream.ipynb, the cell that writes ``frames/%04d.jpg``.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import numbers
@@ -20,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from ..display import display_for
 from ..errors import ParameterError
 from ..files import make_folder, replacing
 from ..images import Picture, as_picture, save_image
@@ -27,7 +29,13 @@ from .dream import check_parameters, dream
 
 
 def zoom(
-    net: Any, img: Any, frames: int = 100, scale: float = 0.05, **dream_params: Any
+    net: Any,
+    img: Any,
+    frames: int = 100,
+    scale: float = 0.05,
+    *,
+    progress: bool | None = None,
+    **dream_params: Any,
 ) -> Iterator[Picture]:
     """Dream, enlarge, dream again.
 
@@ -41,6 +49,8 @@ def zoom(
         How many frames, 1 or more.
     scale : float
         Share of the picture's height and width that is cut off between two frames, 0..1.
+    progress : bool, optional
+        As for `deepdream.dream`; one bar, and one preview, for all frames.
     **dream_params
         See `deepdream.dream`. With ``seed`` one random stream runs through all frames.
 
@@ -67,28 +77,35 @@ def zoom(
     if seed is not None and not isinstance(seed, np.random.RandomState):
         seed = np.random.RandomState(seed)
     on_step = dream_params.pop("on_step", None)
-    return _frames(net, as_picture(img), frames, scale, seed, on_step, dream_params)
+    return _frames(net, as_picture(img), int(frames), scale, seed, on_step, progress, dream_params)
 
 
 def _frames(
-    net: Any, frame: Picture, frames: int, scale: float, seed: Any, on_step: Any, params: Any
-) -> Iterator[Picture]:
+    net: Any, frame: Picture, frames: int, scale: float, seed: Any, on_step: Any,
+    progress: bool | None, params: Any,
+) -> Iterator[Picture]:  # fmt: skip
+    shown = display_for(progress, on_step, frame.shape[:2], frames)
     stopped_on_purpose = False
 
     def watch(step: Any) -> bool:
         nonlocal stopped_on_purpose
+        if shown is not None:
+            shown.step(step)
         stopped_on_purpose = on_step is not None and on_step(step) is False
         return not stopped_on_purpose
 
-    for i in range(frames):
-        if i:
-            frame = enlarge(frame, scale)
-        frame = dream(net, frame, seed=seed, on_step=watch, **params)
-        if stopped_on_purpose:
-            return
-        if frame.recipe and frame.recipe.get("stopped"):
-            raise KeyboardInterrupt
-        yield frame
+    with shown or contextlib.nullcontext():
+        for i in range(frames):
+            if i:
+                frame = enlarge(frame, scale)
+            frame = dream(net, frame, seed=seed, on_step=watch, progress=False, **params)
+            if stopped_on_purpose:
+                return
+            if frame.recipe and frame.recipe.get("stopped"):
+                raise KeyboardInterrupt
+            if shown is not None:
+                shown.frame(i + 1)
+            yield frame
 
 
 def enlarge(frame: Picture, scale: float) -> Picture:
@@ -195,7 +212,7 @@ def write_zoom(
 
 
 _STATE = "zoom.npz"
-_NO_MATTER = ("on_step", "max_memory")  # parameters that change no picture
+_NO_MATTER = ("on_step", "max_memory", "progress")  # parameters that change no picture
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from ..running.blob import Blob
 from ..running.plan import Plan
 from ..running.rolling import image_of, roll_into, rows_of
 from ..running.tiles import Tile
-from .objectives import Guide, Objective, objective_L2
+from .objectives import Channel, Guide, Objective, objective_L2
 
 Writer = Callable[[torch.Tensor, torch.Tensor], None]
 
@@ -29,17 +29,18 @@ def writer(objective: Objective) -> Writer:
     Parameters
     ----------
     objective : callable
-        `objective_L2`, what `objective_guide` returns, or any other function of a blob.
+        `objective_L2`, what `objective_guide` or `objective_channel` returns, or any other
+        function of a blob.
 
     Returns
     -------
     callable
-        ``writer(data, diff)``. For the first two nothing leaves the device; any other objective
+        ``writer(data, diff)``. For these nothing leaves the device; any other objective
         gets a blob in the machine's memory, as a `HostObjective`.
     """
     if objective is objective_L2:
         return _l2
-    if isinstance(objective, Guide):
+    if isinstance(objective, (Channel, Guide)):
         return objective.on_tensors
     return HostObjective(objective)
 

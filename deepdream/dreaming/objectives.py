@@ -62,6 +62,54 @@ def objective_guide(guide_features: np.ndarray) -> Objective:
     return Guide(guide_features)
 
 
+def objective_channel(channel: int) -> Objective:
+    """Return an objective that makes one channel of the target grow, and no other.
+
+    Parameters
+    ----------
+    channel : int
+        Its number, from 0. Channels are what each position of a layer has learnt to look for.
+
+    Returns
+    -------
+    callable
+        ``objective(dst)`` for a blob that has such a channel.
+
+    Raises
+    ------
+    ShapeError
+        When called with a blob that has too few channels.
+    """
+    return Channel(channel)
+
+
+class Channel:
+    """What `objective_channel` returns: an objective on numpy blobs that knows tensors, too.
+
+    Parameters
+    ----------
+    channel : int
+    """
+
+    def __init__(self, channel: int) -> None:
+        self.__qualname__ = f"objective_channel({channel})"  # its name in recipes
+        self.channel = channel
+
+    def __call__(self, dst: Any) -> None:
+        """Copy the channel from ``dst.data`` into ``dst.diff``; the rest of it becomes zero."""
+        self.on_tensors(dst.data, dst.diff)
+
+    def on_tensors(self, data: Any, diff: Any) -> None:
+        """Do the same with arrays or tensors, (1, channels, h, w) float32."""
+        count = data.shape[1]
+        if not 0 <= self.channel < count:
+            raise ShapeError(
+                f"the target has {count} channels, 0 to {count - 1}: there is no {self.channel}"
+            )
+        diff[...] = 0
+        diff[:, self.channel] = data[:, self.channel]
+
+
 class Guide:
     """What `objective_guide` returns: an objective on numpy blobs that knows tensors, too.
 

@@ -270,6 +270,11 @@ class PlanAscent:
             shown()
         self._shown = lambda: None
 
+    def sample(self, every: int) -> np.ndarray:
+        h = self._x.shape[0]
+        few = self._x.view(h, -1, 3)[::every, ::every]
+        return self._deprocess(few.reshape(few.shape[0], -1))
+
     def _read(self) -> np.ndarray:
         return self._deprocess(self._x)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Union, cast
 
 import numpy as np
 
-from ..errors import EngineError, MissingFileError, ParameterError, ShapeError
+from ..errors import MissingFileError, ParameterError, ShapeError
 from .cache import FileName, bundled_weights, check_weights
 from .cache import add_model as add_model
 from .cache import cache_folder as cache_folder
@@ -65,9 +65,10 @@ def load_net(
         that of the registered network whose weights you give (by file name or size), else
         ImageNet's 104, 117, 123, with a warning.
     engine : {"auto", "torch", "caffe"}
-        What computes. ``"auto"`` is ``"torch"``.
+        What computes. ``"auto"`` is ``"torch"``, our own; ``"caffe"`` is the real pycaffe, where
+        it can be imported: you get its own `caffe.Net`.
     device : {"auto", "cpu", "cuda"}
-        Where. ``"auto"`` is the GPU where PyTorch finds one.
+        Where. ``"auto"`` is the GPU where the engine finds one.
     strict : bool
         A layer of the prototxt that finds no weights is an error that lists such layers. With
         False they keep their fillers' values (mostly zeros), with a warning, as in Caffe.
@@ -101,8 +102,9 @@ def load_net(
     >>> net = load_net("googlenet", mean="2015")                     # doctest: +SKIP
     >>> net = load_net("deploy.prototxt", "x.caffemodel", mean=(104, 117, 123))  # doctest: +SKIP
     """
-    _check_engine(engine)
-    device = _device(device)
+    if engine not in ENGINES:
+        raise ParameterError(f"engine is {engine!r}; it must be one of {', '.join(ENGINES)}.")
+    device = _device(device, engine)
     entry, prototxt = _which(DEFAULT_MODEL if model is None else model, caffemodel)
     # Before anything is downloaded or read, because it is quick to find wrong.
     mean_bgr = None if mean is None else parse_mean(mean)
@@ -116,17 +118,23 @@ def load_net(
     if mean_bgr is None:
         mean_bgr = np.array((entry or _guess(weights)).mean, np.float32)
 
-    from ..running.net import Net
+    net: Any
+    if engine == "caffe":
+        from .real_caffe import load_real
 
-    net: Any = Net(
-        str(prototxt),
-        TEST,
-        weights=str(weights),
-        force_backward=True,
-        strict=strict,
-        device=device,
-        param_diffs=False,
-    )
+        net = load_real(prototxt, weights, device, strict)
+    else:
+        from ..running.net import Net
+
+        net = Net(
+            str(prototxt),
+            TEST,
+            weights=str(weights),
+            force_backward=True,
+            strict=strict,
+            device=device,
+            param_diffs=False,
+        )
     net.transformer = _transformer(net, mean_bgr, prototxt)
     net.model = entry
     net.prototxt_path = prototxt
@@ -163,23 +171,13 @@ def load_graph(model: FileName | None = None) -> Graph:
     return cast("Graph", graph)
 
 
-def _check_engine(engine: str) -> None:
-    if engine not in ENGINES:
-        raise ParameterError(f"engine is {engine!r}; it must be one of {', '.join(ENGINES)}.")
-    if engine == "caffe":
-        raise EngineError(
-            "The engine 'caffe' (the real pycaffe behind load_net) comes with a later version.\n"
-            "The default engine 'torch' computes the same numbers."
-        )
-
-
-def _device(device: str) -> str:
-    if device == "auto":
+def _device(device: str, engine: str) -> str:
+    if not isinstance(device, str) or not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
+        raise ParameterError(f"device is {device!r}; it must be 'auto', 'cpu' or 'cuda'.")
+    if device == "auto" and engine != "caffe":  # which finds out by itself
         import torch
 
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if not isinstance(device, str) or not re.fullmatch(r"cpu|cuda(:\d+)?", device):
-        raise ParameterError(f"device is {device!r}; it must be 'auto', 'cpu' or 'cuda'.")
     return device
 
 

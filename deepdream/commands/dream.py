@@ -1,0 +1,47 @@
+"""``deepdream dream``: one picture."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from .arguments import chosen, command, dream_arguments, load_net, model_arguments, say, seed
+
+
+def add(commands: Any) -> None:
+    """Add the command's parser."""
+    parser = command(commands, "dream", run, "dream on a picture")
+    parser.add_argument("image", metavar="IMAGE", help="any picture that Pillow reads")
+    parser.add_argument(
+        "-o", "--out", metavar="OUT",
+        help="the picture to write, .png, .jpg, .tif or .webp (default: IMAGE's name with "
+        "_dream.png, in this folder)",
+    )  # fmt: skip
+    model_arguments(parser)
+    dream_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Dream, save, say what was written."""
+    from .. import images
+    from ..dreaming.dream import dream
+    from .progress import Bar
+
+    began = time.monotonic()
+    out = Path(args.out) if args.out else Path(f"{Path(args.image).stem}_dream.png")
+    images.check_writable(out)
+    img = images.load_image(args.image)
+    guide = None if args.guide is None else images.load_image(args.guide)
+    net = load_net(args)
+    number = seed(args)
+    say(args, f"network {net.name or args.model}, seed {number}")
+    with Bar() as bar:
+        picture = dream(net, img, guide=guide, seed=number, on_step=bar.step, **chosen(args))
+    images.save_image(picture, out)
+    stopped = bool(picture.recipe and picture.recipe.get("stopped"))
+    h, w = picture.shape[:2]
+    partly = ", stopped early: the picture so far" if stopped else ""
+    print(f"wrote {out} ({w}x{h}, {time.monotonic() - began:.0f} s{partly})")
+    return 130 if stopped else 0

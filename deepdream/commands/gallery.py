@@ -1,0 +1,127 @@
+"""``deepdream gallery``: one dream for every layer, and a page to look at them."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from ..errors import ParameterError
+from .arguments import (
+    chosen,
+    command,
+    dream_arguments,
+    keywords,
+    load_net,
+    model_arguments,
+    signature_defaults,
+)
+
+
+def add(commands: Any) -> None:
+    """Add the command's parser."""
+    parser = command(
+        commands, "gallery", run, "dream at every layer of a network: a folder with a page"
+    )
+    parser.add_argument("image", metavar="IMAGE", nargs="?", help="the picture to dream on")
+    parser.add_argument(
+        "-o", "--out", metavar="FOLDER", required=True,
+        help="folder for the pictures and index.html; a gallery that was interrupted there goes "
+        "on. With --compare: the page to write",
+    )  # fmt: skip
+    group = parser.add_argument_group("gallery")
+    keywords(
+        group,
+        signature_defaults("galleries.make", "gallery"),
+        ("--layers", str, "GLOB", "which layers, as 'inception_4*' or 'conv1,conv2*'"),
+        (
+            "--octave-n",
+            str,
+            "N,N",
+            "numbers of octaves, as 2,6; each layer is dreamt at with each",
+        ),
+        (
+            "--channels",
+            str,
+            "N-N,N",
+            "one picture for each of these channels of the one layer that --layers names, as "
+            "0-15,40 or all",
+        ),
+        ("--width", int, "PIXELS", "shrink the picture to this width first"),
+        ("--seed", int, "N", "of all pictures: only the layer differs between them"),
+    )
+    group.add_argument(
+        "--format", choices=("jpg", "png"), default="jpg", help="of the pictures (default: jpg)"
+    )
+    group.add_argument(
+        "--embed", action="store_true",
+        help="put the full pictures into the page, to hand over one file",
+    )  # fmt: skip
+    group.add_argument(
+        "--compare", metavar="FOLDER", nargs="+",
+        help="make no pictures: write one page for these galleries, as of two models",
+    )  # fmt: skip
+    model_arguments(parser)
+    dream_arguments(parser, without=("--end", "--octave-n", "--seed"))
+    parser.set_defaults(end=None)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make what is missing, write the page, say what was written."""
+    if args.compare is not None:
+        return _compare(args)
+    if args.image is None:
+        raise ParameterError("which picture? deepdream gallery IMAGE -o FOLDER")
+    from .. import images
+    from ..galleries.make import write_gallery
+
+    began = time.monotonic()
+    img = images.load_image(args.image)
+    guide = None if args.guide is None else images.load_image(args.guide)
+    octaves = _octaves(args.octave_n)
+    net = load_net(args)
+    params = {
+        name: value for name, value in chosen(args).items() if name not in ("end", "octave_n")
+    }
+    folder = Path(args.out)
+    made, failed, last = 0, 0, ""
+    todo = write_gallery(
+        net, img, folder, layers=args.layers, octave_n=octaves, channels=args.channels,
+        width=args.width, seed=args.seed, suffix=f".{args.format}", embed=args.embed,
+        guide=guide, **params,
+    )  # fmt: skip
+    try:
+        for entry in todo:
+            made, failed = made + (not entry.error), failed + bool(entry.error)
+            last = entry.error or last
+    except KeyboardInterrupt:
+        print(
+            f"stopped: {made} picture{'s' * (made != 1)} written to {folder}; the same command goes on there"
+        )
+        return 130
+    if failed and not made:
+        raise ParameterError(f"no picture could be made, of {failed}; the last one: {last}")
+    which = f", {failed} could not be made: the page says why" if failed else ""
+    seconds = time.monotonic() - began
+    new = f"{made} new picture{'s' * (made != 1)}"
+    print(f"wrote {folder / 'index.html'} ({new}{which}, {seconds:.0f} s)")
+    return 0
+
+
+def _compare(args: argparse.Namespace) -> int:
+    from ..galleries.page import compare_galleries
+
+    folders = args.compare if args.image is None else [args.image, *args.compare]
+    if len(folders) < 2:
+        raise ParameterError("--compare takes two galleries or more: --compare FOLDER FOLDER")
+    page = compare_galleries(folders, args.out, embed=args.embed)
+    print(f"wrote {page} ({len(folders)} galleries)")
+    return 0
+
+
+def _octaves(text: str | int) -> list[int]:
+    try:
+        return [int(number) for number in str(text).split(",")]
+    except ValueError:
+        raise ParameterError(f"--octave-n is '{text}': numbers are expected, as 4 or 2,6") from None

@@ -1,0 +1,89 @@
+"""``deepdream reproduce``: published pictures, made again."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from ..errors import DownloadError, ParameterError
+from .arguments import collector_paused, command, say
+
+
+def add(commands: Any) -> None:
+    """Add the command's parser."""
+    parser = command(commands, "reproduce", run, "make a published picture again, and compare")
+    parser.add_argument("name", metavar="NAME", nargs="?", help="as --list shows it")
+    parser.add_argument("--list", action="store_true", help="list what is known")
+    parser.add_argument(
+        "-o", "--out", metavar="FOLDER",
+        help="where pictures and the report go (default: a folder called NAME, here)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of the first picture (default: 0)"
+    )
+    parser.add_argument(
+        "--seeds", type=int, default=1, metavar="N",
+        help="how many pictures to make, to learn how far seeds lie apart (default: 1)",
+    )  # fmt: skip
+    parser.add_argument("--device", help="auto, cpu or cuda (default: auto)", default="auto")
+
+
+def run(args: argparse.Namespace) -> int:
+    """List, or make."""
+    from ..reproduce.works import WORKS, find_work
+
+    if args.list:
+        width = max(map(len, WORKS))
+        for work in WORKS.values():
+            print(f"{work.name:{width}}  {work.model}, {work.end}: {work.title}")
+        return 0
+    if args.name is None:
+        raise ParameterError("which one? 'deepdream reproduce --list' shows what is known")
+    if args.seeds < 1:
+        raise ParameterError(f"--seeds is {args.seeds}: 1 or more is expected")
+    work = find_work(args.name)
+
+    from ..progress import Bar, on_terminal
+    from ..reproduce.pictures import find_published, gather
+
+    began = time.monotonic()
+    files = gather(work, on_terminal())
+    print(f"{work.title}.\nPicture: {work.picture.licence}.")
+    try:
+        published = find_published(work, on_terminal())
+    except DownloadError as error:
+        published = None
+        print(f"Without the published picture: {error}")
+    with collector_paused():
+        from ..models.load import load_net
+        from ..reproduce.make import describe_files, make, stopped_picture, table, write_report
+
+        net = load_net(work.model, device=args.device)
+    folder = Path(args.out or work.name)
+    say(args, describe_files(files))
+    seeds = [args.seed + k for k in range(args.seeds)]
+    dreams = len(seeds) * (work.frames if work.frames > 1 else 1)
+    with Bar(dreams) as bar:
+        try:
+            made = make(
+                work, net, files, folder, seeds=seeds, published=published,
+                on_step=bar.step, on_picture=bar.frame,
+            )  # fmt: skip
+        except KeyboardInterrupt:
+            bar.close()
+            if work.frames == 1:
+                path = stopped_picture(work, net, folder, args.seed)
+                print(f"wrote {path}, the picture so far")
+            print(f"stopped: the same command goes on in {folder}")
+            return 130
+    report = write_report(made)
+    rows = [("", "published", "ours", ""), *table(made)]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    for row in rows:
+        print("  ".join(cell.rjust(width) for cell, width in zip(row, widths)).rstrip())
+    for reason in work.differs:
+        print(f"* {reason}")
+    print(f"wrote {report} and {len(made.pictures)} pictures ({time.monotonic() - began:.0f} s)")
+    return 0

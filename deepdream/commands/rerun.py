@@ -1,0 +1,75 @@
+"""``deepdream rerun``: a picture again, from its recipe."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from .arguments import collector_paused, command, load_net, model_arguments
+
+
+def add(commands: Any) -> None:
+    """Add the command's parser."""
+    parser = command(commands, "rerun", run, "make a picture again, from the recipe in it")
+    parser.add_argument("file", metavar="FILE", help="a picture that deepdream has written")
+    parser.add_argument(
+        "-o", "--out", metavar="OUT",
+        help="the picture to write (default: FILE's name with _rerun, in this folder)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--input", metavar="IMAGE",
+        help="the picture it was made from (default: by its name, beside FILE or in this folder)",
+    )  # fmt: skip
+    parser.add_argument("--guide", metavar="IMAGE", help="its guide (default: as for --input)")
+    model_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make it, save it, and say how it compares with the one there is."""
+    from .. import images
+    from ..progress import Bar
+
+    began = time.monotonic()
+    path = Path(args.file)
+    out = Path(args.out) if args.out else Path(f"{path.stem}_rerun{path.suffix}")
+    images.check_writable(out)
+    with collector_paused():
+        from ..repeat import repeatable, rerun
+
+    from ..recipe import read_recipe
+
+    recipe = read_recipe(path)
+    repeatable(recipe, str(path))  # before a net is loaded
+    given = args.model or args.weights or args.mean
+    net = load_net(args) if given or args.engine != "auto" or args.device != "auto" else None
+    frames = int(recipe.get("frame", 0)) + 1
+    with Bar(frames) as bar:
+        made = rerun(
+            path, img=args.input, guide=args.guide, net=net, on_step=bar.step, progress=False
+        )
+    images.save_image(made, out)
+    stopped = made.recipe is not None and made.recipe.get("stopped")
+    print(f"wrote {out} ({time.monotonic() - began:.0f} s); {compared(path, out)}")
+    return 130 if stopped else 0
+
+
+def compared(before: Path, after: Path) -> str:
+    """Return in words how far two pictures are apart."""
+    import numpy as np
+
+    from ..images import load_image
+
+    if before.read_bytes() == after.read_bytes():
+        return f"it is {before}, byte for byte"
+    old, new = np.asarray(load_image(before)), np.asarray(load_image(after))
+    if old.shape != new.shape:
+        return f"{before} has another size"
+    apart = np.abs(old - new)
+    if not apart.any():
+        return f"it has the pixels of {before}"
+    return (
+        f"it differs from {before} by {apart.mean():.2f} grey levels on average, {apart.max():.0f} "
+        "at most: another machine, device or version rounds in other ways"
+    )

@@ -1,0 +1,59 @@
+"""``deepdream show``: how a picture was made."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .arguments import command
+
+
+def add(commands: Any) -> None:
+    """Add the command's parser."""
+    parser = command(commands, "show", run, "print the recipe that a picture carries")
+    parser.add_argument("file", metavar="FILE", help="a picture that deepdream has written")
+    parser.add_argument("--json", action="store_true", help="as JSON, for programs")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print it."""
+    from ..recipe import read_recipe
+
+    recipe = read_recipe(args.file)
+    if args.json:
+        print(json.dumps(recipe, indent=2))
+        return 0
+    rows = [*lines(recipe)]
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        print(f"{name:{width}}  {value}")
+    return 0
+
+
+def lines(recipe: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield names and values, the network and the input before the parameters."""
+    model = recipe.get("model") or {}
+    yield "made by", f"deepdream {recipe.get('deepdream')}, {recipe.get('command')}"
+    yield "network", str(model.get("name") or "without a name")
+    for key in ("caffemodel_sha256", "prototxt_sha256"):
+        if key in model:
+            yield f"  {key.partition('_')[0]}", f"sha256 {model[key]}"
+    if "mean" in model:
+        yield "  mean", ", ".join(f"{value:g}" for value in model["mean"]) + " (B, G, R)"
+    for what in ("input", "guide"):
+        source = recipe.get(what)
+        if isinstance(source, Mapping):
+            w, h = source.get("size") or ("?", "?")
+            yield what, f"{source.get('file')} ({w}x{h})"
+            yield "", f"sha256 {source.get('sha256')}"
+        elif what == "input" or source is not None:
+            yield what, "an array" if source is None else str(source)
+    for name, value in (recipe.get("parameters") or {}).items():
+        yield name, str(value)
+    yield "seed", "none" if recipe.get("seed") is None else str(recipe["seed"])
+    shown = {"deepdream", "command", "model", "input", "guide", "parameters", "seed"}
+    for name, value in recipe.items():
+        if name not in shown:
+            yield name, str(value)

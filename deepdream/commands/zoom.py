@@ -1,0 +1,67 @@
+"""``deepdream zoom``: a folder of frames."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from .arguments import (
+    chosen,
+    command,
+    dream_arguments,
+    keywords,
+    load_net,
+    model_arguments,
+    signature_defaults,
+)
+
+
+def add(commands: Any) -> None:
+    """Add the command's parser."""
+    parser = command(commands, "zoom", run, "dream on dreams, zooming in: a folder of frames")
+    parser.add_argument("image", metavar="IMAGE", help="the picture to begin with")
+    parser.add_argument(
+        "-o", "--out", metavar="FOLDER", required=True,
+        help="folder for 0000.png, 0001.png ...; a zoom that was interrupted there goes on",
+    )  # fmt: skip
+    keywords(
+        parser,
+        signature_defaults("dreaming.frames", "zoom"),
+        ("--frames", int, "N", "how many frames"),
+        ("--scale", float, "S", "share of height and width cut off between frames"),
+    )
+    parser.add_argument(
+        "--format", choices=("png", "jpg"), default="png", help="of the frames (default: png)"
+    )
+    model_arguments(parser)
+    dream_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write frames until all are there, or until Ctrl-C."""
+    from .. import images
+    from ..dreaming.frames import write_zoom
+    from .progress import Bar
+
+    began = time.monotonic()
+    img = images.load_image(args.image)
+    guide = None if args.guide is None else images.load_image(args.guide)
+    net = load_net(args)
+    folder = Path(args.out)
+    count = 0
+    with Bar(args.frames) as bar:
+        try:
+            for path, _ in write_zoom(
+                net, img, folder, frames=args.frames, scale=args.scale, suffix=f".{args.format}",
+                guide=guide, seed=args.seed, on_step=bar.step, **chosen(args),
+            ):  # fmt: skip
+                count += 1
+                bar.frame(path)
+        except KeyboardInterrupt:
+            bar.close()
+            print(f"stopped: {count} frames written to {folder}; the same command goes on there")
+            return 130
+    print(f"wrote {count} frames to {folder} ({time.monotonic() - began:.0f} s)")
+    return 0

@@ -1,0 +1,81 @@
+"""A net as a table: what a notebook shows for ``net``, and what ``deepdream layers`` prints."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from .boxes import Box, boxes, find_target
+
+# Text keeps the colour of the page, lines and shades are see-through: light and dark pages alike.
+_STYLE = """<style>
+.deepdream-net{font-size:13px;line-height:1.4;max-width:100%;margin:0 0 8px}
+.deepdream-net summary{cursor:pointer;padding:4px 0}
+.deepdream-net>div{width:fit-content;max-width:100%;max-height:30em;overflow:auto;
+border:1px solid rgba(128,128,128,.35);border-radius:4px}
+@media print{.deepdream-net>div{max-height:none}}
+.deepdream-net table{border-collapse:collapse;margin:0;width:auto;font-size:12px;color:inherit}
+.deepdream-net th,.deepdream-net td{padding:3px 10px;text-align:left;vertical-align:top;
+white-space:nowrap;color:inherit;background:none;border:0;
+border-bottom:1px solid rgba(128,128,128,.2)}
+.deepdream-net thead th{position:sticky;top:0;background:rgba(128,128,128,.2);
+-webkit-backdrop-filter:blur(8px);backdrop-filter:blur(8px)}
+.deepdream-net th[scope=row]{font-family:monospace;font-weight:normal}
+.deepdream-net .n{text-align:right;font-variant-numeric:tabular-nums}
+.deepdream-net td:last-child{white-space:normal;min-width:9em}
+.deepdream-net small{opacity:.75;font-size:inherit}
+.deepdream-net tr.target{background:rgba(194,24,91,.16)}
+.deepdream-net tr.target th{font-weight:bold}
+</style>"""
+
+
+def table(net: Any) -> str:
+    """Return a net's layers as HTML, without scripts.
+
+    Parameters
+    ----------
+    net : Graph
+        Of this package.
+
+    Returns
+    -------
+    str
+        A table that scrolls, opens and closes, with a row for each layer: name, type, blob shape,
+        stride, receptive field, and what one sees there, where that is known. The layer that is
+        recommended for dreams is marked.
+    """
+    made = boxes(net)
+    target = find_target(net, made, None)
+    rows = [_row(net, box, target) for box in made]
+    return (
+        f'{_STYLE}<details class="deepdream-net" open><summary>{_summary(net, target)}</summary>'
+        '<div><table><thead><tr><th>layer</th><th>type</th><th>blob</th><th class="n">stride</th>'
+        '<th class="n">receptive field</th><th>looks like</th></tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div></details>"
+    )
+
+
+def _summary(net: Any, target: str) -> str:
+    parameters = sum(blob.count for layer in net.layers for blob in layer.blobs)
+    inputs = ", ".join(
+        f"{name} {'×'.join(str(side) for side in net.blobs[name].shape)}" for name in net.inputs
+    )
+    layers = sum(layer.type != "Split" for layer in net.layers)
+    parts = [f"{layers} layers", f"{parameters:,} parameters", escape(inputs)]
+    if target:
+        parts.append(f"recommended for dreams: <code>{escape(target)}</code>")
+    return f"<b>{escape(net.name or 'Net')}</b>: {', '.join(part for part in parts if part)}"
+
+
+def _row(net: Any, box: Box, target: str) -> str:
+    looks = net.model.layers if net.model else {}
+    look = escape(looks.get(box.name, ""))
+    marked = box.name == target
+    if marked:
+        look = f"&#9733; {look or 'recommended'}"
+    in_place = "".join(f" <small>+ {escape(layer.type)}</small>" for layer in box.folded)
+    return (
+        f'<tr{" class=target" if marked else ""}><th scope="row">{escape(box.name)}</th>'
+        f"<td>{escape(box.words)}{in_place}</td><td>{box.shape}</td>"
+        f'<td class="n">{box.stride}</td><td class="n">{box.field_of_view}</td><td>{look}</td></tr>'
+    )

@@ -1,0 +1,351 @@
+// The page works without this script: every picture is a link. With it, there are a filter, a
+// viewer that compares two pictures, and the keyboard.
+"use strict";
+(() => {
+  const $ = (id) => document.getElementById(id);
+  const { pictures, series, noun } = JSON.parse($("data").textContent);
+  const cards = [...document.querySelectorAll(".card")];
+  const links = [...document.querySelectorAll(".open")];
+  const filter = $("filter"), viewer = $("viewer"), stage = $("stage"), against = $("against");
+  let shown = -1; // series on the page; -1 is all of them
+  let current = null; // number of the picture in the viewer
+  let opened = false; // the viewer
+  let marked = null; // number of the picture that the next one marked is compared with
+
+  const linkOf = (number) => links.find((link) => Number(link.dataset.picture) === number);
+  const isVisible = (element) => element.closest("[hidden]") === null;
+  const visibleLinks = () => links.filter(isVisible);
+
+  // -- filter and series --------------------------------------------------------------------------
+
+  function applyFilter() {
+    const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let count = 0;
+    for (const card of cards) {
+      const fits = words.every((word) => card.dataset.words.includes(word));
+      card.hidden = !fits;
+      count += fits;
+    }
+    for (const section of document.querySelectorAll("main section")) {
+      section.hidden = !section.querySelector(".card:not([hidden])");
+    }
+    const of = count === cards.length ? "" : ` of ${cards.length}`;
+    $("count").textContent = `${count}${of} ${noun}`;
+    $("nothing").hidden = count > 0;
+  }
+
+  function clearFilter() {
+    filter.value = "";
+    applyFilter();
+  }
+
+  function showSeries(number) {
+    shown = number;
+    for (const shot of document.querySelectorAll(".shot")) {
+      shot.hidden = shown >= 0 && Number(shot.dataset.series) !== shown;
+    }
+    for (const grid of document.querySelectorAll(".grid")) {
+      grid.classList.toggle("together", shown < 0 && series.length > 1);
+    }
+    const radio = document.querySelector(`.switch input[value="${shown}"]`);
+    if (radio) radio.checked = true;
+  }
+
+  function nextSeries() {
+    const values = [...document.querySelectorAll(".switch input")].map((radio) => Number(radio.value));
+    if (values.length) showSeries(values[(values.indexOf(shown) + 1) % values.length]);
+  }
+
+  // -- viewer -------------------------------------------------------------------------------------
+
+  // What a picture can be compared with: its input (as "input"), or another picture.
+  function sideOf(value) {
+    if (value !== "input") {
+      const picture = pictures[Number(value)];
+      return { src: picture.src, name: nameOf(picture) };
+    }
+    return { src: series[pictures[current].series].input, name: "the input" };
+  }
+
+  function nameOf(picture) {
+    return series.length > 1 ? `${picture.name}, ${series[picture.series].label}` : picture.name;
+  }
+
+  function fillChoices(chosen) {
+    const picture = pictures[current];
+    const here = [["input", "the input"]];
+    const others = [];
+    pictures.forEach((other, number) => {
+      if (number === current) return;
+      if (other.card === picture.card) here.push([number, series[other.series].label]);
+      else if (other.series === picture.series || number === marked || String(number) === chosen) {
+        others.push([number, nameOf(other)]);
+      }
+    });
+    against.replaceChildren(group("This layer", here), group("Another one", others));
+    against.value = chosen;
+    if (against.value !== chosen) against.value = "input";
+  }
+
+  function group(label, options) {
+    const made = document.createElement("optgroup");
+    made.label = label;
+    made.append(...options.map(([value, text]) => new Option(text, String(value))));
+    made.hidden = options.length === 0;
+    return made;
+  }
+
+  function open(number, compared = against.value || "input", mode = stage.dataset.mode) {
+    current = number;
+    const picture = pictures[number];
+    if (shown >= 0 && picture.series !== shown) showSeries(picture.series); // the page follows
+    if (Number(compared) === number) compared = "input";
+    $("v-name").textContent = picture.name;
+    $("v-look").textContent = picture.look;
+    $("v-facts").replaceChildren(...picture.facts.map(([term, fact]) => {
+      const row = document.createElement("div");
+      row.append(document.createElement("dt"), document.createElement("dd"));
+      row.firstChild.textContent = term;
+      row.lastChild.textContent = fact;
+      return row;
+    }));
+    $("v-making").hidden = !picture.command;
+    // A word of the command is not broken at its hyphens.
+    $("v-command").replaceChildren(...picture.command.split(" ").flatMap((word, at) => {
+      const made = document.createElement("span");
+      made.textContent = word;
+      return at ? [" ", made] : [made];
+    }));
+    $("v-where").textContent = picture.where;
+    $("v-copy").textContent = "Copy";
+    $("v-notes").textContent = picture.notes;
+    $("v-file").href = picture.src;
+    $("v-file").textContent = `Open ${picture.file}`;
+    $("v-file").download = picture.src.startsWith("data:") ? picture.file : "";
+    if (!picture.src.startsWith("data:")) $("v-file").removeAttribute("download");
+    stage.style.setProperty("--shown", picture.width / picture.height);
+    fillChoices(compared);
+    if (!viewer.open) {
+      viewer.showModal();
+      opened = true;
+      document.documentElement.style.overflow = "hidden";
+      $("v-name").focus();
+    }
+    compare(mode);
+  }
+
+  function closeViewer() {
+    viewer.close();
+    closed();
+  }
+
+  function closed() {
+    if (!opened) return;
+    opened = false;
+    document.documentElement.style.overflow = "";
+    linkOf(current)?.focus();
+  }
+
+  function compare(mode = stage.dataset.mode) {
+    const other = sideOf(against.value);
+    stage.dataset.mode = mode;
+    stage.classList.remove("flipped");
+    show("a", pictures[current].src, nameOf(pictures[current]));
+    show("b", other.src, other.name);
+    for (const button of document.querySelectorAll(".modes button")) {
+      button.setAttribute("aria-pressed", String(button.dataset.mode === mode));
+    }
+  }
+
+  function show(side, src, name) {
+    const img = $(`v-${side}`);
+    if (img.getAttribute("src") !== src) img.src = src;
+    img.alt = name;
+    $(`v-tag-${side}`).textContent = name;
+  }
+
+  function flip() { // the first press shows the picture, each further one the other
+    if (stage.dataset.mode !== "flip") compare("flip");
+    else stage.classList.toggle("flipped");
+  }
+
+  function split(percent) {
+    stage.style.setProperty("--split", `${percent}%`);
+  }
+
+  function step(by) {
+    const numbers = visibleLinks().map((link) => Number(link.dataset.picture));
+    const at = numbers.indexOf(current);
+    const to = numbers[at < 0 ? 0 : (at + by + numbers.length) % numbers.length];
+    if (to !== undefined) open(to, staysUseful());
+  }
+
+  // Going on to the next layer, an input or a fixed picture stays; "the same layer with other
+  // octaves" becomes that of the next layer.
+  function staysUseful() {
+    const value = against.value;
+    if (value === "input") return value;
+    const other = pictures[Number(value)];
+    if (other.card !== pictures[current].card) return value;
+    return "input";
+  }
+
+  function switchInViewer() {
+    const same = pictures
+      .map((picture, number) => [picture, number])
+      .filter(([picture]) => picture.card === pictures[current].card)
+      .map(([, number]) => number);
+    open(same[(same.indexOf(current) + 1) % same.length]);
+  }
+
+  async function copy() {
+    const code = $("v-command");
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+    } catch {
+      const range = document.createRange(); // no clipboard here: select it for Ctrl-C
+      range.selectNodeContents(code);
+      getSelection().removeAllRanges();
+      getSelection().addRange(range);
+      $("v-copy").textContent = "Selected: press Ctrl-C";
+      return;
+    }
+    $("v-copy").textContent = "Copied";
+  }
+
+  // -- marking two pictures -----------------------------------------------------------------------
+
+  function mark(number) {
+    if (marked !== null && marked !== number) {
+      const first = marked;
+      unmark();
+      open(first, String(number), "both");
+      return;
+    }
+    if (marked === number) return unmark();
+    marked = number;
+    for (const button of document.querySelectorAll(".pick")) {
+      button.setAttribute("aria-pressed", String(Number(button.dataset.picture) === marked));
+    }
+    $("tray-text").textContent = `${nameOf(pictures[number])}: mark the picture to compare it with`;
+    $("tray").hidden = false;
+  }
+
+  function unmark() {
+    marked = null;
+    $("tray").hidden = true;
+    for (const button of document.querySelectorAll(".pick")) button.setAttribute("aria-pressed", "false");
+  }
+
+  // -- keyboard -----------------------------------------------------------------------------------
+
+  // The picture next to the focused one; up and down go by position on the screen.
+  function neighbour(key) {
+    const all = visibleLinks();
+    const at = all.indexOf(document.activeElement);
+    if (at < 0) return all[0];
+    if (key === "ArrowLeft") return all[at - 1];
+    if (key === "ArrowRight") return all[at + 1];
+    const from = all[at].getBoundingClientRect();
+    const down = key === "ArrowDown";
+    let best = null, nearest = Infinity;
+    for (const link of all) {
+      const to = link.getBoundingClientRect();
+      if (down ? to.top < from.bottom : to.bottom > from.top) continue;
+      const distance = 4 * Math.abs(to.top - from.top) + Math.abs(to.left - from.left);
+      if (distance < nearest) [best, nearest] = [link, distance];
+    }
+    return best;
+  }
+
+  function onKey(event) {
+    const { key, target } = event;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (viewer.open) return onViewerKey(event);
+    if (target === filter) {
+      if (key === "Escape") {
+        clearFilter();
+        filter.blur();
+      } else if (key === "Enter" || key === "ArrowDown") {
+        visibleLinks()[0]?.focus();
+        event.preventDefault();
+      }
+      return;
+    }
+    if (target.matches("input, select, textarea")) return;
+    if (key === "/") filter.focus();
+    else if (key === "Escape" && marked !== null) unmark();
+    else if (key === "Escape") clearFilter();
+    else if (key === "o") nextSeries();
+    else if (key === "?") $("help").open = true;
+    else if (key === "c" && target.matches(".open")) mark(Number(target.dataset.picture));
+    else if (key.startsWith("Arrow") && (target.matches(".open") || target === document.body)) {
+      const next = neighbour(key);
+      if (!next) return;
+      next.focus({ preventScroll: true });
+      next.scrollIntoView({ block: "nearest" });
+    } else return;
+    event.preventDefault();
+  }
+
+  function onViewerKey(event) {
+    const { key, target } = event;
+    if (target === against || (target === $("split") && key.startsWith("Arrow"))) return;
+    if (key === "Escape") closeViewer();
+    else if (key === "ArrowRight") step(1);
+    else if (key === "ArrowLeft") step(-1);
+    else if (key === "o") switchInViewer();
+    else if (key === "s") slide();
+    else if (key === "b") compare("both");
+    else if (key === "c") {
+      closeViewer();
+      mark(current);
+    } else if (key === " " && !target.matches("button, a")) flip();
+    else return;
+    event.preventDefault();
+  }
+
+  function slide() {
+    compare("slide");
+    $("split").focus();
+  }
+
+  // -- events -------------------------------------------------------------------------------------
+
+  for (const link of links) {
+    link.addEventListener("click", (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      open(Number(link.dataset.picture), "input", "flip");
+    });
+  }
+  for (const button of document.querySelectorAll(".pick")) {
+    button.hidden = false;
+    button.addEventListener("click", () => mark(Number(button.dataset.picture)));
+  }
+  for (const button of document.querySelectorAll(".modes button")) {
+    const { mode } = button.dataset;
+    button.addEventListener("click", () => (mode === "flip" ? flip() : compare(mode)));
+  }
+  for (const radio of document.querySelectorAll(".switch input")) {
+    radio.addEventListener("change", () => showSeries(Number(radio.value)));
+  }
+  filter.addEventListener("input", applyFilter);
+  $("clear").addEventListener("click", clearFilter);
+  $("tray-clear").addEventListener("click", unmark);
+  against.addEventListener("change", () => compare());
+  $("split").addEventListener("input", () => split($("split").value));
+  stage.addEventListener("click", () => {
+    if (stage.dataset.mode === "flip") flip();
+  });
+  $("v-prev").addEventListener("click", () => step(-1));
+  $("v-next").addEventListener("click", () => step(1));
+  $("v-close").addEventListener("click", closeViewer);
+  $("v-copy").addEventListener("click", copy);
+  viewer.addEventListener("close", closed); // a phone's back button closes it, too
+  document.addEventListener("keydown", onKey);
+
+  document.querySelector(".bar").classList.add("live");
+  showSeries(series.length > 1 ? 0 : -1);
+  applyFilter();
+})();

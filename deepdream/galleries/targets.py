@@ -1,0 +1,290 @@
+"""What a gallery shows: layers, or channels of one layer, with what is known of them.
+
+A layer can be dreamt at where it has a blob of its own with rows and columns. Layers that work in
+place have none, the network's inputs are pictures already, and behind an inner product or a global
+pooling there are no positions any more.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, Optional
+
+from ..drawing.boxes import Box, boxes
+from ..dreaming.dream2015 import input_name
+from ..errors import ParameterError, UnknownLayerError, nearest
+from ..running.geometry import views
+
+Pair = tuple[int, int]
+
+# Receptive fields up to which a layer counts as low, and as middle, in pixels. About where strokes
+# become patterns, and patterns parts of things: GoogLeNet's 3a and 4a, VGG's conv3 and conv5.
+LOW, MID = 32, 160
+
+# Work for one value of a blob besides its multiplications, in multiplications: memory is slow.
+_VALUE = 30
+
+
+@dataclass(frozen=True)
+class Target:
+    """One thing to dream at.
+
+    Attributes
+    ----------
+    layer : str
+        For `end`.
+    channel : int or None
+        The only channel that is to grow; None is all of them.
+    stem : str
+        File name without its ending: ``"inception_4d_3x3_reduce"``.
+    type : str
+        The layer's type.
+    shape : (int, int, int) or None
+        Channels, rows and columns of the blob for the gallery's picture; None where the picture is
+        too small to get there.
+    stride, field : (int, int)
+        Down and across, in pixels of the picture; see `geometry.View`.
+    look : str
+        What dreams of it look like, as far as the registry knows.
+    cost : float
+        Work of one step at full size, in multiplications; only good for comparing targets.
+    order : int
+        Place of the layer in the network.
+    """
+
+    layer: str
+    channel: Optional[int]  # noqa: UP045 (a dataclass annotation is evaluated by Sphinx)
+    stem: str
+    type: str
+    shape: Optional[tuple[int, ...]]  # noqa: UP045
+    stride: Pair
+    field: Pair
+    look: str = ""
+    cost: float = 1.0
+    order: int = 0
+
+    @property
+    def section(self) -> str:
+        """``"low"``, ``"mid"`` or ``"high"``, by the receptive field."""
+        widest = max(self.field)
+        return "low" if widest <= LOW else "mid" if widest <= MID else "high"
+
+
+def find_targets(
+    net: Any, size: Pair, layers: str = "*", channels: str | Sequence[int] | None = None
+) -> list[Target]:
+    """Return what a gallery is to show, in the order of running.
+
+    Parameters
+    ----------
+    net : Net
+        Of this package.
+    size : (int, int)
+        Height and width of the picture.
+    layers : str
+        Patterns as in a shell, ``"inception_4*"``, several separated by commas.
+    channels : str or sequence of int, optional
+        Channels of the one layer that `layers` names: ``"0-15,40"``, ``"all"``, or numbers.
+
+    Returns
+    -------
+    list of Target
+        One at least, none twice.
+
+    Raises
+    ------
+    UnknownLayerError
+        A pattern that fits no layer one can dream at; the message says which does.
+    ParameterError
+        Channels of several layers, or channels that the layer does not have.
+    """
+    made = boxes(net)
+    named = {name: box for box in made if box.kind != "input" for name in box.targets}
+    spatial = {name: box for name, box in named.items() if _has_positions(box)}
+    chosen = _choose(net, layers, spatial, made)
+    here = views(net, {input_name(net): (1, 3, *size)})
+    usual = views(net)
+    looks = net.model.layers if getattr(net, "model", None) else {}
+    costs = _costs(net, made, here, usual)
+    stems = dict(zip(spatial, file_stems(spatial)))
+    whole = []
+    for name in chosen:
+        view, seen = usual[name], here.get(name)
+        shape = seen.shape[1:] if seen is not None and all(seen.shape) else None
+        assert view.stride is not None
+        assert view.field is not None
+        whole.append(
+            Target(name, None, stems[name], view.type, shape,
+                   view.stride, view.field, looks.get(name, ""), costs[name],
+                   net.layer_index(name))
+        )  # fmt: skip
+    if channels is None:
+        return whole
+    if len(whole) != 1:
+        some = ", ".join(repr(target.layer) for target in whole[:3])
+        raise ParameterError(
+            f"channels are those of one layer, but '{layers}' fits {len(whole)}: {some} ...: "
+            "name one of them"
+        )
+    return _channels(whole[0], channels, usual[whole[0].layer].shape[1], set(stems.values()))
+
+
+def left_out(net: Any) -> list[str]:
+    """Return the layers with blobs of their own that have no rows and columns to dream on."""
+    return [
+        name
+        for box in boxes(net)
+        for name in box.targets
+        if box.kind != "input" and not _has_positions(box)
+    ]
+
+
+def _has_positions(box: Box) -> bool:
+    view = box.view
+    return view is not None and len(view.shape) == 4 and view.stride is not None
+
+
+def _choose(net: Any, layers: str, spatial: dict[str, Box], made: list[Box]) -> list[str]:
+    """Return the layers that fit one of the patterns, in the order of running."""
+    if not isinstance(layers, str) or not layers.strip(", "):
+        raise ParameterError(f"layers is {layers!r}: names or patterns such as 'inception_4*'")
+    if layers in spatial:  # it may have commas or brackets in its name
+        return [layers]
+    chosen = set()
+    for pattern in (part.strip() for part in layers.split(",")):
+        if not pattern:
+            continue
+        fits = {pattern} if pattern in spatial else _fitting(pattern, spatial)
+        if not fits:
+            raise UnknownLayerError(_why_none(net, pattern, spatial, made))
+        chosen |= fits
+    return [name for name in spatial if name in chosen]
+
+
+def _fitting(pattern: str, names: Iterable[str]) -> set[str]:
+    return {name for name in names if fnmatchcase(name, pattern)}
+
+
+def _why_none(net: Any, pattern: str, spatial: dict[str, Box], made: list[Box]) -> str:
+    within = next((b for b in made if any(f.name == pattern for f in b.folded)), None)
+    if within is not None:
+        return f"layer '{pattern}' works in place on '{within.name}': choose that"
+    if _fitting(pattern, net._layer_names):
+        return (
+            f"'{pattern}' fits only layers without rows and columns of their own: there is nothing "
+            "to dream on"
+        )
+    return (
+        f"no layer fits '{pattern}'.{nearest(pattern, spatial)} "
+        "List them with: deepdream layers (--model ...)"
+    )
+
+
+def _channels(
+    target: Target, channels: str | Sequence[int], count: int, taken: set[str]
+) -> list[Target]:
+    numbers = parse_channels(channels, count, target.layer)
+    digits = len(str(count - 1))
+    stem = f"{target.stem}_channel"
+    while any(f"{stem}{number:0{digits}}" in taken for number in numbers):
+        stem += "_"
+    return [
+        Target(target.layer, number, f"{stem}{number:0{digits}}", target.type, target.shape,
+               target.stride, target.field, target.look, target.cost, target.order)
+        for number in numbers
+    ]  # fmt: skip
+
+
+def parse_channels(channels: str | Iterable[int], count: int, layer: str) -> list[int]:
+    """Return channel numbers, ascending, none twice.
+
+    Parameters
+    ----------
+    channels : str or iterable of int
+        ``"0-15,40"``, ``"all"``, or numbers.
+    count : int
+        How many channels there are.
+    layer : str
+        For messages.
+
+    Raises
+    ------
+    ParameterError
+        Something else, or a number that is too large.
+    """
+    if channels == "all":
+        return list(range(count))
+    numbers: set[int] = set()
+    parts = channels.split(",") if isinstance(channels, str) else list(channels)
+    for part in parts:
+        found = re.fullmatch(r"\s*(\d{1,6})\s*(?:-\s*(\d{1,6})\s*)?", str(part))
+        first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
+        if first > last:
+            raise ParameterError(
+                f"channels: '{part}' is neither a number nor a range such as 0-15; 'all' is all"
+            )
+        if last >= count:
+            raise ParameterError(
+                f"channels: '{layer}' has {count} channels, 0 to {count - 1}; there is no {last}"
+            )
+        numbers.update(range(first, last + 1))
+    if not numbers:
+        raise ParameterError("channels is empty: give numbers or ranges such as 0-15,40, or all")
+    return sorted(numbers)
+
+
+# Names that Windows keeps for devices, and what else lies in a gallery's folder.
+_TAKEN = {"con", "prn", "aux", "nul", "input", "index", "gallery"}
+_TAKEN |= {f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)}
+_LONGEST = 120  # bytes
+
+
+def file_stems(names: Iterable[str]) -> list[str]:
+    """Return a file name, without its ending, for each layer, as the community writes them.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Layers, ``"inception_4d/3x3_reduce"``.
+
+    Returns
+    -------
+    list of str
+        ``"inception_4d_3x3_reduce"``: what is neither letter nor digit nor one of ``. - _`` is an
+        underscore. No two are the same, even where case does not count.
+    """
+    stems: list[str] = []
+    taken = set(_TAKEN)
+    for name in names:
+        plain = re.sub(r"[^\w.-]", "_", unicodedata.normalize("NFC", name)).strip(".") or "_"
+        while len(plain.encode()) > _LONGEST:
+            plain = plain[:-1]
+        stem, number = plain, 2
+        while stem.casefold() in taken:
+            stem, number = f"{plain}_{number}", number + 1
+        taken.add(stem.casefold())
+        stems.append(stem)
+    return stems
+
+
+def _costs(net: Any, made: list[Box], here: Any, usual: Any) -> dict[str, float]:
+    """Return the work of a step at each layer: its own and that of all it reads from."""
+    own: list[int] = []
+    below: list[set[int]] = []
+    for number, box in enumerate(made):
+        view = here.get(box.name) or usual.get(box.name) or box.view
+        values = math.prod(view.shape) if view is not None else 0
+        params = net.params.get(box.name) if box.kind == "convolution" else None
+        each = math.prod(params[0].shape[1:]) if params else 0  # multiplications for one value
+        own.append(values * (each + _VALUE))
+        below.append({number}.union(*(below[read] for read in box.reads)))
+    return {
+        name: float(sum(own[part] for part in parts))
+        for box, parts in zip(made, below)
+        for name in box.targets
+    }

@@ -1,0 +1,143 @@
+"""The dream while it is dreamt, in a notebook: a small picture, a bar, the time left.
+
+The preview is one output that is replaced, at most twice a second and for at most 2 % of the
+dream's time, and taken away at the end. It has no scripts and no buttons: while a cell runs, most
+front ends deliver a button's events to the kernel only when the cell has ended. What stops a dream
+is the kernel's own interrupt, which every front end has.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import time
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from .picture import to_uint8
+from .progress import describe
+
+_SIDE = 480  # longest side of the preview, in pixels
+_INTERVAL = 0.5  # least seconds between two previews
+_SHARE = 0.02  # most of the time that previews may take
+
+
+class Preview:
+    """A live output in a notebook; a context manager.
+
+    Parameters
+    ----------
+    size : (int, int)
+        Height and width of the picture when it is done: the preview keeps its shape from the first
+        octave on.
+    frames : int, optional
+        How many dreams it is for, of a zoom. Without it, it is one dream, whose picture is kept
+        when it is interrupted.
+    """
+
+    def __init__(self, size: tuple[int, int], frames: int | None = None) -> None:
+        h, w = size
+        shrunk = min(1.0, _SIDE / max(h, w))
+        self._size = max(1, round(h * shrunk)), max(1, round(w * shrunk))
+        self._frames, self._frame = frames or 1, 0
+        self._keeps = frames is None
+        self._handle: Any = None
+        self._where = ""
+        self._next = 0.0
+        self._began: tuple[float, float] | None = None
+
+    def __enter__(self) -> Preview:
+        return self
+
+    def __exit__(self, kind: Any, *_: Any) -> None:
+        if self._handle is None:
+            return
+        stopped = kind is not None and issubclass(kind, KeyboardInterrupt)
+        self._show(self._note() if stopped else {"text/html": "", "text/plain": ""})
+
+    def step(self, step: Any) -> None:
+        """Draw, if it is time again."""
+        now = time.monotonic()
+        done = (self._frame + step.done) / self._frames
+        if self._began is None:
+            self._began = now, done  # what came before was mostly preparation
+        self._where = describe(step, self._frame, self._frames)
+        if now < self._next:
+            return
+        self._show(self._page(step, done, now))
+        after = time.monotonic()
+        self._next = after + max(_INTERVAL, (after - now) / _SHARE)
+
+    def frame(self, done: int) -> None:
+        """Note how many dreams are done."""
+        self._frame = done
+
+    def _show(self, bundle: dict[str, str]) -> None:
+        from IPython.display import display
+
+        if self._handle is None:
+            self._handle = display(bundle, raw=True, display_id=True)
+        else:
+            self._handle.update(bundle, raw=True)
+
+    def _page(self, step: Any, done: float, now: float) -> dict[str, str]:
+        assert self._began is not None
+        began, done_before = self._began
+        left = ""
+        if done > done_before:
+            left = f", {clock((now - began) * (1 - done) / (done - done_before))} left"
+        text = f"{self._where}{left}"
+        h, w = self._size
+        every = max(1, min(side // (2 * shown) for side, shown in zip(step.size, (h, w))))
+        jpeg = encode(step.sample(every), "JPEG", (w, h), quality=80)
+        # Decoded before it is drawn, or the picture would flicker.
+        html = (
+            f'<div style="max-width:{max(w, 320)}px;font-family:sans-serif;font-size:13px;'
+            'line-height:1.5">'
+            f'<img alt="the dream so far" decoding="sync" width="{w}" height="{h}" '
+            f'style="display:block;max-width:100%;height:auto;margin:0" src="{jpeg}">'
+            f'<progress max="1" value="{done:.3f}" style="width:{w}px;max-width:100%;display:block;'
+            f'margin:6px 0 2px"></progress>{escape(text)}<br>'
+            '<span style="opacity:.7">Interrupt the kernel (&#9632;) to stop'
+            f"{' and keep the picture so far' if self._keeps else ''}.</span></div>"
+        )
+        return {"text/html": html, "text/plain": f"{text} ({done:.0%})"}
+
+    def _note(self) -> dict[str, str]:
+        """Return what is left of the preview where a dream was interrupted."""
+        kept = ": the picture so far is kept" if self._keeps else ""
+        text = f"Stopped at {self._where}{kept}."
+        return {"text/html": escape(text), "text/plain": text}
+
+
+def encode(pixels: np.ndarray, form: str, within: tuple[int, int] | None = None, **how: Any) -> str:
+    """Return a picture as a data URL.
+
+    Parameters
+    ----------
+    pixels : (h, w, 3) array
+        RGB, 0..255; values beyond are clipped.
+    form : {"JPEG", "PNG"}
+    within : (int, int), optional
+        Width and height to shrink it to, where it is larger.
+    **how
+        For Pillow's ``save``.
+    """
+    from PIL import Image
+
+    image = Image.fromarray(to_uint8(pixels))
+    if within is not None and image.width > within[0]:
+        image = image.resize(within, Image.Resampling.BOX)
+    buffer = io.BytesIO()
+    image.save(buffer, form, **how)
+    text = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return f"data:image/{form.lower()};base64,{text}"
+
+
+def clock(seconds: float) -> str:
+    """Return a time as ``0:07``, ``12:30`` or ``1:02:03``."""
+    minutes, s = divmod(round(seconds), 60)
+    h, m = divmod(minutes, 60)
+    return f"{h}:{m:02}:{s:02}" if h else f"{m}:{s:02}"

@@ -1,0 +1,1 @@
+"""Published pictures made again: what is known of them, the files they need, honest measures."""

@@ -1,0 +1,188 @@
+"""The recipe travels with the picture: `show` prints it, `rerun` makes the picture again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from tiny import write_tiny
+
+import deepdream
+from deepdream.cli import main
+from deepdream.commands.show import lines
+from deepdream.errors import ImageError, MissingFileError, ParameterError, WeightsError
+from deepdream.images import load_image, save_image
+from deepdream.models.load import load_net
+from deepdream.recipe import read_recipe
+from deepdream.repeat import repeatable, rerun
+
+HOW = ["--end", "a/output", "--iter-n", "2", "--octave-n", "2", "--seed", "3"]
+MEAN = ["--mean", "104,117,123"]
+
+
+@pytest.fixture
+def model(tmp_path):
+    """The small net's flags."""
+    prototxt, caffemodel = write_tiny(tmp_path)
+    return ["--model", str(prototxt), "--weights", str(caffemodel), *MEAN]
+
+
+@pytest.fixture
+def sky(tmp_path):
+    path = tmp_path / "sky.png"
+    save_image(np.random.RandomState(1).uniform(0, 255, (53, 71, 3)), path)
+    return path
+
+
+def dreamt(sky, model, name, *more):
+    out = sky.parent / name
+    assert main(["dream", str(sky), "-o", str(out), *model, *HOW, *more]) == 0
+    return out
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif"])
+def test_rerun_gives_the_same_file(tmp_path, model, sky, capsys, suffix):
+    """Byte for byte, in every format, and the last line says so."""
+    first = dreamt(sky, model, f"dream{suffix}", "--jitter", "5", "--no-clip")
+    again = tmp_path / f"again{suffix}"
+
+    assert main(["rerun", str(first), "-o", str(again), *model]) == 0
+
+    assert again.read_bytes() == first.read_bytes()
+    assert "byte for byte" in capsys.readouterr().out
+    assert not np.array_equal(load_image(first), load_image(sky))
+
+
+def test_another_seed_is_another_picture(tmp_path, model, sky):
+    """The comparison can tell pictures apart."""
+    first = dreamt(sky, model, "one.png", "--jitter", "5")
+    other = dreamt(sky, model, "two.png", "--jitter", "5", "--seed", "4")
+
+    assert first.read_bytes() != other.read_bytes()
+
+
+def test_rerun_of_a_guided_dream(tmp_path, model, sky):
+    """The guide is found beside the picture, by its name and hash."""
+    guide = tmp_path / "guide.png"
+    save_image(np.random.RandomState(2).uniform(0, 255, (41, 47, 3)), guide)
+    first = dreamt(sky, model, "dream.png", "--guide", str(guide))
+    again = tmp_path / "again.png"
+
+    assert main(["rerun", str(first), "-o", str(again), *model]) == 0
+    assert again.read_bytes() == first.read_bytes()
+
+
+def test_rerun_of_a_frame(tmp_path, model, sky):
+    """The frames before it are made again, and the frame is the same."""
+    folder = tmp_path / "frames"
+    assert main(["zoom", str(sky), "-o", str(folder), "--frames", "3", *model, *HOW]) == 0
+    shutil.copy(sky, folder / "sky.png")
+    again = tmp_path / "again.png"
+
+    assert main(["rerun", str(folder / "0002.png"), "-o", str(again), *model]) == 0
+    assert again.read_bytes() == (folder / "0002.png").read_bytes()
+
+
+def test_rerun_of_one_channel(tmp_path, model, sky):
+    """A channel's objective is known by its name in the recipe."""
+    net = load_net(model[1], model[3], mean=(104, 117, 123))
+    first = tmp_path / "dream.png"
+    how = {"end": "a/output", "iter_n": 2, "octave_n": 1, "seed": 3}
+    objective = deepdream.objective_channel(2)
+    save_image(deepdream.dream(net, load_image(sky), objective=objective, **how), first)
+
+    again = rerun(first, net=net)
+
+    assert np.array_equal(np.rint(np.clip(again, 0, 255)), load_image(first))
+    assert again.recipe == read_recipe(first)
+
+
+def test_the_input_is_looked_for(tmp_path, model, sky, capsys, monkeypatch):
+    """Beside the picture, then in the current folder; else the message tells where it was not."""
+    first = dreamt(sky, model, "dream.png")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    moved = elsewhere / "moved.png"
+    first.rename(moved)
+    monkeypatch.chdir(elsewhere)
+
+    assert main(["rerun", str(moved), *model]) == 2
+    error = capsys.readouterr().err
+    assert "'sky.png', is missing" in error
+    assert "--input" in error
+
+    assert main(["rerun", str(moved), "--input", str(sky), *model]) == 0
+    assert (elsewhere / "moved_rerun.png").read_bytes() == moved.read_bytes()
+
+
+def test_another_picture_of_that_name_is_refused(tmp_path, model, sky):
+    """Its hash tells."""
+    first = dreamt(sky, model, "dream.png")
+    net = load_net(model[1], model[3], mean=(104, 117, 123))
+    save_image(np.random.RandomState(9).uniform(0, 255, (53, 71, 3)), sky)
+    with pytest.raises(ParameterError, match="sha256"):
+        rerun(first, net=net)
+    sky.unlink()
+    with pytest.raises(MissingFileError, match="is missing"):
+        rerun(first, net=net)
+
+
+def test_another_net_is_refused(tmp_path, model, sky):
+    """Other weights, another mean, or none given where the network has no name of its own."""
+    first = dreamt(sky, model, "dream.png")
+    (tmp_path / "other").mkdir()
+    prototxt, weights = write_tiny(tmp_path / "other", seed=1)
+    with pytest.raises(WeightsError, match="weights"):
+        rerun(first, net=load_net(prototxt, weights, mean=(104, 117, 123)))
+    with pytest.raises(ParameterError, match="mean"):
+        rerun(first, net=load_net(model[1], model[3], mean=(104, 116, 122)))
+    with pytest.raises(ParameterError, match="--model PROTOTXT"):
+        rerun(first)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"seed": None}, "without a seed"),
+        ({"stopped": True}, "stopped early"),
+        ({"input": None}, "from an array"),
+        ({"guide": "an array"}, "guide was an array"),
+        ({"parameters": {"objective": "my_objective"}}, "my_objective"),
+        ({"command": "paint"}, "paint"),
+    ],
+)
+def test_what_cannot_be_repeated_says_why(change, words):
+    """Nobody is told that a picture is the same when it cannot be."""
+    recipe = {"command": "dream", "seed": 1, "input": {"file": "a.png"}, "parameters": {}}
+    repeatable(recipe, "a.png")
+    with pytest.raises(ImageError, match=words):
+        repeatable({**recipe, **change}, "a.png")
+
+
+def test_show_prints_the_recipe(model, sky, capsys):
+    """Every parameter in words, and all of it as JSON."""
+    out = dreamt(sky, model, "dream.png")
+    capsys.readouterr()
+
+    assert main(["show", str(out)]) == 0
+    text = capsys.readouterr().out
+    for words in ("tiny", "a/output", "sky.png (71x53)", "104, 117, 123", "seed"):
+        assert words in text
+
+    assert main(["show", "--json", str(out)]) == 0
+    assert json.loads(capsys.readouterr().out) == read_recipe(out)
+
+
+def test_show_without_a_recipe(sky, capsys):
+    """A picture of another program is an error that says so."""
+    assert main(["show", str(sky)]) == 2
+    assert "carries no recipe" in capsys.readouterr().err
+
+
+def test_show_of_an_empty_recipe():
+    """What a recipe lacks is left out, or named as missing."""
+    rows = dict(lines({"deepdream": "0.0.1", "command": "dream"}))
+    assert rows["input"] == "an array"
+    assert rows["seed"] == "none"
