@@ -11,7 +11,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 HERE := not network and not gpu and not weights
 
 .DEFAULT_GOAL := help
-.PHONY: help dream test check parity golden bench docs clean
+.PHONY: help dream test check parity golden bench labs docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,7 @@ dream: $(INSTALLED) ## dream on examples/clouds.jpg with the bundled network
 
 test: $(INSTALLED) ## run all tests that need neither the internet nor a GPU
 	@scripts/install_caffe.sh || echo "The comparison with the real Caffe is left out (see above)."
+	@scripts/install_chromium.sh >/dev/null || echo "The test in a browser is left out (see above)."
 	$(PYTEST) -n 2 --dist worksteal -m "$(HERE)"
 
 check: $(INSTALLED) ## format, lint, types, fast tests: before every commit
@@ -46,6 +47,9 @@ golden: $(INSTALLED) ## ask the real Caffe for tests/golden again
 bench: $(INSTALLED) ## time steps and dreams beside Caffe and autograd; half an hour of quiet
 	@scripts/install_caffe.sh || echo "The real Caffe is left out (see above)."
 	$(BIN)/python scripts/bench.py
+
+labs: $(INSTALLED) ## make the labs' notebooks, in build/labs
+	$(BIN)/python scripts/make_labs.py
 
 docs: $(INSTALLED) ## write the generated pages of docs/
 	$(BIN)/python scripts/make_docs.py

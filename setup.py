@@ -69,8 +69,9 @@ setup(
             "grpcio-tools",
             "h5py",
             "hypothesis",
-            # A kernel of Jupyter's, for tests/test_notebook.py.
+            # Notebooks: a kernel for the tests, and the labs' sources.
             'ipykernel; python_version >= "3.11"',
+            'jupytext; python_version >= "3.11"',
             'nbclient; python_version >= "3.11"',
             "mypy",
             "pytest",

@@ -47,7 +47,7 @@ def rerun(
         A picture that this package has written: a dream, a frame of a zoom, a picture of a gallery.
     img, guide : str or PathLike, optional
         The picture that it was made from, and its guide. Without them they are looked for by name
-        beside `path` and in the current folder.
+        beside `path`, one folder above, and in the current folder.
     net : Net, optional
         What is to dream; needed where the recipe's network is not a registered one.
     on_step, progress
@@ -70,7 +70,8 @@ def rerun(
     """
     recipe = read_recipe(path)
     keywords = repeatable(recipe, os.fsdecode(path))
-    places = [Path(os.fsdecode(path)).parent, Path()]
+    beside = Path(os.fsdecode(path)).parent
+    places = [beside, beside.parent, Path()]  # a gallery has its input above its folders
     picture = load_image(
         find_file(recipe.get("input"), img, places, "the picture it was made from")
     )

@@ -100,10 +100,10 @@ def test_rerun_of_one_channel(tmp_path, model, sky):
 
 
 def test_the_input_is_looked_for(tmp_path, model, sky, capsys, monkeypatch):
-    """Beside the picture, then in the current folder; else the message tells where it was not."""
+    """Beside the picture, above it, and here; else the message tells where it was not."""
     first = dreamt(sky, model, "dream.png")
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
+    elsewhere = tmp_path / "far" / "away"
+    elsewhere.mkdir(parents=True)
     moved = elsewhere / "moved.png"
     first.rename(moved)
     monkeypatch.chdir(elsewhere)
@@ -112,6 +112,11 @@ def test_the_input_is_looked_for(tmp_path, model, sky, capsys, monkeypatch):
     error = capsys.readouterr().err
     assert "'sky.png', is missing" in error
     assert "--input" in error
+
+    shutil.copy(sky, elsewhere.parent / "sky.png")
+    assert main(["rerun", str(moved), "-o", "found.png", *model]) == 0
+    assert (elsewhere / "found.png").read_bytes() == moved.read_bytes()
+    (elsewhere.parent / "sky.png").unlink()
 
     assert main(["rerun", str(moved), "--input", str(sky), *model]) == 0
     assert (elsewhere / "moved_rerun.png").read_bytes() == moved.read_bytes()

@@ -96,16 +96,13 @@ def run(args: argparse.Namespace) -> int:
             made, failed = made + (not entry.error), failed + bool(entry.error)
             last = entry.error or last
     except KeyboardInterrupt:
-        print(
-            f"stopped: {made} picture{'s' * (made != 1)} written to {folder}; the same command goes on there"
-        )
+        print(f"stopped: {_count(made)} written to {folder}; the same command goes on there")
         return 130
     if failed and not made:
         raise ParameterError(f"no picture could be made, of {failed}; the last one: {last}")
     which = f", {failed} could not be made: the page says why" if failed else ""
     seconds = time.monotonic() - began
-    new = f"{made} new picture{'s' * (made != 1)}"
-    print(f"wrote {folder / 'index.html'} ({new}{which}, {seconds:.0f} s)")
+    print(f"wrote {folder / 'index.html'} ({_count(made, 'new ')}{which}, {seconds:.0f} s)")
     return 0
 
 
@@ -118,6 +115,10 @@ def _compare(args: argparse.Namespace) -> int:
     page = compare_galleries(folders, args.out, embed=args.embed)
     print(f"wrote {page} ({len(folders)} galleries)")
     return 0
+
+
+def _count(made: int, kind: str = "") -> str:
+    return f"{made} {kind}picture{'' if made == 1 else 's'}"
 
 
 def _octaves(text: str | int) -> list[int]:

@@ -200,7 +200,6 @@ def write_gallery(
         "model_flags": model_flags(net, network),
         "guide": guide.get("file"),
         "left_out": left_out(net),
-        "embed": embed,
     }
     folder = Path(folder)
     manifest = open_manifest(folder, settings, about, targets, octaves)

@@ -63,7 +63,8 @@ class Manifest:
     settings : dict
         What its pictures share: the ``network``, the ``picture``, ``parameters``, ``seed`` ...
     about : dict
-        What the page tells besides: ``title``, ``size`` [w, h], ``command``, ``left_out``.
+        What the page tells besides: ``title``, the names of the ``picture`` and of the ``input`` to
+        begin with, ``size`` [w, h], ``model_flags``, the ``guide``'s file, layers ``left_out``.
     targets : list of Target
         What is shown, in the network's order.
     octaves : list of int

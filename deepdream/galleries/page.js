@@ -20,16 +20,16 @@
 
   function applyFilter() {
     const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const here = cards.filter((card) => card.querySelector(".shot:not([hidden])"));
     let count = 0;
     for (const card of cards) {
-      const fits = words.every((word) => card.dataset.words.includes(word));
-      card.hidden = !fits;
-      count += fits;
+      card.hidden = !here.includes(card) || !words.every((word) => card.dataset.words.includes(word));
+      count += !card.hidden;
     }
     for (const section of document.querySelectorAll("main section")) {
       section.hidden = !section.querySelector(".card:not([hidden])");
     }
-    const of = count === cards.length ? "" : ` of ${cards.length}`;
+    const of = count === here.length ? "" : ` of ${here.length}`;
     $("count").textContent = `${count}${of} ${noun}`;
     $("nothing").hidden = count > 0;
   }
@@ -49,6 +49,7 @@
     }
     const radio = document.querySelector(`.switch input[value="${shown}"]`);
     if (radio) radio.checked = true;
+    applyFilter();
   }
 
   function nextSeries() {
@@ -74,15 +75,17 @@
   function fillChoices(chosen) {
     const picture = pictures[current];
     const here = [["input", "the input"]];
-    const others = [];
+    const others = series.map(() => []);
     pictures.forEach((other, number) => {
       if (number === current) return;
       if (other.card === picture.card) here.push([number, series[other.series].label]);
-      else if (other.series === picture.series || number === marked || String(number) === chosen) {
-        others.push([number, nameOf(other)]);
-      }
+      else others[other.series].push([number, other.name]);
     });
-    against.replaceChildren(group("This layer", here), group("Another one", others));
+    against.replaceChildren(
+      group(`This ${noun.slice(0, -1)}`, here),
+      ...others.map((options, at) => group(
+        series.length > 1 ? `Others, ${series[at].label}` : "Others", options)),
+    );
     against.value = chosen;
     if (against.value !== chosen) against.value = "input";
   }
@@ -152,9 +155,19 @@
     stage.classList.remove("flipped");
     show("a", pictures[current].src, nameOf(pictures[current]));
     show("b", other.src, other.name);
+    arrange();
     for (const button of document.querySelectorAll(".modes button")) {
       button.setAttribute("aria-pressed", String(button.dataset.mode === mode));
     }
+  }
+
+  // Two pictures stand side by side, or one above the other where that leaves them larger.
+  function arrange() {
+    if (!opened) return;
+    const { clientWidth: w, clientHeight: h } = stage.parentElement;
+    const ratio = pictures[current].width / pictures[current].height;
+    const beside = Math.min(w / 2, h * ratio), above = Math.min(w, (h / 2) * ratio);
+    stage.classList.toggle("stacked", above > beside);
   }
 
   function show(side, src, name) {
@@ -343,9 +356,9 @@
   $("v-close").addEventListener("click", closeViewer);
   $("v-copy").addEventListener("click", copy);
   viewer.addEventListener("close", closed); // a phone's back button closes it, too
+  addEventListener("resize", arrange);
   document.addEventListener("keydown", onKey);
 
   document.querySelector(".bar").classList.add("live");
   showSeries(series.length > 1 ? 0 : -1);
-  applyFilter();
 })();

@@ -168,6 +168,7 @@ class _Page:
             switch=self._switch(),
             count=f"{len(cards)} {noun}",
             kind="several" if len(self._series) > 1 else "single",
+            example="Filter: name, type, stride 16 …" if noun == "layers" else "Filter: channel 7",
             sections=sections,
             notes=self._notes(),
             style=style,
@@ -198,7 +199,7 @@ class _Page:
                 continue
             if one_layer:
                 target = within[0][0].target
-                title, text = target.layer, ", ".join(value for _, value in _facts(target)[:4])
+                title, text = target.layer, " · ".join(_brief(target))
             items = "".join(self._card(shots, one_layer) for shots in within)
             made.append(
                 f'<section id="{name}" aria-labelledby="{name}-title">'
