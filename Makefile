@@ -51,8 +51,9 @@ bench: $(INSTALLED) ## time steps and dreams beside Caffe and autograd; half an 
 labs: $(INSTALLED) ## make the labs' notebooks, in build/labs
 	$(BIN)/python scripts/make_labs.py
 
-docs: $(INSTALLED) ## write the generated pages of docs/
+docs: $(INSTALLED) ## build the site of the documentation, in build/site; some minutes
 	$(BIN)/python scripts/make_docs.py
+	$(BIN)/python scripts/make_site.py
 
 clean: ## remove what make has made
 	rm -rf $(VENV) build dist *.egg-info tests/actual dream.png

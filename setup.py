@@ -78,6 +78,10 @@ setup(
             "pytest-xdist",
             "ruff",
             'selenium; python_version >= "3.10"',  # drives a browser in tests/test_browser.py
+            # The site of the documentation.
+            'furo; python_version >= "3.11"',
+            'myst-nb; python_version >= "3.11"',
+            'sphinx; python_version >= "3.11"',
             "types-protobuf",
             "types-psutil",
             "types-requests",
