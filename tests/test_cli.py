@@ -244,6 +244,8 @@ def test_ctrl_c_keeps_the_picture_so_far(tmp_path, model, sky):
          "--end", "a/output", "--iter-n", "1000000", "--octave-n", "1", "--verbose"],
         cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
+        # Shells let what they run in the background ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert process.stderr is not None
     assert "seed" in process.stderr.readline()  # the network is loaded
