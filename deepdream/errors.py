@@ -45,6 +45,10 @@ class NetArgumentError(DeepDreamError, TypeError):
     """Arguments that pycaffe's `Net` refuses too (Boost's ArgumentError is a TypeError)."""
 
 
+class NetSpecError(DeepDreamError, TypeError, AttributeError):
+    """A net written in Python that cannot be put into words (`deepdream.caffe.net_spec`)."""
+
+
 class WeightsError(DeepDreamError, ValueError):
     """Weights that do not belong to this net: a layer without weights, another shape or count."""
 

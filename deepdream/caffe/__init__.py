@@ -27,10 +27,16 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError, nearest
 from . import io as io
+from . import net_spec as net_spec
 from . import proto as proto
+from .layer import Layer as Layer
 from .mode import set_device as set_device
 from .mode import set_mode_cpu as set_mode_cpu
 from .mode import set_mode_gpu as set_mode_gpu
+from .net_spec import NetSpec as NetSpec
+from .net_spec import layers as layers
+from .net_spec import params as params
+from .net_spec import to_proto as to_proto
 
 if TYPE_CHECKING:
     from .classifier import Classifier as Classifier
@@ -44,16 +50,22 @@ __all__ = [
     "TEST",
     "TRAIN",
     "Classifier",
+    "Layer",
     "Net",
+    "NetSpec",
     "__version__",
     "install",
     "io",
     "layer_type_list",
+    "layers",
+    "net_spec",
+    "params",
     "proto",
     "set_device",
     "set_mode_cpu",
     "set_mode_gpu",
     "set_random_seed",
+    "to_proto",
 ]
 
 # Names that need torch, and the module of this package that has them.
@@ -61,12 +73,12 @@ _LAZY = {
     "Classifier": "classifier",
     "Net": "pycaffe",
     "classifier": "classifier",
+    "draw": "draw",
     "pycaffe": "pycaffe",
 }
 
 # The rest of pycaffe, and what to use instead.
 _TRAINING = "deepdream runs trained nets and does not train; use BVLC's Caffe for that"
-_WRITING = "write the prototxt as text, or fill a caffe_pb2.NetParameter"
 _ABSENT = {
     **dict.fromkeys(
         (
@@ -88,12 +100,9 @@ _ABSENT = {
         ),
         _TRAINING,
     ),  # fmt: skip
-    **dict.fromkeys(("NetSpec", "layers", "params", "to_proto", "net_spec"), _WRITING),
     **dict.fromkeys(("Detector", "detector"), "crop the windows yourself and use Classifier"),
     **dict.fromkeys(("init_log", "log"), "nothing is logged; use Python's warnings"),
-    "Layer": "derive a new layer type from deepdream.running.layers.Layer",
     "coord_map": "`deepdream layers` shows stride and receptive field",
-    "draw": "`deepdream layers` lists a net",
 }
 
 
@@ -158,7 +167,17 @@ def install() -> ModuleType:
             "Write 'import deepdream.caffe as caffe' where you want this one."
         )
     # Every submodule needs its entry: Python would load 'caffe.io' a second time from our folder.
-    for name in ("classifier", "io", "mode", "proto", "proto.caffe_pb2", "pycaffe"):
+    for name in (
+        "classifier",
+        "draw",
+        "io",
+        "layer",
+        "mode",
+        "net_spec",
+        "proto",
+        "proto.caffe_pb2",
+        "pycaffe",
+    ):
         sys.modules[f"caffe.{name}"] = importlib.import_module(f"{__name__}.{name}")
     sys.modules["caffe"] = this
     return this

@@ -8,6 +8,7 @@ from . import common as common
 from . import data as data
 from . import loss as loss
 from . import normalization as normalization
+from . import python as python
 from . import structure as structure
 from . import vision as vision
 from .base import LAYERS as LAYERS

@@ -1,0 +1,99 @@
+"""Layers written in Python, by the user.
+
+    layer { name: "x" type: "Python" bottom: "a" top: "x"
+      python_param { module: "my_layers" layer: "Blur" param_str: "3" } }
+
+``module`` is imported as Python finds modules (the folder of the script, PYTHONPATH), so a prototxt
+with such layers runs code: use those that you trust.
+
+Source: ``python_layer.hpp`` and ``layer_factory.cpp`` of BVLC/caffe.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+from collections.abc import Sequence
+from typing import Any
+
+from ...errors import DeepDreamError, PrototxtError
+from ..blob import Blob
+from .base import Layer, Shape, Window, register
+
+METHODS = ("setup", "reshape", "forward", "backward")
+
+
+@register("Python")
+class PythonLayer(Layer):
+    """Runs an object of the user's class, which derives from `deepdream.caffe.Layer`.
+
+    The object gets ``param_str``, ``phase`` and ``blobs``; its methods get the blobs, whose
+    ``data`` and ``diff`` are NumPy arrays.
+    """
+
+    bottoms = (0, None)
+    tops = (0, None)
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        p = self.param.python_param
+        self.code = _find_class(p.module, p.layer)(self.param)
+        self.code.param_str = p.param_str
+        self.code.phase = self.phase
+        self.code.blobs = self.blobs
+        self.code.type = "Python"
+        self.code.setup(bottom, top)
+        self.fillers = [None] * len(self.blobs)  # `setup` has filled them
+        self.param_diffs = [True] * len(self.blobs)
+
+    def top_shapes(self, bottom_shapes: Sequence[Shape]) -> list[Shape]:
+        # Only the user's code knows. A copy is asked, with blobs of its own: neither the net
+        # changes nor what the object keeps from forward for backward.
+        bottoms = [Blob(*shape) for shape in bottom_shapes]
+        tops = [Blob() for _ in self.param.top]
+        for k, name in enumerate(self.param.top):
+            if k < len(bottoms) and self.param.bottom[k] == name:
+                tops[k] = bottoms[k]
+        copy.copy(self.code).reshape(bottoms, tops)
+        return [tuple(blob.shape) for blob in tops]
+
+    def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        self.code.reshape(bottom, top)
+
+    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        self.code.forward(bottom, top)
+
+    def backward(
+        self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
+    ) -> None:
+        self.code.backward(top, list(propagate_down), bottom)
+
+    def window(self) -> Window | None:
+        return None  # it may look anywhere
+
+
+def _find_class(module: str, name: str) -> Any:
+    """Return the class that a prototxt names.
+
+    Raises
+    ------
+    PrototxtError
+        It cannot be imported, or lacks a method.
+    """
+    try:
+        found = importlib.import_module(module)
+    except DeepDreamError:
+        raise
+    except ImportError as error:
+        advice = (
+            "call deepdream.caffe.install() before the net is loaded"
+            if error.name == "caffe"
+            else f"the folder of '{module}.py' has to be on PYTHONPATH or in sys.path"
+        )
+        raise PrototxtError(f"module '{module}' cannot be imported ({error}): {advice}") from error
+    cls = getattr(found, name, None)
+    if cls is None:
+        raise PrototxtError(f"module '{module}' ({found.__file__}) has no class '{name}'")
+    missing = [method for method in METHODS if not callable(getattr(cls, method, None))]
+    if missing:
+        raise PrototxtError(f"class '{module}.{name}' has no method {', '.join(missing)}")
+    return cls
