@@ -11,7 +11,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 HERE := not network and not gpu and not weights
 
 .DEFAULT_GOAL := help
-.PHONY: help dream test check parity golden bench labs docs clean
+.PHONY: help dream test check parity golden bench labs docs image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,11 @@ labs: $(INSTALLED) ## make the labs' notebooks, in build/labs
 docs: $(INSTALLED) ## build the site of the documentation, in build/site; some minutes
 	$(BIN)/python scripts/make_docs.py
 	$(BIN)/python scripts/make_site.py
+
+# Options of `buildah build`, such as --build-arg TORCH_INDEX=ADDRESS.
+IMAGE_OPTIONS :=
+image: ## build the image of the Dockerfile's target cpu and try it; as root, ten minutes
+	scripts/build_image.sh build/image $(IMAGE_OPTIONS)
 
 clean: ## remove what make has made
 	rm -rf $(VENV) build dist *.egg-info tests/actual dream.png

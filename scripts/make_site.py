@@ -30,7 +30,7 @@ LAYERS = "stem/conv,block*/output"
 # What the site's front page lists, in this order, under these words.
 CONTENTS = {
     "Begin": ("quickstart", "walkthrough", "labs", "gallery"),
-    "Use": ("cli", "api", "models", "layers", "real-caffe"),
+    "Use": ("cli", "api", "models", "layers", "pycaffe", "real-caffe", "docker"),
     "Understand": ("conventions", "how-it-works", "known-differences", "performance"),
     "Take part": ("add-a-layer", "decisions", "contributing", "changelog"),
 }

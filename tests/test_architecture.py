@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "deepdream"
 # each: inside them modules import each other. The ``__init__`` files of deepdream and of its other
 # packages are not listed: the first offers everything, lazily, and the others hold no code.
 LEVELS = (
-    {"errors", "progress", "version"},
+    {"errors", "on_demand", "progress", "version"},
     {"files", "memory"},
     {"reading.caffe_pb2", "reading.wire", "dreaming.objectives", "models.registry", "picture"},
     {
@@ -53,7 +53,7 @@ LEVELS = (
         "galleries.targets",
     },
     {"models.load", "caffe", "dreaming.device_steps", "galleries.manifest", "galleries.recreate"},
-    {"commands.arguments", "commands.progress", "dreaming.plan_ascent", "galleries.page"},
+    {"commands.arguments", "dreaming.plan_ascent", "galleries.page"},
     {"galleries.make", "repeat", "reproduce.make"},
     {
         "commands.dream",
@@ -73,8 +73,6 @@ LEVEL = {module: level for level, modules in enumerate(LEVELS) for module in mod
 # What is slow to load, or may be missing: who imports it with its own import.
 HEAVY = {
     "torch": {
-        "running.blob",
-        "running.layers",
         "running.net",
         "running.plan",
         "running.resample",

@@ -139,3 +139,62 @@ print(json.dumps({
         "gpu": "EngineError",
         "fine": None,
     }
+
+
+def test_a_picture_too_small_is_an_error(tmp_path: Path) -> None:
+    """Our own graph knows; Caffe would end the process."""
+    prototxt, weights = write_tiny(tmp_path)
+    prototxt.write_text(prototxt.read_text().replace("kernel_size: 5", "kernel_size: 15"))
+    text = (tmp_path / "deploy.prototxt").read_text()
+    assert "kernel_size: 15" in text
+    net = deepdream.caffe.Net(str(prototxt), deepdream.caffe.TEST)
+    net.save(str(weights))
+
+    facts = asked(
+        """
+net = load()
+try:
+    deepdream.dream(net, np.zeros((9, 8, 3), np.float32), end="a/output")
+    error = None
+except deepdream.DeepDreamError as caught:
+    error = [type(caught).__name__, str(caught)]
+print(json.dumps({"error": error}))
+""",
+        prototxt, weights,
+    )  # fmt: skip
+
+    assert facts["error"][0] == "ShapeError"  # type: ignore[index]
+
+
+def test_layers_beyond_ours_and_layers_shown(tmp_path: Path) -> None:
+    """A type that only this Caffe has can be dreamt through, not drawn; other nets can be drawn."""
+    prototxt, weights = write_tiny(tmp_path)
+    beyond = tmp_path / "beyond.prototxt"
+    beyond.write_text(
+        prototxt.read_text().replace('layer { name: "pool2"', PERMUTE + 'layer { name: "pool2"')
+    )
+
+    facts = asked(
+        """
+net = load()
+drawn = str(deepdream.draw(net).svg)
+beyond = deepdream.load_net(sys.argv[3], sys.argv[2], mean=(104, 117, 123), engine="caffe")
+out = deepdream.dream(beyond, np.random.RandomState(0).uniform(0, 255, (31, 41, 3)),
+                      end="turned", iter_n=1, octave_n=1)
+try:
+    deepdream.draw(beyond)
+except deepdream.DeepDreamError as error:
+    refused = str(error)
+print(json.dumps({"drawn": "a/3x3_reduce" in drawn, "shape": out.shape, "refused": refused}))
+""",
+        prototxt, weights, beyond,
+    )  # fmt: skip
+
+    assert facts["drawn"]
+    assert facts["shape"] == [31, 41, 3]
+    assert "not drawn" in str(facts["refused"])
+
+
+PERMUTE = """
+layer { name: "turned" type: "Permute" bottom: "a/output" top: "turned" }
+"""

@@ -16,10 +16,10 @@ from tiny import write_tiny
 import deepdream.files
 from deepdream import cli, images
 from deepdream.commands.arguments import signature_defaults
-from deepdream.commands.progress import Bar
 from deepdream.dreaming.dream import dream
 from deepdream.dreaming.frames import zoom
 from deepdream.models.bundled import bundled_caffemodel
+from deepdream.progress import Bar
 from deepdream.reading.proto import read_caffemodel
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -128,7 +128,7 @@ def test_nothing_is_hashed_before_the_first_step(
 def test_the_first_step_of_a_dream_comes_soon(tmp_path: Path) -> None:
     """Within 3 s of the command on a quiet machine, torch's import included; here within 10."""
     code = (
-        "import os, sys\nfrom deepdream import cli\nfrom deepdream.commands.progress import Bar\n"
+        "import os, sys\nfrom deepdream import cli\nfrom deepdream.progress import Bar\n"
         "Bar.step = lambda self, step: os._exit(7)\n"
         f"cli.main(['dream', 'examples/clouds.jpg', '-o', {str(tmp_path / 'x.png')!r}])"
     )

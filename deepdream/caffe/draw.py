@@ -52,8 +52,7 @@ def draw_net_to_file(
 
 def _draw(caffe_net: Any, phase: Any) -> Any:
     from ..drawing.diagram import draw
-    from ..running.graph import Graph
-    from ..running.net import read_wired
+    from ..running.graph import Graph, read_wired
 
     phase = 1 if phase is None else phase
     source, wired = read_wired(caffe_net, phase)

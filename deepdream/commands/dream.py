@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     """Dream, save, say what was written."""
     from .. import images
     from ..dreaming.dream import dream
-    from .progress import Bar
+    from ..progress import Bar
 
     began = time.monotonic()
     out = Path(args.out) if args.out else Path(f"{Path(args.image).stem}_dream.png")

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     """Write frames until all are there, or until Ctrl-C."""
     from .. import images
     from ..dreaming.frames import write_zoom
-    from .progress import Bar
+    from ..progress import Bar
 
     began = time.monotonic()
     img = images.load_image(args.image)

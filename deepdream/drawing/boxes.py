@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import ParameterError, UnknownLayerError
+from ..errors import UnknownLayerError
 from ..running.geometry import Pair, View, views
+from ..running.graph import graph_of
 
 # What a convolution's output goes through, value by value or channel by channel.
 _POINTWISE = {
@@ -104,8 +105,8 @@ def boxes(
 
     Parameters
     ----------
-    net : Graph
-        A net of this package.
+    net : Net, Graph or caffe.Net
+        From `deepdream.load_net`.
     inputs : mapping of str to sequence of int, optional
         Shapes of the inputs; by default those that the net has.
     fold_pointwise : bool
@@ -117,10 +118,7 @@ def boxes(
     ParameterError
         Another kind of net.
     """
-    if not hasattr(net, "infer_shapes") or not hasattr(net, "bottom_names"):
-        raise ParameterError(
-            f"{type(net).__name__} is no net of this package: load it with deepdream.load_net"
-        )
+    net = graph_of(net)
     seen = views(net, inputs)
     readers: dict[str, int] = {}
     wiring = list(zip(net._layer_names, net.layers, net._bottom_names, net._top_names))
@@ -175,7 +173,7 @@ def find_target(net: Any, made: list[Box], end: str | None) -> str:
         end = "inception_4c/output"  # the notebook's, where there is one
         return end if any(end in box.targets for box in made) else ""
     if not any(end in box.targets for box in made):
-        net.layer_index(end)  # says which names are near
+        graph_of(net).layer_index(end)  # says which names are near
         within = next((b for b in made if any(f.name == end for f in b.folded)), None)
         instead = f": end='{within.name}' is the blob it works on" if within else ""
         raise UnknownLayerError(f"layer '{end}' has no blob of its own{instead}")

@@ -19,6 +19,7 @@ from ..drawing.boxes import Box, boxes
 from ..dreaming.dream2015 import input_name
 from ..errors import ParameterError, UnknownLayerError, nearest
 from ..running.geometry import views
+from ..running.graph import graph_of
 
 Pair = tuple[int, int]
 
@@ -82,8 +83,8 @@ def find_targets(
 
     Parameters
     ----------
-    net : Net
-        Of this package.
+    net : Net, Graph or caffe.Net
+        From `deepdream.load_net`.
     size : (int, int)
         Height and width of the picture.
     layers : str
@@ -103,13 +104,14 @@ def find_targets(
     ParameterError
         Channels of several layers, or channels that the layer does not have.
     """
+    looks = net.model.layers if getattr(net, "model", None) else {}
+    net = graph_of(net)
     made = boxes(net)
     named = {name: box for box in made if box.kind != "input" for name in box.targets}
     spatial = {name: box for name, box in named.items() if _has_positions(box)}
     chosen = _choose(net, layers, spatial, made)
     here = views(net, {input_name(net): (1, 3, *size)})
     usual = views(net)
-    looks = net.model.layers if getattr(net, "model", None) else {}
     costs = _costs(net, made, here, usual)
     stems = dict(zip(spatial, file_stems(spatial)))
     whole = []

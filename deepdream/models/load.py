@@ -162,8 +162,7 @@ def load_graph(model: FileName | None = None) -> Graph:
     """
     entry, prototxt = _which(DEFAULT_MODEL if model is None else model, "")
 
-    from ..running.graph import Graph
-    from ..running.net import read_wired
+    from ..running.graph import Graph, read_wired
 
     source, wired = read_wired(prototxt)
     graph: Any = Graph(source, wired, TEST)

@@ -39,8 +39,10 @@ def load_real(prototxt: Path, weights: Path, device: str, strict: bool) -> Any:
     Returns
     -------
     caffe.Net
-        With ``name`` and, where PyTorch is installed, ``infer_shapes``, which our own layers
-        answer; so pictures too small for the net are an error and do not end the process.
+        With ``name``, ``graph``, our own view of the same net, and the graph's ``infer_shapes``; so
+        pictures too small for the net are an error and do not end the process, and galleries know
+        what there is. Without these two where the net has layers of the user's, or of types that
+        this package does not know.
 
     Raises
     ------
@@ -63,7 +65,7 @@ def load_real(prototxt: Path, weights: Path, device: str, strict: bool) -> Any:
             f"'{prototxt}' has layers of the type {', '.join(missing)}, which this Caffe "
             f"({caffe.__version__}) does not have. engine='torch' has them."
         )
-    graph = _graph(prototxt)
+    graph = _graph(prototxt, message)
     message.force_backward = True
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / prototxt.name
@@ -73,6 +75,7 @@ def load_real(prototxt: Path, weights: Path, device: str, strict: bool) -> Any:
     net.copy_from(str(weights))
     net.name = message.name
     if graph is not None:
+        net.graph = graph
         net.infer_shapes = graph.infer_shapes
     return net
 
@@ -146,15 +149,17 @@ def _parts(library: Path) -> list[Path]:
     return [library, *(path for path in beside if path.is_file())]
 
 
-def _graph(prototxt: Path) -> Any:
-    """Return our own graph of a net, which raises where Caffe would end; None without PyTorch."""
-    try:
-        from ..running.graph import Graph
-        from ..running.net import read_wired
-    except ImportError:
-        return None
+def _graph(prototxt: Path, message: Any) -> Any:
+    """Return our own graph of a net, which raises where Caffe would end; None if there is none."""
+    from ..running.graph import Graph, read_wired
+
+    if any(layer.type == "Python" for layer in message.layer):
+        return None  # the user's class works with Caffe's blobs only
     source, wired = read_wired(prototxt)
-    return Graph(source, wired, TEST)
+    try:
+        return Graph(source, wired, TEST)
+    except UnknownLayerTypeError:
+        return None  # this Caffe has more types than ours: it was asked above
 
 
 def _check_weights(

@@ -19,12 +19,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from ..errors import OutOfMemoryError, ShapeError
+from ..on_demand import OnDemand
+
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = OnDemand("torch")
 
 MAX_AXES = 32  # kMaxBlobAxes
 MAX_COUNT = 2**31 - 1  # Caffe counts in int
@@ -34,9 +39,9 @@ class IntVec(list):
     """What ``blob.shape`` returns: a list of int, not a tuple, as in pycaffe."""
 
 
-def shares_host(device: torch.device) -> bool:
+def shares_host(device: str) -> bool:
     """Tell whether tensors of `device` can use numpy's memory as it lies."""
-    return device.type == "cpu"
+    return device.partition(":")[0] == "cpu"
 
 
 class Memory:
@@ -48,13 +53,13 @@ class Memory:
         Number of values.
     dtype : numpy dtype
         float32, or float64 in tests.
-    device : torch.device
-        Where tensors are wanted.
+    device : str
+        Where tensors are wanted: ``"cpu"``, ``"cuda:1"``.
     """
 
     __slots__ = ("_device_ahead", "_host", "_host_ahead", "_tensor", "count", "device", "dtype")
 
-    def __init__(self, count: int, dtype: Any, device: torch.device) -> None:
+    def __init__(self, count: int, dtype: Any, device: str) -> None:
         self.count = count
         self.dtype = np.dtype(dtype)
         self.device = device
@@ -116,7 +121,7 @@ class Blob:
 
     def __init__(self, *shape: int, dtype: Any = np.float32, device: str = "cpu") -> None:
         self.dtype = np.dtype(dtype)
-        self.device = torch.device(device)
+        self.device = device
         self._shape: tuple[int, ...] = ()
         self._count = 0
         self._capacity = 0

@@ -21,14 +21,18 @@ import numpy as np
 from ..errors import (
     DeepDreamError,
     OutOfMemoryError,
+    ParameterError,
     PrototxtError,
     ShapeError,
     UnknownBlobError,
     UnknownLayerError,
     nearest,
 )
+from ..reading.proto import read_prototxt
+from ..reading.upgrade import upgrade
 from .blob import Blob, check_shape
-from .layers import BlobVec, Layer, create
+from .layers import TEST, BlobVec, Layer, create
+from .wiring import filter_net, insert_splits
 
 Shape = tuple[int, ...]
 
@@ -400,3 +404,53 @@ def named(where: str) -> Iterator[None]:
         raise OutOfMemoryError(
             f"{where}: out of memory ({reason}): use a smaller picture"
         ) from error
+
+
+def graph_of(net: Any) -> Graph:
+    """Return what knows a net's layers: the net itself, or our view of a net of the real Caffe.
+
+    Raises
+    ------
+    ParameterError
+        It is some other net.
+    """
+    graph: Any = getattr(net, "graph", net)
+    if not hasattr(graph, "infer_shapes") or not hasattr(graph, "layer_index"):
+        raise ParameterError(
+            f"the layers of this {type(net).__name__} are not known: load it with "
+            "deepdream.load_net (a net of the real Caffe with layers in Python, or of types that "
+            "this package lacks, can be dreamt on, not drawn or shown layer by layer)"
+        )
+    found: Graph = graph
+    return found
+
+
+def read_wired(
+    network_file: Any, phase: int = TEST, level: int = 0, stages: Sequence[str] = ()
+) -> tuple[str, Any]:
+    """Read a prototxt and bring it into the form that a `Graph` is built from.
+
+    Parameters
+    ----------
+    network_file : str, PathLike or NetParameter
+        Of any Caffe version.
+    phase, level, stages
+        See `net.Net`.
+
+    Returns
+    -------
+    (str, NetParameter)
+        Where it comes from, and the upgraded net of this phase with its splits.
+
+    Raises
+    ------
+    MissingFileError, PrototxtError
+        See `net.Net`.
+    """
+    if hasattr(network_file, "layer"):
+        source, message = network_file.name or "a NetParameter", network_file
+    else:
+        source = os.fsdecode(network_file)
+        message = read_prototxt(source)
+    with named(source):
+        return source, insert_splits(filter_net(upgrade(message), phase, int(level), stages))

@@ -20,10 +20,9 @@ import numpy as np
 import torch
 
 from ..errors import EngineError, NetArgumentError, ParameterError, ShapeError
-from ..reading.proto import read_caffemodel, read_prototxt, write_caffemodel, write_hdf5
-from ..reading.upgrade import upgrade
+from ..reading.proto import read_caffemodel, write_caffemodel, write_hdf5
 from .blob import Blob
-from .graph import Graph, named
+from .graph import Graph, read_wired
 from .layers import TEST, TRAIN, Layer
 from .weights import (
     arrays,
@@ -34,7 +33,6 @@ from .weights import (
     load_weights,
     share_weights,
 )
-from .wiring import filter_net, insert_splits
 
 
 class Net(Graph):
@@ -442,37 +440,6 @@ class Net(Graph):
         from ..drawing.table import table  # for people, not for running
 
         return table(self)
-
-
-def read_wired(
-    network_file: Any, phase: int = TEST, level: int = 0, stages: Sequence[str] = ()
-) -> tuple[str, Any]:
-    """Read a prototxt and bring it into the form that a `Graph` is built from.
-
-    Parameters
-    ----------
-    network_file : str, PathLike or NetParameter
-        Of any Caffe version.
-    phase, level, stages
-        See `Net`.
-
-    Returns
-    -------
-    (str, NetParameter)
-        Where it comes from, and the upgraded net of this phase with its splits.
-
-    Raises
-    ------
-    MissingFileError, PrototxtError
-        See `Net`.
-    """
-    if hasattr(network_file, "layer"):
-        source, message = network_file.name or "a NetParameter", network_file
-    else:
-        source = os.fsdecode(network_file)
-        message = read_prototxt(source)
-    with named(source):
-        return source, insert_splits(filter_net(upgrade(message), phase, int(level), stages))
 
 
 @contextlib.contextmanager

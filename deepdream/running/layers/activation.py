@@ -11,14 +11,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from ...errors import PrototxtError, ShapeError
+from ...on_demand import OnDemand
 from .. import fillers
 from ..blob import Blob
 from .base import TRAIN, Layer, Shape, refuse_in_place, register
+
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = OnDemand("torch")
 
 
 class NeuronLayer(Layer):

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from ...errors import PrototxtError, ShapeError
+from ...on_demand import OnDemand
 from ..blob import Blob
 from .base import (
     Layer,
@@ -23,6 +22,11 @@ from .base import (
     refuse_in_place,
     register,
 )
+
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = OnDemand("torch")
 
 
 @register("InnerProduct")

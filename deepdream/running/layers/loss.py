@@ -10,17 +10,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-import torch.nn.functional as F  # noqa: N812
+import numpy as np
 
 from ...errors import ParameterError, PrototxtError, ShapeError
+from ...on_demand import OnDemand
 from ..blob import Blob
 from .base import Layer, Shape, Window, canonical_axis, in_range, refuse_in_place, register
 
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = OnDemand("torch")
+
 FULL, VALID, BATCH_SIZE, NONE = range(4)  # what a loss is divided by
-SMALLEST_FLOAT = torch.finfo(torch.float32).tiny
+SMALLEST_FLOAT = float(np.finfo(np.float32).tiny)
 SMALLEST_PROBABILITY = 1e-20
 
 
@@ -152,7 +157,7 @@ class SoftmaxWithLossLayer(LossLayer):
         _refuse_label_gradient(propagate_down)
         if propagate_down[0]:
             prob, labels, counts, divisor = self.kept()
-            hit = F.one_hot(labels, prob.shape[1]).movedim(-1, 1)
+            hit = torch.nn.functional.one_hot(labels, prob.shape[1]).movedim(-1, 1)
             grad = (prob - hit) * counts[:, None] * (self.weight(top) / divisor)
             diff = bottom[0].mutable_diff()
             diff.copy_(grad.view(diff.shape))

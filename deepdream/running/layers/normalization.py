@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-
-import torch
-import torch.nn.functional as F  # noqa: N812
+from typing import TYPE_CHECKING
 
 from ...errors import PrototxtError, ShapeError
+from ...on_demand import OnDemand
 from ..blob import Blob
 from .base import TEST, Layer, Shape, Window, in_range, register
+
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = OnDemand("torch")
 
 
 @register("LRN")
@@ -54,7 +58,7 @@ class LRNLayer(Layer):
             return _channel_sums(x, self.size // 2) * (self.alpha / self.size)
         if not x.numel():
             return x
-        return F.avg_pool2d(x, self.size, 1, self.size // 2) * self.alpha
+        return torch.nn.functional.avg_pool2d(x, self.size, 1, self.size // 2) * self.alpha
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x, y = bottom[0].get_data(), top[0].mutable_data()

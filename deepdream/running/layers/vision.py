@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-import torch.nn.functional as F  # noqa: N812
+import numpy as np
 
 from ...errors import PrototxtError, ShapeError
+from ...on_demand import OnDemand
 from ..blob import MAX_COUNT, Blob
 from .base import (
     Layer,
@@ -30,8 +30,13 @@ from .base import (
     register,
 )
 
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = OnDemand("torch")
+
 # What Caffe's maximum starts from, for float and double alike.
-LOWEST = torch.finfo(torch.float32).min
+LOWEST = float(np.finfo(np.float32).min)
 
 
 class FilterLayer(Layer):
@@ -385,7 +390,9 @@ class PoolingLayer(Layer):
     def _average(self, x: torch.Tensor, y: torch.Tensor) -> None:
         if self._as_in_torch(x):
             kernel, stride, pad = self._settings(x)
-            y.copy_(F.avg_pool2d(x, kernel, stride, pad, ceil_mode=not self.floor))
+            y.copy_(
+                torch.nn.functional.avg_pool2d(x, kernel, stride, pad, ceil_mode=not self.floor)
+            )
             return
         by_row = _sums(x, self._windows(x, y, 1), 3)
         y.copy_(_sums(by_row, self._windows(x, y, 0), 2)).div_(self._areas(x, y))

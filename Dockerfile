@@ -1,0 +1,52 @@
+# DeepDream in a box: `cpu` has both engines, ours and the real Caffe 1.0; `gpu` has ours on CUDA.
+#
+#   docker build --target cpu --build-arg TORCH_INDEX=ADDRESS -t deepdream .
+#   docker build --target gpu -t deepdream:gpu .
+#
+# ADDRESS is the index that PyTorch's "Get Started" page shows for Linux, Pip, Compute Platform CPU.
+# Without it the image works as well, with gigabytes of CUDA that it never uses.
+#
+# The steps are the scripts in docker/, and scripts/build_image.sh runs them without a Docker engine.
+# docs/docker.md tells how to use the images.
+
+FROM debian:bookworm-slim AS base
+COPY docker/install_system.sh /opt/build/docker/
+RUN /opt/build/docker/install_system.sh
+COPY LICENSE README.md constraints.txt setup.py pyproject.toml /opt/build/
+COPY deepdream /opt/build/deepdream
+COPY prototxt /opt/build/prototxt
+COPY docs/walkthrough.py /opt/build/docs/
+COPY docs/drawings /opt/build/docs/drawings
+COPY docs/labs /opt/build/docs/labs
+COPY examples /opt/build/examples
+COPY scripts/install_caffe.sh scripts/make_labs.py /opt/build/scripts/
+COPY docker /opt/build/docker
+ENV DEEPDREAM_HOME=/opt/models \
+    NUMBA_CACHE_DIR=/opt/kernels \
+    PATH=/opt/deepdream/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    LANG=C.UTF-8
+
+FROM base AS cpu
+ARG TORCH_INDEX=
+RUN /opt/build/docker/install_deepdream.sh "$TORCH_INDEX"
+RUN /opt/build/docker/install_caffe.sh
+RUN /opt/build/docker/install_home.sh
+USER 1000
+WORKDIR /work
+EXPOSE 8888
+ENTRYPOINT ["/opt/build/docker/entrypoint.sh"]
+CMD ["notebook"]
+
+FROM base AS gpu
+# PyTorch's usual wheels bring the CUDA runtime; the host gives the driver (docker run --gpus all).
+# TORCH_INDEX chooses wheels for another version of CUDA.
+ENV NVIDIA_VISIBLE_DEVICES=all \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility
+ARG TORCH_INDEX=
+RUN /opt/build/docker/install_deepdream.sh "$TORCH_INDEX"
+RUN /opt/build/docker/install_home.sh
+USER 1000
+WORKDIR /work
+EXPOSE 8888
+ENTRYPOINT ["/opt/build/docker/entrypoint.sh"]
+CMD ["notebook"]
