@@ -25,28 +25,21 @@ ENV DEEPDREAM_HOME=/opt/models \
     NUMBA_CACHE_DIR=/opt/kernels \
     PATH=/opt/deepdream/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     LANG=C.UTF-8
-
-FROM base AS cpu
+# TORCH_INDEX: where PyTorch's wheels are, besides the package index.
 ARG TORCH_INDEX=
 RUN /opt/build/docker/install_deepdream.sh "$TORCH_INDEX"
-RUN /opt/build/docker/install_caffe.sh
 RUN /opt/build/docker/install_home.sh
-USER 1000
 WORKDIR /work
 EXPOSE 8888
 ENTRYPOINT ["/opt/build/docker/entrypoint.sh"]
 CMD ["notebook"]
+
+FROM base AS cpu
+RUN /opt/build/docker/install_caffe.sh
+USER 1000
 
 FROM base AS gpu
 # PyTorch's usual wheels bring the CUDA runtime; the host gives the driver (docker run --gpus all).
-# TORCH_INDEX chooses wheels for another version of CUDA.
 ENV NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility
-ARG TORCH_INDEX=
-RUN /opt/build/docker/install_deepdream.sh "$TORCH_INDEX"
-RUN /opt/build/docker/install_home.sh
 USER 1000
-WORKDIR /work
-EXPOSE 8888
-ENTRYPOINT ["/opt/build/docker/entrypoint.sh"]
-CMD ["notebook"]

@@ -1,6 +1,6 @@
-"""Modules that are loaded when something of them is first used.
+"""PyTorch, loaded when something of it is first used: ``from ..on_demand import torch``.
 
-PyTorch takes seconds to load and is not there beside the real Caffe. Layers and blobs can be built,
+It takes seconds to load and is not there beside the real Caffe. Layers and blobs can be built,
 and asked for their shapes, without it.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 
 class OnDemand(ModuleType):
@@ -24,3 +24,9 @@ class OnDemand(ModuleType):
         value = getattr(importlib.import_module(self.__name__), name)
         setattr(self, name, value)  # found without this detour from now on
         return value
+
+
+if TYPE_CHECKING:
+    import torch as torch
+else:
+    torch = OnDemand("torch")

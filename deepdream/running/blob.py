@@ -19,17 +19,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..errors import OutOfMemoryError, ShapeError
-from ..on_demand import OnDemand
-
-if TYPE_CHECKING:
-    import torch
-else:
-    torch = OnDemand("torch")
+from ..on_demand import torch
 
 MAX_AXES = 32  # kMaxBlobAxes
 MAX_COUNT = 2**31 - 1  # Caffe counts in int

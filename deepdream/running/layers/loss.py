@@ -10,19 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ...errors import ParameterError, PrototxtError, ShapeError
-from ...on_demand import OnDemand
+from ...on_demand import torch
 from ..blob import Blob
 from .base import Layer, Shape, Window, canonical_axis, in_range, refuse_in_place, register
-
-if TYPE_CHECKING:
-    import torch
-else:
-    torch = OnDemand("torch")
 
 FULL, VALID, BATCH_SIZE, NONE = range(4)  # what a loss is divided by
 SMALLEST_FLOAT = float(np.finfo(np.float32).tiny)

@@ -7,17 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ...errors import PrototxtError, ShapeError
-from ...on_demand import OnDemand
+from ...on_demand import torch
 from ..blob import Blob
 from .base import TEST, Layer, Shape, Window, in_range, register
-
-if TYPE_CHECKING:
-    import torch
-else:
-    torch = OnDemand("torch")
 
 
 @register("LRN")

@@ -9,17 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...errors import PrototxtError, ShapeError
-from ...on_demand import OnDemand
+from ...on_demand import torch
 from ..blob import Blob
 from .base import Layer, Shape, Window, canonical_axis, in_range, refuse_in_place, register
-
-if TYPE_CHECKING:
-    import torch
-else:
-    torch = OnDemand("torch")
 
 
 @register("Split")

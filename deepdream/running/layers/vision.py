@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ...errors import PrototxtError, ShapeError
-from ...on_demand import OnDemand
+from ...on_demand import torch
 from ..blob import MAX_COUNT, Blob
 from .base import (
     Layer,
@@ -29,11 +29,6 @@ from .base import (
     refuse_in_place,
     register,
 )
-
-if TYPE_CHECKING:
-    import torch
-else:
-    torch = OnDemand("torch")
 
 # What Caffe's maximum starts from, for float and double alike.
 LOWEST = float(np.finfo(np.float32).min)
