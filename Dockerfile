@@ -35,7 +35,7 @@ ENTRYPOINT ["/opt/build/docker/entrypoint.sh"]
 CMD ["notebook"]
 
 FROM base AS cpu
-RUN /opt/build/docker/install_caffe.sh
+RUN /opt/build/docker/install_caffe.sh /opt/caffe /opt/deepdream
 USER 1000
 
 FROM base AS gpu

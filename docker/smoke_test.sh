@@ -37,6 +37,16 @@ print(f"both engines: {(apart > 1).mean():.2%} of the values differ by more than
       f"a dream moved them by {moved.mean():.1f} grey levels")
 assert moved.mean() > 2 and (apart > 1).mean() < 0.01
 PY
+
+  python - <<'PY'
+import nbformat
+from nbclient import NotebookClient
+load = "deepdream.load_net('deploy.prototxt', 'seeded.caffemodel', mean=(104, 117, 123), engine='caffe')"
+code = f"import caffe, deepdream\nassert isinstance({load}, caffe.Net)"
+cells = [nbformat.v4.new_code_cell(code)]
+NotebookClient(nbformat.v4.new_notebook(cells=cells), kernel_name="caffe", timeout=120).execute()
+print("the real Caffe in a notebook: ok")
+PY
 fi
 
 "$run" notebook --ServerApp.token=t > jupyter.txt 2>&1 &

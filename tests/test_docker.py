@@ -84,7 +84,7 @@ def test_the_targets_differ_by_caffe_and_by_the_wheels_only() -> None:
     assert list(stages) == ["base", "cpu", "gpu"]
     cpu, gpu = stages["cpu"], stages["gpu"]
     assert [words for words in cpu if words not in gpu] == [
-        ["RUN", "/opt/build/docker/install_caffe.sh"]
+        ["RUN", "/opt/build/docker/install_caffe.sh", "/opt/caffe", "/opt/deepdream"]
     ]
     assert {words[0] for words in gpu if words not in cpu} == {"ENV"}
     for stage in (cpu, gpu):
@@ -188,10 +188,10 @@ def test_a_user_without_a_home_gets_one(image: dict[str, str]) -> None:
 
 @pytest.mark.pycaffe
 @pytest.mark.slow
-def test_the_environment_of_caffe(tmp_path: Path) -> None:
+def test_the_environment_of_caffe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """docker/install_caffe.sh, on what the Dockerfile copies: a dream and a gallery, no PyTorch.
 
-    The pictures are those of our engine, to rounding.
+    The pictures are those of our engine, to rounding. Notebooks have Caffe's Python as a kernel.
     """
     known = caffe_python()
     if known is None:
@@ -209,7 +209,11 @@ def test_the_environment_of_caffe(tmp_path: Path) -> None:
     ).stdout.strip()
 
     done = subprocess.run(
-        [str(tmp_path / "opt/build/docker/install_caffe.sh"), str(tmp_path / "environment")],
+        [
+            str(tmp_path / "opt/build/docker/install_caffe.sh"),
+            str(tmp_path / "environment"),
+            str(tmp_path / "jupyter"),
+        ],
         env={**os.environ, "PYTHON39": f"{base}/bin/python3.9"},
         capture_output=True,
         text=True,
@@ -254,3 +258,21 @@ def test_the_environment_of_caffe(tmp_path: Path) -> None:
     ]:
         apart = np.abs(np.float32(Image.open(ours)) - np.float32(Image.open(theirs)))
         assert apart.max() <= 1, ours
+
+    nbformat = pytest.importorskip("nbformat", reason="needs nbclient (Python 3.11 and later)")
+    nbclient = pytest.importorskip("nbclient")
+    for key, value in caffe_environment().items():
+        monkeypatch.setenv(key, value)
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter" / "share" / "jupyter"))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    cells = [
+        "import caffe, deepdream\n"
+        f"net = deepdream.load_net({str(prototxt)!r}, {str(weights)!r}, mean=(104, 117, 123),"
+        " engine='caffe')\n"
+        f"img = deepdream.load_image({str(tmp_path / 'in.png')!r})",
+        "out = deepdream.dream(net, img, 'a/output', iter_n=1, octave_n=1)",
+        "print(isinstance(net, caffe.Net), out.shape)",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    nbclient.NotebookClient(notebook, kernel_name="caffe", timeout=120).execute()
+    assert notebook.cells[2].outputs[0].text == "True (53, 71, 3)\n"

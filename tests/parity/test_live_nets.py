@@ -86,6 +86,20 @@ def test_googlenet_dreams_the_sky(size, ends, real_caffe, tmp_path, shared):
     report(twins.assert_same_dreams(ends))
 
 
+def test_a_class_of_googlenet(real_caffe, tmp_path, shared):
+    """A one-hot diff at the top of the whole net, before its softmax, as class visualisations."""
+    end = "loss3/classifier"
+    data = sky(shared, 224, 224)
+    steps = seeded("googlenet", end, data)
+    tabby = np.float32(np.arange(1000) == 281)[None]
+    one_hot = [{"do": "write", "blob": end, "part": "diff", "array": "tabby"}]
+
+    twins = Twins(real_caffe, tmp_path, steps, {"data": data, "tabby": tabby})
+    twins.dream_on(end)
+
+    report(twins.assert_same_dreams([end], objective=one_hot))
+
+
 @pytest.mark.parametrize(
     ("size", "ends"),
     [
