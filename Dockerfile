@@ -23,6 +23,7 @@ COPY scripts/install_caffe.sh scripts/make_labs.py /opt/build/scripts/
 COPY docker /opt/build/docker
 ENV DEEPDREAM_HOME=/opt/models \
     NUMBA_CACHE_DIR=/opt/kernels \
+    GLOG_minloglevel=2 \
     PATH=/opt/deepdream/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     LANG=C.UTF-8
 # TORCH_INDEX: where PyTorch's wheels are, besides the package index.

@@ -7,6 +7,7 @@ its pixels attached. `check_pixels` says why something else is none. Files are t
 
 from __future__ import annotations
 
+import io
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -34,6 +35,8 @@ class Picture(np.ndarray):
     one's count). A crop or a flip made by slicing crops or flips `alpha`, too. What is no picture
     any more, as ``img[0]`` or ``img.mean(axis=0)``, is a plain array. Operations that move pixels
     in another way (``np.roll``, ``transpose``) leave `alpha` where it was: move it yourself.
+
+    As the last line of a notebook's cell a picture shows itself.
     """
 
     _alpha: np.ndarray | None
@@ -98,6 +101,16 @@ class Picture(np.ndarray):
         alpha = self.alpha
         part.alpha = None if alpha is None else alpha[window]
         return part
+
+    def _repr_png_(self) -> bytes | None:
+        """Return the picture for a notebook that has it as the last line of a cell."""
+        if self.ndim != 3 or self.shape[2] != 3 or not self.size or not np.isfinite(self).all():
+            return None
+        from PIL import Image
+
+        file = io.BytesIO()
+        Image.fromarray(to_uint8(np.asarray(self))).save(file, "PNG")
+        return file.getvalue()
 
     def __reduce__(self) -> Any:
         reduced: Any = super().__reduce__()

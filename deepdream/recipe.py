@@ -1,12 +1,13 @@
 """Recipes: how a picture was made, kept inside the picture.
 
 A recipe is a plain dict that JSON can hold. It names the version of this package, the network by
-its name and the hashes of its two files, every parameter, the seed and the picture that it began
-with::
+its name and the hashes of its two files, what computed it, every parameter, the seed and the
+picture that it began with::
 
     {"deepdream": "0.1.0", "command": "dream",
      "model": {"name": "googlenet", "prototxt_sha256": "...", "caffemodel_sha256": "...",
                "mean": [104.0, 117.0, 123.0]},
+     "engine": "torch", "device": "cpu",
      "parameters": {"end": "inception_4c/output", "iter_n": 10, ...},
      "seed": 7,
      "input": {"file": "sky.jpg", "sha256": "...", "size": [1024, 575]}}
@@ -80,6 +81,8 @@ def build_recipe(
         _KEY: __version__,
         "command": command,
         "model": describe_net(net),
+        # Not a part of the model: another engine or device computes the same, but for rounding.
+        **{name: str(getattr(net, name)) for name in ("engine", "device") if hasattr(net, name)},
         "parameters": dict(parameters),
         "seed": seed,
         "input": None if source is None else dict(source),
@@ -251,6 +254,10 @@ def read_recipe(path: FileName) -> Recipe:
         raise
     except FileNotFoundError:  # MissingFileError is one
         raise
+    except Image.UnidentifiedImageError as error:
+        raise ImageError(
+            f"'{name}' cannot be read as a picture: it is none, or of a format unknown here"
+        ) from error
     except Exception as error:
         raise ImageError(f"'{name}' cannot be read as a picture: {error}") from error
     if recipe is None:

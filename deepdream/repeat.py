@@ -49,7 +49,8 @@ def rerun(
         The picture that it was made from, and its guide. Without them they are looked for by name
         beside `path`, one folder above, and in the current folder.
     net : Net, optional
-        What is to dream; needed where the recipe's network is not a registered one.
+        What is to dream, see `load_recipes_net`; needed where the recipe's network is not a
+        registered one.
     on_step, progress
         As for `deepdream.dream`.
 
@@ -77,7 +78,7 @@ def rerun(
     )
     if recipe.get("guide") is not None:
         keywords["guide"] = load_image(find_file(recipe["guide"], guide, places, "its guide"))
-    net = load_recipes_net(recipe["model"]) if net is None else net
+    net = load_recipes_net(recipe) if net is None else net
     check_net(net, recipe["model"])
     keywords.update(seed=recipe["seed"], on_step=on_step, progress=progress)
     if recipe["command"] == "zoom":
@@ -85,7 +86,12 @@ def rerun(
         *_, made = zoom(net, picture, count, float(recipe["scale"]), **keywords)
     else:
         made = dream(net, picture, **keywords)
-    made.recipe = {**recipe, "deepdream": __version__}
+    now = {**recipe, **(made.recipe or {})}
+    made.recipe = {
+        **recipe,
+        **{key: now[key] for key in ("engine", "device") if key in recipe},
+        "deepdream": __version__,
+    }
     return made
 
 
@@ -177,21 +183,43 @@ def find_file(
     )
 
 
-def load_recipes_net(model: Mapping[str, Any]) -> Net:
-    """Load the registered network that a recipe names, with the recipe's mean.
+def load_recipes_net(
+    recipe: Mapping[str, Any],
+    *,
+    model: str | os.PathLike[str] | None = None,
+    weights: str | os.PathLike[str] | None = None,
+    mean: Any = None,
+    engine: str | None = None,
+    device: str | None = None,
+) -> Net:
+    """Load the network that a recipe names, to be computed as the recipe says.
+
+    Parameters
+    ----------
+    recipe : mapping
+        From `read_recipe`.
+    model, weights, mean, engine, device : optional
+        As for `deepdream.load_net`, where they are not to be the recipe's. A GPU that is not here
+        is no error unless it is asked for.
 
     Raises
     ------
     ParameterError
-        It is none of the registered ones.
+        The network is none of the registered ones, and its files are not given.
     """
-    name = str(model.get("name"))
-    if name not in MODELS:
-        raise ParameterError(
-            f"the recipe's network, '{name}', is not a registered one: give its files "
-            "(--model PROTOTXT --weights FILE)."
-        )
-    return load_net(name, mean=model.get("mean"))
+    known = recipe["model"]
+    if model is None:
+        model = str(known.get("name"))
+        if model not in MODELS:
+            raise ParameterError(
+                f"the recipe's network, '{model}', is not a registered one: give its files "
+                "(--model PROTOTXT --weights FILE)."
+            )
+    mean = known.get("mean") if mean is None else mean
+    engine = engine or recipe.get("engine", "auto")
+    if device is None:
+        device = "cpu" if recipe.get("device") == "cpu" else "auto"
+    return load_net(model, weights, mean=mean, engine=engine, device=device)
 
 
 def check_net(net: Any, model: Mapping[str, Any]) -> None:

@@ -25,6 +25,6 @@ python3 -m venv "$maker"
 
 if [ -n "$jupyter" ]; then
   "$folder/bin/pip" install ipykernel==6.31.0
-  "$folder/bin/python" -m ipykernel install --prefix "$jupyter" \
+  JUPYTER_PATH=$jupyter/share/jupyter "$folder/bin/python" -m ipykernel install --prefix "$jupyter" \
     --name caffe --display-name "Caffe 1.0 (Python 3.9)" > /dev/null
 fi

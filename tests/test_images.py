@@ -538,6 +538,15 @@ def test_alpha_of_another_size_is_refused(img):
         Picture(np.zeros((H, W, 3)), alpha=np.zeros((W, H), np.uint8))
 
 
+def test_a_picture_shows_itself_in_a_notebook():
+    """As a PNG of its pixels, rounded; what cannot be drawn is left to its repr."""
+    pixels = np.random.RandomState(4).uniform(-9, 270, (H, W, 3))
+    shown = Image.open(io.BytesIO(Picture(pixels)._repr_png_()))
+    assert np.array_equal(np.asarray(shown), np.rint(np.clip(pixels, 0, 255)))
+    for other in (pixels[..., :2], np.full((H, W, 3), np.nan), np.zeros((0, W, 3))):
+        assert Picture(other)._repr_png_() is None
+
+
 # -- saving ---------------------------------------------------------------------------------------
 
 

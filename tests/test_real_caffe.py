@@ -75,7 +75,7 @@ print(json.dumps({"is_caffes": isinstance(net, caffe.Net), "torch": "torch" in s
     theirs = np.load(tmp_path / "out.npy")
     assert facts["is_caffes"]
     assert not facts["torch"]
-    assert facts["recipe"] == ours.recipe
+    assert facts["recipe"] == {**ours.recipe, "engine": "caffe"}
     moved = np.linalg.norm(np.asarray(ours) - img)
     assert np.linalg.norm(theirs - np.asarray(ours)) < 1e-5 * moved
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 
@@ -10,11 +11,13 @@ import pytest
 from tiny import write_tiny
 
 import deepdream
+from deepdream import repeat
 from deepdream.cli import main
 from deepdream.commands.show import lines
 from deepdream.errors import ImageError, MissingFileError, ParameterError, WeightsError
 from deepdream.images import load_image, save_image
 from deepdream.models.load import load_net
+from deepdream.models.registry import MODELS
 from deepdream.recipe import read_recipe
 from deepdream.repeat import repeatable, rerun
 
@@ -166,6 +169,48 @@ def test_what_cannot_be_repeated_says_why(change, words):
         repeatable({**recipe, **change}, "a.png")
 
 
+def test_rerun_takes_from_the_recipe_what_is_not_given(tmp_path, model, sky, monkeypatch, capsys):
+    """A registered network by its name, the mean, the engine and the device; flags go before."""
+    monkeypatch.setitem(MODELS, "tiny", dataclasses.replace(MODELS["googlenet"], name="tiny"))
+    monkeypatch.setattr(repeat, "load_net", loads := Loads(model))
+    first = dreamt(sky, model, "dream.png")
+    assert read_recipe(first)["engine"] == "torch"
+    assert read_recipe(first)["device"] == "cpu"
+
+    again = tmp_path / "again.png"
+    assert main(["rerun", str(first), "-o", str(again), "--engine", "torch"]) == 0
+    assert main(["rerun", str(first), "-o", str(again), "--device", "auto"]) == 0
+    assert main(["rerun", str(first), "-o", str(again), "--mean", "104,116,122"]) == 2
+    assert "the recipe's is [104.0, 117.0, 123.0]" in capsys.readouterr().err
+
+    assert loads.calls == [
+        ("tiny", None, [104.0, 117.0, 123.0], "torch", "cpu"),
+        ("tiny", None, [104.0, 117.0, 123.0], "torch", "auto"),
+        ("tiny", None, "104,116,122", "torch", "cpu"),
+    ]
+    assert again.read_bytes() == first.read_bytes()
+
+
+class Loads:
+    """Stands for `load_net`: a registered name is the small net."""
+
+    def __init__(self, model):
+        self._files = model[1], model[3]
+        self.calls = []
+
+    def __call__(self, model, weights, *, mean, engine, device):
+        self.calls.append((model, weights, mean, engine, device))
+        return load_net(*self._files, mean=mean, engine=engine, device=device)
+
+
+def test_rerun_says_how_far_it_is(tmp_path, model, sky, capsys):
+    """Another format keeps the pixels, or cannot."""
+    first = dreamt(sky, model, "dream.png")
+    for name, words in (("a.tif", "the pixels of"), ("a.jpg", ".jpg keeps no exact pixels")):
+        assert main(["rerun", str(first), "-o", str(tmp_path / name), *model]) == 0
+        assert words in capsys.readouterr().out
+
+
 def test_show_prints_the_recipe(model, sky, capsys):
     """Every parameter in words, and all of it as JSON."""
     out = dreamt(sky, model, "dream.png")
@@ -173,7 +218,7 @@ def test_show_prints_the_recipe(model, sky, capsys):
 
     assert main(["show", str(out)]) == 0
     text = capsys.readouterr().out
-    for words in ("tiny", "a/output", "sky.png (71x53)", "104, 117, 123", "seed"):
+    for words in ("tiny", "a/output", "sky.png (71x53)", "104, 117, 123", "torch on cpu", "seed"):
         assert words in text
 
     assert main(["show", "--json", str(out)]) == 0
@@ -181,9 +226,11 @@ def test_show_prints_the_recipe(model, sky, capsys):
 
 
 def test_show_without_a_recipe(sky, capsys):
-    """A picture of another program is an error that says so."""
+    """A picture of another program, and what is no picture, are errors that say so."""
     assert main(["show", str(sky)]) == 2
     assert "carries no recipe" in capsys.readouterr().err
+    assert main(["show", __file__]) == 2
+    assert "cannot be read as a picture: it is none" in capsys.readouterr().err
 
 
 def test_show_of_an_empty_recipe():

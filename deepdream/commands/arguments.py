@@ -15,8 +15,6 @@ from typing import Any
 
 from ..errors import ParameterError
 
-MODEL_HELP = "a name from 'deepdream models', or a prototxt (default: the bundled network)"
-
 
 def command(
     commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str
@@ -47,20 +45,36 @@ def command(
     return parser
 
 
-def model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that `load_net` reads."""
+def model_help(default: str = "the bundled network") -> str:
+    """Return the help of ``--model``."""
+    return f"a name from 'deepdream models', or a prototxt (default: {default})"
+
+
+def model_arguments(parser: argparse.ArgumentParser, recipe: bool = False) -> None:
+    """Add the flags that `load_net` reads.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+    recipe : bool
+        The command has the recipe of a picture, which says what is not given.
+    """
     group = parser.add_argument_group("network")
-    group.add_argument("--model", metavar="NAME|PROTOTXT", help=MODEL_HELP)
+    model, mean, auto = ("the recipe's",) * 3
+    if not recipe:
+        model, mean, auto = "the bundled network", "the model's own", "auto"
+    unset = None if recipe else "auto"
+    group.add_argument("--model", metavar="NAME|PROTOTXT", help=model_help(model))
     group.add_argument(
         "--weights", metavar="FILE", help="the .caffemodel that goes with a prototxt"
     )
     group.add_argument(
         "--mean", metavar="MEAN",
         help="blue,green,red as 104,117,123; a .npy or .binaryproto file; or 2015, the notebook's "
-        "(default: the model's own)",
+        f"(default: {mean})",
     )  # fmt: skip
-    group.add_argument("--engine", help="auto, torch or caffe (default: auto)", default="auto")
-    group.add_argument("--device", help="auto, cpu or cuda (default: auto)", default="auto")
+    group.add_argument("--engine", help=f"auto, torch or caffe (default: {auto})", default=unset)
+    group.add_argument("--device", help=f"auto, cpu or cuda (default: {auto})", default=unset)
 
 
 def dream_arguments(parser: argparse.ArgumentParser, without: Collection[str] = ()) -> None:

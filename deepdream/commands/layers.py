@@ -6,13 +6,13 @@ import argparse
 from typing import Any
 
 from ..errors import ParameterError
-from .arguments import MODEL_HELP, collector_paused, command
+from .arguments import collector_paused, command, model_help
 
 
 def add(commands: Any) -> None:
     """Add the command's parser."""
     parser = command(commands, "layers", run, "list the layers one can dream at")
-    parser.add_argument("--model", metavar="NAME|PROTOTXT", help=MODEL_HELP)
+    parser.add_argument("--model", metavar="NAME|PROTOTXT", help=model_help())
     parser.add_argument(
         "--size", metavar="WxH", default=None,
         help="tell the shapes for a picture of this size (default: the prototxt's)",

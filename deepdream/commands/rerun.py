@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .arguments import collector_paused, command, load_net, model_arguments
+from .arguments import collector_paused, command, model_arguments
 
 
 def add(commands: Any) -> None:
@@ -23,7 +23,7 @@ def add(commands: Any) -> None:
         help="the picture it was made from (default: by its name, beside FILE or in this folder)",
     )  # fmt: skip
     parser.add_argument("--guide", metavar="IMAGE", help="its guide (default: as for --input)")
-    model_arguments(parser)
+    model_arguments(parser, recipe=True)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,14 +36,16 @@ def run(args: argparse.Namespace) -> int:
     out = Path(args.out) if args.out else Path(f"{path.stem}_rerun{path.suffix}")
     images.check_writable(out)
     with collector_paused():
-        from ..repeat import repeatable, rerun
+        from ..repeat import load_recipes_net, repeatable, rerun
 
     from ..recipe import read_recipe
 
     recipe = read_recipe(path)
     repeatable(recipe, str(path))  # before a net is loaded
-    given = args.model or args.weights or args.mean
-    net = load_net(args) if given or args.engine != "auto" or args.device != "auto" else None
+    net = load_recipes_net(
+        recipe, model=args.model, weights=args.weights, mean=args.mean, engine=args.engine,
+        device=args.device,
+    )  # fmt: skip
     frames = int(recipe.get("frame", 0)) + 1
     with Bar(frames) as bar:
         made = rerun(
@@ -69,7 +71,11 @@ def compared(before: Path, after: Path) -> str:
     apart = np.abs(old - new)
     if not apart.any():
         return f"it has the pixels of {before}"
+    lossy = {".jpg", ".jpeg", ".webp"} & {before.suffix.lower(), after.suffix.lower()}
+    reason = "another machine, device, engine or version rounds in other ways"
+    if before.suffix.lower() != after.suffix.lower() and lossy:
+        reason = f"{' and '.join(sorted(lossy))} keeps no exact pixels"
     return (
         f"it differs from {before} by {apart.mean():.2f} grey levels on average, {apart.max():.0f} "
-        "at most: another machine, device or version rounds in other ways"
+        f"at most: {reason}"
     )

@@ -42,6 +42,8 @@ def lines(recipe: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield f"  {key.partition('_')[0]}", f"sha256 {model[key]}"
     if "mean" in model:
         yield "  mean", ", ".join(f"{value:g}" for value in model["mean"]) + " (B, G, R)"
+    if "engine" in recipe:
+        yield "computed by", f"engine {recipe['engine']} on {recipe.get('device', 'a device')}"
     for what in ("input", "guide"):
         source = recipe.get(what)
         if isinstance(source, Mapping):
@@ -53,7 +55,8 @@ def lines(recipe: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in (recipe.get("parameters") or {}).items():
         yield name, str(value)
     yield "seed", "none" if recipe.get("seed") is None else str(recipe["seed"])
-    shown = {"deepdream", "command", "model", "input", "guide", "parameters", "seed"}
+    shown = {"deepdream", "command", "model", "engine", "device", "input", "guide", "parameters",
+             "seed"}  # fmt: skip
     for name, value in recipe.items():
         if name not in shown:
             yield name, str(value)

@@ -246,7 +246,7 @@ def _ascent(
 ) -> tuple[Ascent, Objective]:  # fmt: skip
     """Return what takes the steps, through a plan where there is one, and the objective."""
     reason = ""
-    if hasattr(net, "device"):  # one of ours; for others PyTorch need not even be installed
+    if getattr(net, "engine", "") == "torch":  # ours; for others it need not even be installed
         from ..running.plan import Unplannable
         from .plan_ascent import PlanAscent, memory_limit, plan_for, planned_features
 

@@ -39,10 +39,10 @@ def load_real(prototxt: Path, weights: Path, device: str, strict: bool) -> Any:
     Returns
     -------
     caffe.Net
-        With ``name``, ``graph``, our own view of the same net, and the graph's ``infer_shapes``; so
-        pictures too small for the net are an error and do not end the process, and galleries know
-        what there is. Without these two where the net has layers of the user's, or of types that
-        this package does not know.
+        With ``engine`` (``"caffe"``), ``device``, ``name``, ``graph``, our own view of the same
+        net, and the graph's ``infer_shapes``; so pictures too small for the net are an error and do
+        not end the process, and galleries know what there is. Without these two where the net has
+        layers of the user's, or of types that this package does not know.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def load_real(prototxt: Path, weights: Path, device: str, strict: bool) -> Any:
     from ..reading.proto import print_prototxt, read_prototxt
 
     caffe = import_caffe()
-    use_device(caffe, device)
+    device = use_device(caffe, device)
     message = read_prototxt(prototxt)
     missing = sorted({layer.type for layer in message.layer} - set(caffe.layer_type_list()))
     if missing:
@@ -73,7 +73,7 @@ def load_real(prototxt: Path, weights: Path, device: str, strict: bool) -> Any:
         net = caffe.Net(str(copy), TEST)
     _check_weights(net, read_caffemodel(weights, copy=False), prototxt, weights, strict)
     net.copy_from(str(weights))
-    net.name = message.name
+    net.engine, net.device, net.name = "caffe", device, message.name
     if graph is not None:
         net.graph = graph
         net.infer_shapes = graph.infer_shapes
@@ -111,8 +111,8 @@ def import_caffe() -> ModuleType:
     return module
 
 
-def use_device(caffe: ModuleType, device: str) -> None:
-    """Set Caffe's mode.
+def use_device(caffe: ModuleType, device: str) -> str:
+    """Set Caffe's mode; return the device that it means, ``"cpu"`` or ``"cuda:1"``.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def use_device(caffe: ModuleType, device: str) -> None:
         kind = "cuda" if built_with_cuda(caffe) else "cpu"
     if kind == "cpu":
         caffe.set_mode_cpu()
-        return
+        return kind
     if not built_with_cuda(caffe):  # it would end the process
         raise EngineError(
             f"device is {device!r}, but this Caffe was built without CUDA: use device='cpu', or "
@@ -132,6 +132,7 @@ def use_device(caffe: ModuleType, device: str) -> None:
         )
     caffe.set_device(int(number or 0))
     caffe.set_mode_gpu()
+    return f"cuda:{int(number or 0)}"
 
 
 def built_with_cuda(caffe: ModuleType) -> bool:

@@ -79,6 +79,8 @@ class Net(Graph):
     The positional form of 2015, ``Net(prototxt, caffemodel, phase)``, works too.
     """
 
+    engine = "torch"  # the real Caffe's nets are marked by `models.real_caffe`
+
     def __init__(
         self,
         network_file: Any,
