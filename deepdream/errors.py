@@ -45,8 +45,13 @@ class NetArgumentError(DeepDreamError, TypeError):
     """Arguments that pycaffe's `Net` refuses too (Boost's ArgumentError is a TypeError)."""
 
 
-class NetSpecError(DeepDreamError, TypeError, AttributeError):
-    """A net written in Python that cannot be put into words (`deepdream.caffe.net_spec`)."""
+class NetSpecError(DeepDreamError, TypeError, AttributeError, KeyError, ValueError):
+    """A net written in Python that cannot be put into words (`deepdream.caffe.net_spec`).
+
+    pycaffe raises one or another of the builtins here, by what is wrong.
+    """
+
+    __str__ = Exception.__str__  # KeyError would print the repr of the message
 
 
 class WeightsError(DeepDreamError, ValueError):

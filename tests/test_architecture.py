@@ -43,7 +43,7 @@ LEVELS = (
     {"running.resample", "running.rolling", "dreaming.dream"},
     {"running.layers", "running.geometry", "models.bundled", "dreaming.frames"},
     {"running.graph", "running.tiles"},
-    {"drawing.boxes", "drawing.layout", "running.weights", "running.plan"},
+    {"drawing.boxes", "drawing.layout", "drawing.sketch", "running.weights", "running.plan"},
     {
         "drawing.diagram",
         "drawing.table",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import inspect
+import pickle
 import subprocess
 import sys
 import warnings
@@ -411,6 +413,48 @@ def test_image_dims_may_be_an_array(files: tuple[str, str]) -> None:
     net = caffe.Classifier(*files, image_dims=np.array([8, 9]))
 
     assert list(net.image_dims) == [8, 9]
+
+
+def test_image_dims_of_nothing_are_the_inputs(files: tuple[str, str]) -> None:
+    """As in pycaffe, whatever false value says it."""
+    for nothing in (None, (), 0):
+        assert list(caffe.Classifier(*files, image_dims=nothing).image_dims) == [5, 7]
+
+
+def test_more_is_accepted_than_by_pycaffe(files: tuple[str, str]) -> None:
+    """Lists for arrays, nothing at all for forward_all, copies of nets and blobs, and any array
+    for a MemoryData layer.
+    """
+    net = caffe.Net(*files, caffe.TEST)
+    x = pictures(4, 3, 5, 7)
+    expected = net.forward(data=x)["prob"].copy()
+    np.testing.assert_array_equal(net.forward(data=x.tolist())["prob"], expected)
+    assert net.forward_all(data=x[:0]) == {}
+    twin, blob = copy.deepcopy(net), pickle.loads(pickle.dumps(net.blobs["data"]))
+    net.blobs["data"].data[...] = 0
+    np.testing.assert_array_equal(twin.blobs["data"].data, x)
+    np.testing.assert_array_equal(blob.data, x)
+    memory = caffe.Net(
+        text_format.Parse(
+            'layer { name: "m" type: "MemoryData" top: "x" top: "y" memory_data_param { '
+            "batch_size: 2 channels: 3 height: 5 width: 7 } }",
+            caffe.io.caffe_pb2.NetParameter(),
+        ),
+        caffe.TEST,
+    )
+    memory.set_input_arrays(x.astype(np.float64)[::-1], [0, 1, 2, 3])
+    memory.forward()
+    np.testing.assert_array_equal(memory.blobs["x"].data, x[:1:-1])
+
+
+def test_arguments_of_the_wrong_kind_are_errors_of_one_class(files: tuple[str, str]) -> None:
+    """pycaffe takes any number as the phase, and has RuntimeErrors where Python has TypeErrors."""
+    for phase in (2, True):
+        with pytest.raises(TypeError, match="phase is"):
+            caffe.Net(files[0], phase)
+    net = caffe.Net(*files, caffe.TEST)
+    with pytest.raises(TypeError):
+        net.blobs["data"].reshape(1, 3, 5, 7, axis=2)
 
 
 # -- the real Caffe -------------------------------------------------------------------------------

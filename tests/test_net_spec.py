@@ -127,7 +127,7 @@ def test_deep_nets_need_no_deep_stack() -> None:
     ids=["name", "tops", "field", "value", "unknown", "number", "enum"],
 )  # fmt: skip
 def test_mistakes_are_named(make, message) -> None:  # type: ignore[no-untyped-def]
-    """They are TypeErrors and AttributeErrors, as in Caffe, with the place and a way out."""
+    """They are the builtins that Caffe raises, one or another, with the place and a way out."""
     n = caffe.NetSpec()
     n.data = caffe.layers.Input(shape=dict(dim=[1, 2, 5, 7]))
 
@@ -137,8 +137,8 @@ def test_mistakes_are_named(make, message) -> None:  # type: ignore[no-untyped-d
 
     with pytest.raises(NetSpecError, match=message):
         program()
-    assert issubclass(NetSpecError, TypeError)
-    assert issubclass(NetSpecError, AttributeError)
+    for builtin in (TypeError, AttributeError, KeyError, ValueError):
+        assert issubclass(NetSpecError, builtin)
 
 
 def test_draw_net_to_file(tmp_path: Path) -> None:
@@ -154,5 +154,72 @@ def test_draw_net_to_file(tmp_path: Path) -> None:
     assert text.startswith("<?xml")
     assert "first_conv" in text
     assert b"first_conv" in caffe.draw.draw_net(n.to_proto())
+    # As pycaffe's own program calls it.
+    caffe.draw.draw_net_to_file(n.to_proto(), tmp_path / "net.svg", "LR", None, False)
+    assert (tmp_path / "net.svg").read_text() == text
     with pytest.raises(ValueError, match="svg"):
         caffe.draw.draw_net_to_file(n.to_proto(), tmp_path / "net.png")
+
+
+TRAIN_VAL = """
+name: "lenet"
+layer { name: "mnist" type: "Data" top: "data" top: "label" include { phase: TRAIN }
+  data_param { source: "no_such_lmdb" backend: LMDB batch_size: 64 } }
+layer { name: "given" type: "Input" top: "data" include { phase: TEST }
+  input_param { shape { dim: 1 dim: 1 dim: 28 dim: 20 } } }
+layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1"
+  convolution_param { num_output: 20 kernel_h: 5 kernel_w: 3 stride: 2 pad: 1 } }
+layer { name: "pool1" type: "Pooling" bottom: "conv1" top: "pool1"
+  pooling_param { pool: MAX kernel_size: 2 stride: 2 } }
+layer { name: "wave" type: "Wavelet" bottom: "pool1" top: "wave" }
+layer { name: "both" type: "Eltwise" bottom: "pool1" bottom: "wave" top: "both" }
+layer { name: "relu" type: "ReLU" bottom: "both" top: "both" }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "both" bottom: "label" top: "loss"
+  include { phase: TRAIN } }
+"""
+
+
+@pytest.mark.parametrize(
+    ("phase", "there", "missing"),
+    [
+        (None, ["mnist", "given", "loss"], []),
+        (caffe.TRAIN, ["mnist", "loss"], ["given"]),
+        (caffe.TEST, ["given"], ["mnist", "loss"]),
+    ],
+)
+def test_nets_that_cannot_be_built_are_drawn(
+    phase: int | None, there: list[str], missing: list[str]
+) -> None:
+    """Databases, unknown layer types, layers of both phases: as pycaffe, which builds nothing."""
+    message = text_format.Parse(TRAIN_VAL, caffe.proto.caffe_pb2.NetParameter())
+
+    svg = caffe.draw.draw_net(message, phase=phase).decode()
+
+    for name in (*there, "conv1", "Wavelet", "Convolution 5×3, stride 2", "Max pooling 2×2",
+                 "Eltwise sum", "ReLU"):  # fmt: skip
+        assert name in svg, name
+    for name in missing:
+        assert f">{name}<" not in svg
+    # The one that can be built knows its shapes.
+    del message.layer[4:]
+    assert "20×13×10" in caffe.draw.draw_net(message, phase=caffe.TEST).decode()
+    with pytest.raises(AttributeError, match="Graphviz"):
+        caffe.draw.get_pydot_graph(message, "LR")
+
+
+def test_names_of_scripts_that_look_inside() -> None:
+    """`param_name_dict` and `assign_proto`."""
+    names = caffe.net_spec.param_name_dict()
+    assert names["InnerProduct"] == "inner_product"
+    layer = caffe.proto.caffe_pb2.LayerParameter()
+    caffe.net_spec.assign_proto(layer, "convolution_param", {"kernel_size": 3, "pad": [1, 2]})
+    assert list(layer.convolution_param.pad) == [1, 2]
+    with pytest.raises(ValueError, match="no parameter 'colour'"):
+        caffe.net_spec.assign_proto(layer, "colour", 1)
+
+
+def test_solver_messages_can_be_written() -> None:
+    """Scripts write them beside their nets; solvers themselves are not here."""
+    solver = caffe.proto.caffe_pb2.SolverParameter(base_lr=0.01, lr_policy="step")
+    solver.solver_mode = caffe.params.Solver.CPU
+    assert text_format.Parse(str(solver), type(solver)()) == solver

@@ -144,6 +144,176 @@ def test_the_same_program_on_both_engines(folder: Path) -> None:
         assert_close(ours[name], theirs[name], name=name)
 
 
+# Layers that keep things between reshape, forward and backward, as people write them.
+KEEPERS = """
+import numpy as np
+import caffe
+
+class Plain(caffe.Layer):
+    def setup(self, bottom, top):
+        self.calls = []
+    def reshape(self, bottom, top):
+        top[0].reshape(*bottom[0].data.shape)
+    def forward(self, bottom, top):
+        top[0].data[...] = 3 * bottom[0].data
+    def backward(self, top, propagate_down, bottom):
+        bottom[0].diff[...] = 3 * top[0].diff
+
+class Cleared(Plain):
+    "Empties in reshape what backward needs."
+    def reshape(self, bottom, top):
+        del self.calls[:]
+        Plain.reshape(self, bottom, top)
+    def forward(self, bottom, top):
+        self.calls.append(bottom[0].data > 0)
+        top[0].data[...] = bottom[0].data * self.calls[-1]
+    def backward(self, top, propagate_down, bottom):
+        bottom[0].diff[...] = top[0].diff * self.calls.pop()
+
+class Proposes(Plain):
+    "Knows its top's shape in forward only."
+    def setup(self, bottom, top):
+        top[0].reshape(1, 5)
+    def reshape(self, bottom, top):
+        pass
+    def forward(self, bottom, top):
+        n = int(bottom[0].data.flat[0]) + 2
+        top[0].reshape(n, 5)
+        top[0].data[...] = np.arange(5 * n).reshape(n, 5)
+    def backward(self, top, propagate_down, bottom):
+        bottom[0].diff[...] = bottom[0].data * top[0].diff.sum()
+
+class Looks(Plain):
+    "Takes its top's shape from the bottom's data."
+    def reshape(self, bottom, top):
+        top[0].reshape(int(abs(bottom[0].data.flat[0])) + 1, 3)
+    def forward(self, bottom, top):
+        top[0].data[...] = 7
+    def backward(self, top, propagate_down, bottom):
+        bottom[0].diff[...] = bottom[0].data * top[0].data.sum()
+
+class Single(Plain):
+    "Has one number as its parameter, a blob without axes."
+    def setup(self, bottom, top):
+        self.blobs.add_blob()
+        self.blobs[0].data[...] = 4
+    def forward(self, bottom, top):
+        top[0].data[...] = bottom[0].data * self.blobs[0].data
+    def backward(self, top, propagate_down, bottom):
+        bottom[0].diff[...] = top[0].diff * self.blobs[0].data
+
+class Told(Plain):
+    "Is set up by the script, through the net."
+    def tell(self, number):
+        self.number = number
+        return number + 1
+    def forward(self, bottom, top):
+        top[0].data[...] = bottom[0].data * self.number
+
+class Logs(Plain):
+    "Which method runs when."
+    def setup(self, bottom, top):
+        self.calls = ["setup"]
+    def reshape(self, bottom, top):
+        self.calls.append("reshape")
+        Plain.reshape(self, bottom, top)
+    def forward(self, bottom, top):
+        self.calls.append("forward")
+        Plain.forward(self, bottom, top)
+    def backward(self, top, propagate_down, bottom):
+        self.calls.append("backward")
+        Plain.backward(self, top, propagate_down, bottom)
+"""
+
+KEEPING = """
+import json, sys
+import numpy as np
+{install}
+import caffe
+sys.path.insert(0, sys.argv[1])
+found = {{}}
+for name in ("Cleared", "Proposes", "Looks", "Single", "Told", "Logs"):
+    path = sys.argv[1] + "/" + name + ".prototxt"
+    with open(path, "w") as file:
+        file.write('force_backward: true '
+                   'layer {{ name: "data" type: "Input" top: "data" '
+                   'input_param {{ shape {{ dim: 2 dim: 3 dim: 5 }} }} }} '
+                   'layer {{ name: "x" type: "Python" bottom: "data" top: "x" '
+                   'python_param {{ module: "keepers" layer: "' + name + '" }} }}')
+    net = caffe.Net(path, caffe.TEST)
+    data = np.random.RandomState(1).randint(-8, 9, (2, 3, 5)) + 0.5
+    data.flat[0] = 3.5
+    net.blobs["data"].data[...] = data
+    code = net.layers[1]
+    told = code.tell(5) if name == "Told" else None
+    net.forward()
+    net.blobs["x"].diff[...] = 2
+    net.backward()
+    net.clear_param_diffs()
+    found[name] = [told, type(code).__name__, net.layer_dict["x"] is not None,
+                   [list(blob.shape) for blob in net._blobs], list(code.blobs[0].data.shape)
+                   if len(code.blobs) else None, net.blobs["x"].data.tolist(),
+                   net.blobs["data"].diff.tolist(), code.calls if name == "Logs" else None]
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.pycaffe
+@pytest.mark.slow
+def test_layers_that_keep_things(tmp_path: Path) -> None:
+    """Backward runs nothing but backward, shapes may come from forward, and `net.layers` has the
+    user's object: all as on the real Caffe.
+    """
+    python = caffe_python()
+    if python is None:
+        pytest.skip("the real Caffe is not installed: scripts/install_caffe.sh")
+    (tmp_path / "keepers.py").write_text(KEEPERS)
+    environment = caffe_environment()
+    install = "import deepdream.caffe; deepdream.caffe.install()"
+
+    def asked(program: object, setup: str, **more: str) -> dict[str, list[object]]:
+        command = [str(program), "-c", KEEPING.format(install=setup), str(tmp_path)]
+        done = subprocess.run(
+            command, env={**environment, **more}, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        found: dict[str, list[object]] = json.loads(done.stdout.splitlines()[-1])
+        return found
+
+    theirs, ours = asked(python, ""), asked(sys.executable, install, PYTHONPATH=str(ROOT))
+
+    for name, expected in theirs.items():
+        assert ours[name] == expected, name
+    calls = theirs["Logs"][-1]
+    assert calls == ["setup", "reshape", "reshape", "forward", "backward"]
+
+
+def test_shapes_that_only_forward_knows_have_no_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dream says so; layer by layer such a net runs."""
+    import deepdream
+
+    (tmp_path / "keepers.py").write_text(KEEPERS)
+    for name in ("keepers", "caffe"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "caffe", deepdream.caffe)
+    monkeypatch.syspath_prepend(tmp_path)
+    text = (
+        'force_backward: true layer { name: "data" type: "Input" top: "data" input_param { '
+        'shape { dim: 1 dim: 3 dim: 7 dim: 9 } } } layer { name: "x" type: "Python" '
+        'bottom: "data" top: "x" python_param { module: "keepers" layer: "Proposes" } }'
+    )
+    (tmp_path / "x.prototxt").write_text(text)
+    Net(parse_prototxt(text), 1).save(tmp_path / "x.caffemodel")
+    net = deepdream.load_net(tmp_path / "x.prototxt", tmp_path / "x.caffemodel", mean=(9, 8, 7))
+    img = np.random.RandomState(1).uniform(20, 255, (7, 9, 3)).astype(np.float32)
+
+    with pytest.raises(ShapeError, match=r"\(1, 5\) in reshape .* in forward(.|\n)*deepdream"):
+        deepdream.dream(net, img, "x", iter_n=1, octave_n=1, jitter=0)
+    assert deepdream.deepdream(net, img, end="x", iter_n=1, octave_n=1).shape == (7, 9, 3)
+
+
 @pytest.fixture
 def installed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let the module of layers be found, and ``import caffe`` in it give ours."""

@@ -45,6 +45,20 @@ def test_preprocess_steps_come_in_caffes_order(transformer: Transformer) -> None
     np.testing.assert_array_equal(result, expected)
 
 
+def test_none_leaves_a_step_out(transformer: Transformer) -> None:
+    """As in Caffe, also where it is written into the mean by hand, as scripts do."""
+    transformer.set_mean("data", np.float32([104, 117, 123]))
+    transformer.mean["data"] = None
+    transformer.set_raw_scale("data", None)  # type: ignore[arg-type]
+    transformer.set_input_scale("data", None)  # type: ignore[arg-type]
+    image = picture(np.uint8)
+
+    inside = transformer.preprocess("data", image)
+
+    np.testing.assert_array_equal(inside, image.transpose(2, 0, 1))
+    np.testing.assert_array_equal(transformer.deprocess("data", inside), image)
+
+
 @pytest.mark.parametrize("axes", [(1, 3, H, W), (3, H, W)])
 def test_deprocess_undoes_preprocess(transformer: Transformer, axes: tuple[int, ...]) -> None:
     """Whole grey levels come back exactly, from a blob of one picture or from its array."""

@@ -81,7 +81,7 @@ class Classifier(Net):
             self.transformer.set_channel_swap(in_, channel_swap)
         self.crop_dims = np.array(shape[2:])
         self.image_dims: Any = (
-            self.crop_dims if image_dims is None or len(image_dims) == 0 else image_dims
+            image_dims if np.any(image_dims) else self.crop_dims  # 0, () and None are no size
         )
 
     def predict(self, inputs: Sequence[np.ndarray], oversample: bool = True) -> np.ndarray:

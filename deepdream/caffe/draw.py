@@ -8,35 +8,59 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from ..errors import ParameterError, PrototxtError, ShapeError
 
-def draw_net(caffe_net: Any, rankdir: str = "TB", ext: str = "svg", phase: Any = None) -> bytes:
+# pycaffe's default is a PNG, which Graphviz would draw.
+_DEFAULT = "svg"
+
+
+def draw_net(
+    caffe_net: Any,
+    rankdir: str = "TB",
+    ext: str = _DEFAULT,
+    phase: int | None = None,
+    display_lrm: bool = False,
+) -> bytes:
     """Return the picture of a net.
 
     Parameters
     ----------
     caffe_net : NetParameter
-        As read from a prototxt.
+        As read from a prototxt. It need not be one that can be built: of training nets and of
+        unknown layer types the boxes lack their shapes.
     rankdir : str
         Ignored: nets are drawn from top to bottom.
     ext : str
         ``"svg"``.
     phase : int, optional
-        `caffe.TRAIN` or `caffe.TEST` (default): layers that the other has are left out.
+        `caffe.TRAIN` or `caffe.TEST`: layers that only the other has are left out. Without it all
+        layers are drawn.
+    display_lrm : bool
+        Ignored: learning rates are not drawn.
+
+    Returns
+    -------
+    bytes
+        SVG in UTF-8.
 
     Raises
     ------
     ParameterError
         `ext` is not ``"svg"``.
+    PrototxtError
+        Rules for phases contradict each other.
     """
-    from ..errors import ParameterError
-
-    if ext.lower() != "svg":
+    if ext.lower() != _DEFAULT:
         raise ParameterError(f"ext is {ext!r}: nets are drawn as 'svg'.")
     return str(_draw(caffe_net, phase).svg).encode()
 
 
 def draw_net_to_file(
-    caffe_net: Any, filename: str | os.PathLike[str], rankdir: str = "TB", phase: Any = None
+    caffe_net: Any,
+    filename: str | os.PathLike[str],
+    rankdir: str = "LR",
+    phase: int | None = None,
+    display_lrm: bool = False,
 ) -> None:
     """Write the picture of a net into an SVG file; parameters as for `draw_net`.
 
@@ -50,10 +74,27 @@ def draw_net_to_file(
     _draw(caffe_net, phase).save(filename)
 
 
-def _draw(caffe_net: Any, phase: Any) -> Any:
-    from ..drawing.diagram import draw
-    from ..running.graph import Graph, read_wired
+def __getattr__(name: str) -> Any:
+    if name == "get_pydot_graph":
+        raise AttributeError(
+            "caffe.draw.get_pydot_graph is not part of deepdream.caffe: nothing is drawn by "
+            "Graphviz; draw_net returns SVG"
+        )
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
-    phase = 1 if phase is None else phase
-    source, wired = read_wired(caffe_net, phase)
-    return draw(Graph(source, wired, phase))
+
+def _draw(caffe_net: Any, phase: int | None) -> Any:
+    from ..drawing.diagram import draw
+    from ..drawing.sketch import Sketch
+    from ..reading.upgrade import upgrade
+    from ..running.graph import TEST, Graph, read_wired
+    from ..running.wiring import filter_net
+
+    message, one = upgrade(caffe_net), TEST if phase is None else phase
+    kept = filter_net(message, one)
+    if phase is None and len(kept.layer) < len(message.layer):
+        return draw(Sketch(message))  # layers of both phases are no net that could be built
+    try:
+        return draw(Graph(*read_wired(kept, one), one))
+    except (PrototxtError, ShapeError):
+        return draw(Sketch(kept))

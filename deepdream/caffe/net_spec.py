@@ -183,6 +183,24 @@ class Parameters:
         return message
 
 
+def param_name_dict() -> dict[str, str]:
+    """Return layer type to the name of its parameter field: ``InnerProduct`` to
+    ``inner_product``.
+    """
+    return {kind: field[: -len("_param")] for kind, field in _PARAM_FIELDS.items()}
+
+
+def assign_proto(proto: Any, name: str, val: Any) -> None:
+    """Put a Python value into the field `name` of a message: dicts are messages, lists repeated.
+
+    Raises
+    ------
+    NetSpecError
+        There is no such field, or it cannot take the value.
+    """
+    _assign(proto, name, val, proto.DESCRIPTOR.name)
+
+
 def to_proto(*tops: Top) -> Any:
     """Return the NetParameter of all layers that some tops need.
 
@@ -221,9 +239,8 @@ def _build(tops: Iterable[Any], names: dict[Any, str]) -> Any:
 
     for top in tops:
         if not isinstance(top, (Top, Function)):
-            raise NetSpecError(
-                f"{names.get(top, 'a top')} is {top!r}: the top of a layer is expected"
-            )
+            name = next((name for known, name in names.items() if known is top), "a top")
+            raise NetSpecError(f"{name} is {top!r}: the top of a layer is expected")
         add(top if isinstance(top, Function) else top.fn)
     net = caffe_pb2.NetParameter()
     net.layer.extend(layers.values())

@@ -121,7 +121,7 @@ def boxes(
     net = graph_of(net)
     seen = views(net, inputs)
     readers: dict[str, int] = {}
-    wiring = list(zip(net._layer_names, net.layers, net._bottom_names, net._top_names))
+    wiring = list(zip(net._layer_names, net._layers, net._bottom_names, net._top_names))
     for _, _, bottoms, _ in wiring:
         for blob in bottoms:
             readers[blob] = readers.get(blob, 0) + 1

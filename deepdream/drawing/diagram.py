@@ -367,7 +367,7 @@ def _mono(text: str) -> float:
 def _sans(text: str) -> float:
     """Return how wide a text is, in an 11 pixel font, rather too wide than too narrow."""
     narrow = sum(character in " .,:;ijlt'|!/" for character in text)
-    return 6.3 * (len(text) - narrow) + 3.4 * narrow
+    return 6.9 * (len(text) - narrow) + 3.7 * narrow  # DejaVu Sans, what Linux has for Helvetica
 
 
 def _xy(x: float, y: float) -> str:

@@ -56,11 +56,11 @@ def table(net: Any) -> str:
 
 
 def _summary(net: Any, target: str) -> str:
-    parameters = sum(blob.count for layer in net.layers for blob in layer.blobs)
+    parameters = sum(blob.count for layer in net._layers for blob in layer.blobs)
     inputs = ", ".join(
         f"{name} {'×'.join(str(side) for side in net.blobs[name].shape)}" for name in net.inputs
     )
-    layers = sum(layer.type != "Split" for layer in net.layers)
+    layers = sum(layer.type != "Split" for layer in net._layers)
     parts = [f"{layers} layers", f"{parameters:,} parameters", escape(inputs)]
     if target:
         parts.append(f"recommended for dreams: <code>{escape(target)}</code>")

@@ -194,9 +194,12 @@ class Blob:
 
     # -- numpy ----------------------------------------------------------------------------------
 
-    def _array(self, memory: Memory) -> np.ndarray:
+    def _check_shaped(self) -> None:
         if self._count == 0 and not self._shape:
             raise ShapeError("this blob has no shape yet: call reshape(num, channels, h, w) first")
+
+    def _array(self, memory: Memory) -> np.ndarray:
+        self._check_shaped()
         return memory.host()[: self._count].reshape(self._shape)
 
     @property
@@ -209,23 +212,27 @@ class Blob:
         """Gradient with respect to the values: a live view like `data`."""
         return self._array(self._diff)
 
+    def _tensor(self, flat: torch.Tensor) -> torch.Tensor:
+        self._check_shaped()
+        return flat[: self._count].view(self._shape)
+
     # -- torch, for layers ----------------------------------------------------------------------
 
     def get_data(self) -> torch.Tensor:
         """Return the values as a tensor on the blob's device, for reading."""
-        return self._data.tensor(write=False)[: self._count].view(self._shape)
+        return self._tensor(self._data.tensor(write=False))
 
     def get_diff(self) -> torch.Tensor:
         """Return the gradient as a tensor on the blob's device, for reading."""
-        return self._diff.tensor(write=False)[: self._count].view(self._shape)
+        return self._tensor(self._diff.tensor(write=False))
 
     def mutable_data(self) -> torch.Tensor:
         """Return the values as a tensor on the blob's device, for writing."""
-        return self._data.tensor(write=True)[: self._count].view(self._shape)
+        return self._tensor(self._data.tensor(write=True))
 
     def mutable_diff(self) -> torch.Tensor:
         """Return the gradient as a tensor on the blob's device, for writing."""
-        return self._diff.tensor(write=True)[: self._count].view(self._shape)
+        return self._tensor(self._diff.tensor(write=True))
 
     # -- sharing --------------------------------------------------------------------------------
 

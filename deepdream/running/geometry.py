@@ -59,7 +59,7 @@ def views(net: Any, inputs: Mapping[str, Sequence[int]] | None = None) -> dict[s
     """
     shapes = net.infer_shapes(inputs, strict=False)
     found: dict[str, View] = {}
-    for name, layer in zip(net._layer_names, net.layers):
+    for name, layer in zip(net._layer_names, net._layers):
         bottoms = [found[blob] for blob in net.bottom_names[name] if blob in found]
         tops = net.top_names[name]
         stride, field = _through(layer, bottoms)

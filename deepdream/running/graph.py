@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -86,7 +87,7 @@ class Graph:
         self._tops: list[list[Blob]] = []
         self._bottom_names: list[list[str]] = []
         self._top_names: list[list[str]] = []
-        self._blobs: OrderedDict[str, Blob] = OrderedDict()
+        self._by_name: OrderedDict[str, Blob] = OrderedDict()
         self._build(wired)
         self._plan_backward(wired)
         self._share_params(wired)
@@ -110,7 +111,7 @@ class Graph:
             self._layer_names.append(param.name)
             bottoms, tops, top_names = [], [], list(param.top)
             for name in param.bottom:
-                bottoms.append(self._blobs[name])
+                bottoms.append(self._by_name[name])
                 available.pop(name, None)
             with self.named(i):
                 needed = layer.tops[0]
@@ -120,11 +121,11 @@ class Graph:
                 layer.check_counts(len(bottoms), len(top_names))
                 for j, name in enumerate(top_names):
                     in_place = j < len(param.bottom) and param.bottom[j] == name
-                    if name in self._blobs and not in_place:
+                    if name in self._by_name and not in_place:
                         raise PrototxtError(f"top blob '{name}' is made by another layer too")
                     if not in_place:
-                        self._blobs[name] = Blob(dtype=self.dtype, device=self.device)
-                    tops.append(self._blobs[name])
+                        self._by_name[name] = Blob(dtype=self.dtype, device=self.device)
+                    tops.append(self._by_name[name])
                     available[name] = None
                     if param.type == "Input":
                         self.inputs.append(name)
@@ -240,12 +241,12 @@ class Graph:
     @property
     def blobs(self) -> OrderedDict[str, Blob]:
         """Every blob by name, in the order of their making; splits included."""
-        return self._blobs
+        return self._by_name
 
-    @property
-    def layers(self) -> list[Layer]:
-        """Every layer in the order of running; splits included."""
-        return self._layers
+    @cached_property
+    def layers(self) -> list[Any]:
+        """Every layer in the order of running, splits included; of Python layers the object."""
+        return [getattr(layer, "code", layer) for layer in self._layers]
 
     @cached_property
     def params(self) -> OrderedDict[str, BlobVec]:
@@ -259,7 +260,7 @@ class Graph:
     @cached_property
     def layer_dict(self) -> OrderedDict[str, Layer]:
         """Layer name to layer; of layers with one name, the last."""
-        return OrderedDict(zip(self._layer_names, self._layers))
+        return OrderedDict(zip(self._layer_names, self.layers))
 
     @cached_property
     def top_names(self) -> OrderedDict[str, list[str]]:
@@ -274,14 +275,18 @@ class Graph:
     @cached_property
     def blob_loss_weights(self) -> OrderedDict[str, float]:
         """Blob name to the weight with which it enters the loss (0 for most)."""
-        weights = OrderedDict.fromkeys(self._blobs, 0.0)
+        weights = OrderedDict.fromkeys(self._by_name, 0.0)
         for layer, tops in zip(self._layers, self._top_names):
             weights.update((t, w) for t, w in zip(tops, layer.loss_weights) if w)
         return weights
 
     @property
+    def _blobs(self) -> BlobVec:
+        return BlobVec(self._by_name.values())
+
+    @property
     def _blob_names(self) -> list[str]:
-        return list(self._blobs)
+        return list(self._by_name)
 
     @property
     def _blob_loss_weights(self) -> list[float]:
@@ -329,10 +334,10 @@ class Graph:
 
     def blob(self, name: str) -> Blob:
         try:
-            return self._blobs[name]
+            return self._by_name[name]
         except KeyError:
             raise UnknownBlobError(
-                f"no blob named '{name}' in {self.source}.{nearest(name, self._blobs)}"
+                f"no blob named '{name}' in {self.source}.{nearest(name, self._by_name)}"
             ) from None
 
     def infer_shapes(
@@ -387,6 +392,10 @@ class Graph:
         return shapes
 
 
+# What PyTorch says: "CUDA out of memory", "DefaultCPUAllocator: can't allocate memory".
+_OUT_OF_MEMORY = re.compile("out of memory|allocate memory")
+
+
 @contextlib.contextmanager
 def named(where: str) -> Iterator[None]:
     """Put `where` in front of the message of an error raised inside.
@@ -398,7 +407,7 @@ def named(where: str) -> Iterator[None]:
     except DeepDreamError as error:
         raise type(error)(f"{where}: {error}") from None
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and "memory" not in str(error):
+        if not isinstance(error, MemoryError) and not _OUT_OF_MEMORY.search(str(error)):
             raise
         reason = str(error).splitlines()[0] if str(error) else "no more to be had"
         raise OutOfMemoryError(

@@ -255,7 +255,7 @@ class Net(Graph):
         return {name: self.blob(name).diff for name in wanted}
 
     def _assign(self, name: str, value: Any, message: str, which: str) -> None:
-        blob, value = self._blobs[name], np.asarray(value)
+        blob, value = self._by_name[name], np.asarray(value)
         if value.shape[:1] != tuple(blob.shape[:1]):
             raise ParameterError(
                 f"{message}: '{name}' is {value.shape}, the blob is {tuple(blob.shape)}"
@@ -319,7 +319,7 @@ class Net(Graph):
         if not arrays:
             raise ParameterError(f"nothing to run: pass values for the inputs {self.inputs}")
         count = len(next(iter(arrays.values())))
-        size = next(iter(self._blobs.values())).num
+        size = next(iter(self._by_name.values())).num
         for begin in range(0, count, size):
             batch: dict[str, Any] = {}
             for name, values in arrays.items():
@@ -435,7 +435,7 @@ class Net(Graph):
         write_hdf5(path, arrays(self))
 
     def __repr__(self) -> str:
-        return f"<Net '{self.name}', {len(self._layers)} layers, {len(self._blobs)} blobs>"
+        return f"<Net '{self.name}', {len(self._layers)} layers, {len(self._by_name)} blobs>"
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: a table of the layers."""
@@ -473,7 +473,7 @@ def _shapes(blobs: Sequence[Blob]) -> list[tuple[int, ...]]:
 
 def _check_forward_ran(layer: Layer, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
     """Refuse to go back through a layer whose bottom was reshaped since its last forward."""
-    if bottom and _shapes(top) != layer.top_shapes(_shapes(bottom))[: len(top)]:
+    if bottom and not layer.fits(bottom, top):
         raise ShapeError(
             f"the top is still {', '.join(map(str, _shapes(top)))}, made for another size: run "
             "forward before backward"

@@ -254,14 +254,14 @@ def _subgraph(net: Any, end: str) -> tuple[str, list[int]]:
         if wanted.intersection(net._top_names[i]):
             layers.append(i)
             wanted.update(net._bottom_names[i])
-            if net.layers[i].type == "Pooling" and wanted.intersection(net._top_names[i][1:]):
+            if net._layers[i].type == "Pooling" and wanted.intersection(net._top_names[i][1:]):
                 raise _whole_seen(net, i, "tells places counted from the picture's corner")
     return target, layers[::-1]
 
 
 def _through(net: Any, i: int, bottoms: Sequence[Reach]) -> Reach:
     """Return the reach of the tops of layer number `i`."""
-    layer = net.layers[i]
+    layer = net._layers[i]
     window = layer.window()
     if window is None:
         raise _whole_seen(net, i, "sees the whole picture at once")
@@ -294,7 +294,7 @@ def _shapes(net: Any, layers: Sequence[int], size: Pair) -> dict[str, Shape]:
         bottoms = [shapes[name] for name in net._bottom_names[i]]
         if bottoms:
             with net.named(i, bottoms):
-                tops = [tuple(shape) for shape in net.layers[i].top_shapes(bottoms)]
+                tops = [tuple(shape) for shape in net._layers[i].top_shapes(bottoms)]
         else:
             tops = [tuple(top.shape) for top in net._tops[i]]
         for name, shape in zip(net._top_names[i], tops):
@@ -327,7 +327,7 @@ def _check_growth(
 
 def _whole_seen(net: Any, i: int, why: str) -> ShapeError:
     return ShapeError(
-        f"{net.source}: layer '{net._layer_names[i]}' ({net.layers[i].type}) {why}, which a part "
+        f"{net.source}: layer '{net._layer_names[i]}' ({net._layers[i].type}) {why}, which a part "
         "of the picture cannot show: choose an end before this layer."
     )
 

@@ -99,16 +99,16 @@ class Transformer:
         try:
             if caffe_in.shape[:2] != in_dims:
                 caffe_in = resize_image(caffe_in, in_dims)
-            if in_ in self.transpose:
+            if self.transpose.get(in_) is not None:
                 caffe_in = caffe_in.transpose(self.transpose[in_])
-            if in_ in self.channel_swap:
+            if self.channel_swap.get(in_) is not None:
                 caffe_in = caffe_in[self.channel_swap[in_], :, :]
             # In place, as Caffe does it: the result stays float32 whatever the mean's dtype.
-            if in_ in self.raw_scale:
+            if self.raw_scale.get(in_) is not None:
                 caffe_in *= self.raw_scale[in_]
-            if in_ in self.mean:
+            if self.mean.get(in_) is not None:
                 caffe_in -= self.mean[in_]
-            if in_ in self.input_scale:
+            if self.input_scale.get(in_) is not None:
                 caffe_in *= self.input_scale[in_]
         except (ValueError, IndexError) as error:
             raise ShapeError(
@@ -144,15 +144,15 @@ class Transformer:
         self._check_input(in_)
         decaf_in = np.array(data).squeeze()
         try:
-            if in_ in self.input_scale:
+            if self.input_scale.get(in_) is not None:
                 decaf_in /= self.input_scale[in_]
-            if in_ in self.mean:
+            if self.mean.get(in_) is not None:
                 decaf_in += self.mean[in_]
-            if in_ in self.raw_scale:
+            if self.raw_scale.get(in_) is not None:
                 decaf_in /= self.raw_scale[in_]
-            if in_ in self.channel_swap:
+            if self.channel_swap.get(in_) is not None:
                 decaf_in = decaf_in[np.argsort(self.channel_swap[in_]), :, :]
-            if in_ in self.transpose:
+            if self.transpose.get(in_) is not None:
                 decaf_in = decaf_in.transpose(np.argsort(self.transpose[in_]))
         except (ValueError, IndexError) as error:
             raise ShapeError(

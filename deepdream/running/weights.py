@@ -95,7 +95,7 @@ def fill_layers(net: Graph, names: Iterable[str]) -> None:
     """Run the prototxt's fillers for the layers called `names`."""
     wanted = set(names)
     done: set[int] = set()
-    for i, layer in enumerate(net.layers):
+    for i, layer in enumerate(net._layers):
         for blob, filler in zip(layer.blobs, layer.fillers):
             if id(blob._data) in done:  # shared with an earlier layer
                 continue
@@ -114,7 +114,7 @@ def share_weights(net: Graph, other: Graph) -> None:
         Shapes differ.
     """
     mine = _first_layers(net)
-    for name, layer in zip(other._layer_names, other.layers):
+    for name, layer in zip(other._layer_names, other._layers):
         if name not in mine:
             continue
         shapes = [tuple(b.shape) for b in layer.blobs], [tuple(b.shape) for b in mine[name].blobs]
@@ -129,7 +129,7 @@ def share_weights(net: Graph, other: Graph) -> None:
 def describe(net: Graph) -> Any:
     """Return a net's layers, splits included, as a NetParameter without weights."""
     message: Any = NetParameter(name=net.name)
-    for layer in net.layers:
+    for layer in net._layers:
         entry = message.layer.add()
         entry.CopyFrom(layer.param)
         entry.phase = layer.phase
@@ -141,7 +141,7 @@ def arrays(net: Graph) -> dict[str, list[np.ndarray]]:
     """Return a net's parameters, layer name to live arrays."""
     return {
         name: [blob.data for blob in layer.blobs]
-        for name, layer in zip(net._layer_names, net.layers)
+        for name, layer in zip(net._layer_names, net._layers)
         if layer.blobs
     }
 
@@ -149,7 +149,7 @@ def arrays(net: Graph) -> dict[str, list[np.ndarray]]:
 def _first_layers(net: Graph) -> dict[str, Layer]:
     """Return layer name to layer; of layers with one name, the first."""
     first: dict[str, Layer] = {}
-    for name, layer in zip(net._layer_names, net.layers):
+    for name, layer in zip(net._layer_names, net._layers):
         first.setdefault(name, layer)
     return first
 

@@ -44,6 +44,25 @@ def gradients() -> Iterator[Case]:
         )
     yield case
 
+    case = Case(
+        "gradients/unwanted", "layers below a loss whose bottom wants no gradient: who writes it"
+    )
+    for kind in ("BatchNorm", "Scale", "Softmax", "LRN", "MVN", "TanH", "Power"):
+        text = net(
+            input_layer("x", (2, 3, 4, 5)),
+            layer("k", kind, ["x"], ["k"]),
+            layer("ip", "InnerProduct", ["k"], ["ip"], "inner_product_param { num_output: 4 }"),
+            layer("l", "Reduction", ["ip"], ["l"], "loss_weight: 2"),
+            force_backward=False,
+        )
+        if kind == "Scale":  # without what it learns, it wants none either
+            text = text.replace('type: "Scale"', 'type: "Scale" param { lr_mult: 0 }')
+        case.step("net", net=kind, prototxt=text).step("seed", net=kind, seed=1)
+        case.step("draw", net=kind, blob="x", seed=2)
+        case.step("forward", net=kind).step("backward", net=kind)
+        case.step("read", net=kind, blob="x", part="diff", name=kind)
+    yield case
+
     case = Case("gradients/loss", "losses of a net: weights, their sum, the seeds of backward")
     text = net(
         input_layer("x", (4, 5)),

@@ -51,7 +51,9 @@ class BlobVec(list):
 
     def add_blob(self, *shape: int) -> None:
         """Append a blob of this shape, filled with zeros."""
-        self.append(Blob(*shape))
+        blob = Blob()
+        blob.reshape(*shape)  # without axes: a single number
+        self.append(blob)
 
 
 class Layer:
@@ -112,6 +114,11 @@ class Layer:
         """Give the tops their shapes; called before every forward."""
         for blob, shape in zip(top, self.top_shapes([tuple(b.shape) for b in bottom])):
             blob.reshape(*shape)
+
+    def fits(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> bool:
+        """Tell whether the tops were shaped for the bottoms' present shapes."""
+        shapes = self.top_shapes([tuple(b.shape) for b in bottom])
+        return [tuple(b.shape) for b in top] == shapes[: len(top)]
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Compute the tops' data from the bottoms' data."""

@@ -157,8 +157,7 @@ class BatchNormLayer(Layer):
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
     ) -> None:
-        if not propagate_down[0]:
-            return
+        # As in Caffe, also where propagate_down says no.
         g, diff = self._by_channel(top[0].get_diff()), self._by_channel(bottom[0].mutable_diff())
         std, y = self.kept()
         if not self.stored:

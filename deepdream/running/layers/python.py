@@ -33,6 +33,8 @@ class PythonLayer(Layer):
 
     bottoms = (0, None)
     tops = (0, None)
+    shaped_for: list[Shape] | None = None  # shapes of the bottoms at the last reshape
+    shaped: Sequence[Blob] = ()  # the tops that were reshaped then
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p = self.param.python_param
@@ -46,6 +48,8 @@ class PythonLayer(Layer):
         self.param_diffs = [True] * len(self.blobs)
 
     def top_shapes(self, bottom_shapes: Sequence[Shape]) -> list[Shape]:
+        if self.shaped_for == [tuple(shape) for shape in bottom_shapes]:
+            return [tuple(blob.shape) for blob in self.shaped]
         # Only the user's code knows. A copy is asked, with blobs of its own: neither the net
         # changes nor what the object keeps from forward for backward.
         bottoms = [Blob(*shape) for shape in bottom_shapes]
@@ -56,7 +60,13 @@ class PythonLayer(Layer):
         copy.copy(self.code).reshape(bottoms, tops)
         return [tuple(blob.shape) for blob in tops]
 
+    def fits(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> bool:
+        # The user's code is not asked: it may reshape its tops in forward, look at the data, or
+        # clear in reshape what backward needs.
+        return self.shaped_for == [tuple(blob.shape) for blob in bottom]
+
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        self.shaped_for, self.shaped = [tuple(blob.shape) for blob in bottom], top
         self.code.reshape(bottom, top)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
@@ -79,6 +89,8 @@ def _find_class(module: str, name: str) -> Any:
     PrototxtError
         It cannot be imported, or lacks a method.
     """
+    if not module or not name:
+        raise PrototxtError("python_param names no module and layer: both are needed")
     try:
         found = importlib.import_module(module)
     except DeepDreamError:

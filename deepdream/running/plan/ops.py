@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from ...errors import ShapeError
 from ..blob import Blob
 from .arrays import Array, Shape, is_map
 from .merge import is_pointwise
@@ -477,6 +478,12 @@ class ByLayer(Operation):
         self.layer.reshape(self.inputs, self.outputs)
         self.layer.forward(self.inputs, self.outputs)
         for blob, array in zip(self.outputs, self.tops):
+            if tuple(blob.shape) != tuple(array.shape):
+                raise ShapeError(
+                    f"layer '{self.layer.param.name}' gives its top the shape {tuple(array.shape)} "
+                    f"in reshape and {tuple(blob.shape)} in forward: a plan is made for the first. "
+                    "deepdream.deepdream, which runs layer by layer, can dream through it"
+                )
             array.image.copy_(blob.get_data())
 
     def backward(self) -> None:

@@ -44,7 +44,7 @@ def prune(net: Any, ends: Sequence[str], picture: str) -> Program:
     targets: dict[str, Value] = {}
     nodes: list[Node] = []
     wanted = {net.layer_index(end): end for end in ends}
-    for i, layer in enumerate(net.layers[: max(wanted) + 1]):
+    for i, layer in enumerate(net._layers[: max(wanted) + 1]):
         name, bottoms, tops = net._layer_names[i], net._bottom_names[i], net._top_names[i]
         read = [current[blob] for blob in bottoms]
         if layer.type == "Input":
