@@ -13,13 +13,17 @@ from __future__ import annotations
 
 import operator
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from .errors import ParameterError
+
+try:
+    import psutil
+except ImportError:  # it may be missing beside the real Caffe: then only the others' limits count
+    psutil = None  # type: ignore[assignment]
 
 _UNITS = "KMGT"
 _SIZE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([KMGT]?)(?:i?B)?\s*", re.IGNORECASE)
@@ -28,6 +32,28 @@ _SIZE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([KMGT]?)(?:i?B)?\s*", re.IGNORE
 # before anybody is killed.
 _V2 = ("memory.max", "memory.current", "inactive_file")
 _V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+
+
+# Share of the free memory that a dream takes where nobody says how much: others need some too, and
+# PyTorch and Python take a little more than what is counted.
+_SHARE = 0.8
+
+
+def memory_limit(max_memory: Any, device: str) -> int:
+    """Return how many bytes a dream may take.
+
+    Parameters
+    ----------
+    max_memory : int, str or None
+        Bytes, or a size as ``"2G"``; None is most of what `device` has free.
+    device : str
+
+    Raises
+    ------
+    ParameterError
+        `max_memory` is no size.
+    """
+    return int(_SHARE * free_memory(device)) if max_memory is None else parse_size(max_memory)
 
 
 def free_memory(device: str = "cpu") -> int:
@@ -45,9 +71,12 @@ def free_memory(device: str = "cpu") -> int:
     """
     if str(device).startswith("cuda"):
         return _free_on_gpu(device)
-    limits = [int(psutil.virtual_memory().available), *_free_in_groups()]
-    limits += _free_addresses()
-    return max(0, min(limits))
+    limits = [*_free_in_machine(), *_free_in_groups(), *_free_addresses()]
+    return max(0, min(limits, default=sys.maxsize))
+
+
+def _free_in_machine() -> list[int]:
+    return [] if psutil is None else [int(psutil.virtual_memory().available)]
 
 
 def _free_on_gpu(device: str) -> int:
@@ -111,7 +140,7 @@ def _free_addresses() -> list[int]:
         limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     except (ImportError, AttributeError, OSError, ValueError):
         return []  # not Unix
-    if limit == resource.RLIM_INFINITY:
+    if limit == resource.RLIM_INFINITY or psutil is None:
         return []
     return [limit - int(psutil.Process().memory_info().vms)]
 

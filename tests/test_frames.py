@@ -9,6 +9,7 @@ import pytest
 import scipy.ndimage as nd
 from fakes import FakeNet
 
+from deepdream.dreaming import frames
 from deepdream.dreaming.dream2015 import deepdream
 from deepdream.dreaming.frames import write_zoom, zoom
 from deepdream.errors import ParameterError
@@ -38,10 +39,10 @@ def test_zoom_is_the_notebooks_loop():
             frame, [1 - 0.05, 1 - 0.05, 1], [h * 0.05 / 2, w * 0.05 / 2, 0], order=1
         )
 
-    frames = list(zoom(NamedNet(), picture(), frames=3, seed=4, **FEW))
+    made_frames = list(zoom(NamedNet(), picture(), frames=3, seed=4, **FEW))
 
-    assert len(frames) == 3
-    for made, wanted in zip(frames, expected):
+    assert len(made_frames) == 3
+    for made, wanted in zip(made_frames, expected):
         np.testing.assert_allclose(made, wanted, atol=1e-2)
 
 
@@ -58,9 +59,9 @@ def test_zoom_ends_where_on_step_says_so():
     """on_step returning False ends the loop without the unfinished frame."""
     steps = itertools.count()
 
-    frames = list(zoom(NamedNet(), picture(), on_step=lambda s: next(steps) < 3, **FEW))
+    made = list(zoom(NamedNet(), picture(), on_step=lambda s: next(steps) < 3, **FEW))
 
-    assert len(frames) == 1
+    assert len(made) == 1
 
 
 @pytest.mark.parametrize(
@@ -116,6 +117,33 @@ def test_a_folder_of_another_zoom_is_not_mixed_with(tmp_path):
             list(write_zoom(NamedNet(), picture(), tmp_path, frames=2, **{**FEW, **change}))
     with pytest.raises(ParameterError, match="picture"):
         list(write_zoom(NamedNet(), picture() / 2, tmp_path, frames=2, **FEW))
+
+
+def test_a_folder_of_another_mean_is_not_mixed_with(tmp_path, monkeypatch):
+    """Nor of other weights; folders of earlier versions, which do not tell, go on."""
+
+    class Known(NamedNet):
+        def __init__(self, mean, weights):
+            super().__init__()
+            self.transformer.mean = {"data": np.float32(mean).reshape(3, 1, 1)}
+            self.weights_path = tmp_path / weights
+
+    (tmp_path / "one").write_bytes(b"1")
+    (tmp_path / "two").write_bytes(b"2")
+    mean, folder = [104, 117, 123], tmp_path / "frames"
+    list(write_zoom(Known(mean, "one"), picture(), folder, frames=1, seed=6, **FEW))
+
+    for net, message in (
+        (Known([104, 116, 122], "one"), r"mean \[104.0, 117.0, 123.0\], not"),
+        (Known(mean, "two"), "weights 6b86"),
+    ):
+        with pytest.raises(ParameterError, match=message):
+            list(write_zoom(net, picture(), folder, frames=2, **FEW))
+    assert len(list(write_zoom(Known(mean, "one"), picture(), folder, frames=2, **FEW))) == 1
+    with monkeypatch.context() as earlier:
+        earlier.setattr(frames, "_OF_THE_NET", {})
+        list(write_zoom(Known(mean, "one"), picture(), tmp_path / "old", frames=1, seed=6, **FEW))
+    assert len(list(write_zoom(Known(mean, "one"), picture(), tmp_path / "old", frames=2, **FEW)))
 
 
 def test_a_zoom_goes_on_with_other_memory(tmp_path):

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from deepdream.errors import (
     CaffemodelError,
@@ -313,6 +314,36 @@ def test_an_impossible_choice_lists_the_possible_ones(keyword: str, value: Any) 
     """Before anything is read or fetched."""
     with pytest.raises(ParameterError, match=f"{keyword} is {value!r}; it must be"):
         load_net(**{keyword: value})
+
+
+def test_a_gpu_that_is_not_there_is_named(
+    tiny: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the net is built, where PyTorch would fail at its first product."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ParameterError, match="PyTorch finds no CUDA GPUs here"):
+        load_net(*tiny, mean=MEAN, device="cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(ParameterError, match="'cuda:1', and PyTorch finds 1 CUDA GPU here"):
+        load_net(*tiny, mean=MEAN, device="cuda:1")
+
+
+def test_engine_auto_is_caffe_where_pytorch_is_not(
+    tiny: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And an error where neither is; PyTorch, where it is, goes first."""
+    found = {"torch": object(), "caffe": object()}
+    monkeypatch.setattr(load, "find_spec", found.get)
+    assert load_net(*tiny, mean=MEAN).engine == "torch"
+    del found["torch"]
+    with pytest.raises(EngineError, match="needs the real pycaffe"):
+        load_net(*tiny, mean=MEAN)
+    with pytest.raises(EngineError, match="engine='torch' needs PyTorch"):
+        load_net(*tiny, mean=MEAN, engine="torch")
+    del found["caffe"]
+    with pytest.raises(EngineError, match="engine='torch' needs PyTorch"):
+        load_net(*tiny, mean=MEAN)
 
 
 # -- means

@@ -122,6 +122,15 @@ def test_prune_needs_an_input_for_the_picture() -> None:
         prune(seeded_net(net_text(CONV, RELU)), ["conv"], "conv")
 
 
+def test_prune_refuses_layers_that_make_values_of_their_own() -> None:
+    """Where a target depends on them; others are dropped like all that is not needed."""
+    own = layer("own", "DummyData", "", "dummy_data_param { shape { dim: 1 dim: 18 dim: 13 dim: 17"
+                " } data_filler { value: 2 } }")  # fmt: skip
+    with pytest.raises(Unplannable, match="'own' .DummyData. makes values of its own"):
+        pruned(net_text(own, CONV, layer("end", "Eltwise", "conv own")))
+    assert len(pruned(net_text(own, CONV, conv("end", "conv", 5))).nodes) == 2
+
+
 def test_values_know_their_axes() -> None:
     """A value has as many axes as its blob."""
     fc = layer("end", "InnerProduct", "conv", "inner_product_param { num_output: 5 }")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from caffe_client import caffe_environment, caffe_python
 from tiny import write_tiny
 
 import deepdream
+from deepdream.reading import caffe_pb2
 
 pytestmark = [pytest.mark.pycaffe, pytest.mark.slow]
 
@@ -163,6 +166,209 @@ print(json.dumps({"error": error}))
     )  # fmt: skip
 
     assert facts["error"][0] == "ShapeError"  # type: ignore[index]
+
+
+# Each would end the process: a line of the prototxt and what stands for it, and the error.
+DEADLY = {
+    "filler": ('num_output: 6', 'num_output: 6 weight_filler { type: "xaver" }',
+               "PrototxtError", "Unknown filler name: xaver"),
+    "database": ('layer { name: "conv1"', 'layer { name: "d" type: "Data" top: "d" top: "l" '
+                 'data_param { source: "no_such_lmdb" backend: LMDB batch_size: 1 } } '
+                 'layer { name: "conv1"', "PrototxtError", "No such file"),
+    "kernel": ("kernel_size: 5", "", "PrototxtError", "kernel_size"),
+    "params": ('type: "Convolution" bottom: "data"', 'type: "Convolution" bottom: "data" '
+               "param {} param {} param {}", "PrototxtError", "Too many params"),
+    "python": ('layer { name: "conv1"', 'layer { name: "p" type: "Python" bottom: "data" top: "p" '
+               'python_param { module: "no_such_module" layer: "P" } } layer { name: "conv1"',
+               "PrototxtError", "No module named 'no_such_module'"),
+    "type": ('type: "ReLU" bottom: "conv1"', 'type: "RELU" bottom: "conv1"',
+             "UnknownLayerTypeError", "Did you mean 'ReLU'"),
+    "input": ("shape { dim: 1 dim: 3 dim: 29 dim: 37 }", "", "ShapeError", "a blob of 0 axes"),
+}  # fmt: skip
+
+
+def test_what_only_caffe_refuses_is_an_error(tmp_path: Path) -> None:
+    """Caffe is asked in a process of its own first; its words are in the error."""
+    prototxt, weights = write_tiny(tmp_path)
+    text = prototxt.read_text()
+    for name, (old, new, _, _) in DEADLY.items():
+        assert old in text, name
+        (tmp_path / f"{name}.prototxt").write_text(text.replace(old, new, 1))
+
+    facts = asked(
+        """
+files = sys.argv[1:]
+print(json.dumps({name: error_of(f"{files[0]}/{name}.prototxt", files[1]) for name in files[2:]}))
+""",
+        tmp_path, weights, *DEADLY,
+    )  # fmt: skip
+
+    for name, (_, _, kind, words) in DEADLY.items():
+        error: Any = facts[name]
+        assert error is not None, name
+        assert error[0] == kind, (name, error)
+        assert words in error[1], (name, error)
+
+
+def test_weights_that_only_caffe_refuses(tmp_path: Path) -> None:
+    """Too many axes, parameters for a layer that has none: an error; layers of one name: the first
+    gets them, as in Caffe.
+    """
+    prototxt, weights = write_tiny(tmp_path)
+    text = prototxt.read_text()
+    message = caffe_pb2.NetParameter.FromString(weights.read_bytes())
+
+    def change(name: str, what: Any) -> None:
+        changed = type(message).FromString(message.SerializeToString())
+        layers = {layer.name: layer for layer in changed.layer}
+        what(layers)
+        (tmp_path / f"{name}.caffemodel").write_bytes(changed.SerializeToString())
+
+    change("axes", lambda layers: layers["conv1"].blobs[1].shape.dim.insert(0, 1))
+    change("surplus", lambda layers: layers["relu1"].blobs.add().shape.dim.append(0))
+    twice = tmp_path / "twice.prototxt"
+    twice.write_text(text.replace('name: "a/1x1"', 'name: "conv1"'))
+
+    facts = asked(
+        """
+folder, prototxt, weights = sys.argv[1:]
+net = deepdream.load_net(folder + "/twice.prototxt", weights, mean=(1, 2, 3), engine="caffe",
+                         strict=False)
+print(json.dumps({
+    "axes": error_of(prototxt, folder + "/axes.caffemodel"),
+    "surplus": error_of(prototxt, folder + "/surplus.caffemodel"),
+    "twice": float(np.abs(net.layers[1].blobs[0].data).sum()),
+}))
+""",
+        tmp_path, prototxt, weights,
+    )  # fmt: skip
+
+    for name in ("axes", "surplus"):
+        error: Any = facts[name]
+        assert error is not None, name
+        assert error[0] == "WeightsError", error
+        assert "Caffe cannot load these weights" in error[1]
+    assert facts["twice"] > 0  # type: ignore[operator]
+
+
+def test_passes_that_would_end_the_process_are_errors(tmp_path: Path) -> None:
+    """The notebook's functions and the user's own passes, at sizes and ends that Caffe dies of; and
+    after all these errors the net still dreams.
+    """
+    prototxt, weights = write_tiny(tmp_path)
+    text = prototxt.read_text()
+    beside = tmp_path / "beside.prototxt"
+    beside.write_text(
+        text.replace('layer { name: "norm1"', 'layer { name: "label" type: "Input" top: "label" } '
+                     'layer { name: "most" type: "ArgMax" bottom: "pool1" top: "most" } '
+                     'layer { name: "norm1"', 1)
+    )  # fmt: skip
+
+    facts = asked(
+        """
+files = sys.argv[1:]
+net, beside = load(), deepdream.load_net(files[2], files[1], mean=(1, 2, 3), engine="caffe")
+large = np.random.RandomState(0).uniform(0, 255, (41, 43, 3)).astype(np.float32)
+small = large[:2, :3]
+
+def tried(call, *arguments, **more):
+    try:
+        call(*arguments, **more)
+    except deepdream.DeepDreamError as error:
+        return [type(error).__name__, str(error)]
+
+def at(net, *shape):
+    net.blobs["data"].reshape(*shape)
+    return net
+
+found = {
+    "deepdream": tried(deepdream.deepdream, net, small, end="a/output", octave_n=2),
+    "guide": tried(deepdream.guide_features, net, small, "a/output"),
+    "make_step": tried(deepdream.make_step, at(net, 1, 4, 20, 20), end="a/output"),
+    "classifier": tried(deepdream.deepdream, net, large, end="fc", octave_n=1),
+    "forward": tried(at(net, 1, 3, 41, 43).forward),
+    "reshape": tried(net.reshape),
+    "no gradient": tried(deepdream.dream, beside, large, end="a/output", iter_n=1),
+    "no label": tried(at(beside, 1, 3, 29, 37).backward, start="conv1"),
+    "memory": tried(deepdream.dream, net, large, end="a/output", max_memory="9K"),
+}
+out = deepdream.dream(net, large, end="a/output", iter_n=1, octave_n=2)
+step = np.array(net.blobs["data"].data)
+found["dreamt"] = bool(np.abs(out - large).max() > 1 and np.isfinite(step).all())
+print(json.dumps(found))
+""",
+        prototxt, weights, beside,
+    )  # fmt: skip
+
+    expected = {
+        "deepdream": ("ShapeError", "too small"),
+        "guide": ("ShapeError", "too small"),
+        "make_step": ("ShapeError", "4 channels"),
+        "classifier": ("ShapeError", "fc"),
+        "forward": ("ShapeError", "fc"),
+        "reshape": ("ShapeError", "fc"),
+        "no gradient": ("PrototxtError", "no gradient"),
+        "no label": ("ShapeError", "input 'label'"),
+        "memory": ("OutOfMemoryError", "max_memory"),
+    }
+    for name, (kind, words) in expected.items():
+        error: Any = facts[name]
+        assert error is not None, name
+        assert error[0] == kind, (name, error)
+        assert words in error[1], (name, error)
+    assert facts["dreamt"]
+
+
+def test_what_works_without_pytorch(tmp_path: Path) -> None:
+    """Nets with losses and powers, engine "auto", cuDNN's name in a prototxt, a fork's parameters,
+    names of files that are no UTF-8; and engine "torch" says what is missing.
+    """
+    prototxt, weights = write_tiny(tmp_path)
+    text = prototxt.read_text()
+    changed = {
+        "loss": text + 'layer { name: "loss" type: "Reduction" bottom: "fc" top: "loss" '
+                       'loss_weight: 2 } layer { name: "e" type: "Exp" bottom: "fc" top: "e" '
+                       "exp_param { base: 2 } }",
+        "cudnn": text.replace("num_output: 6", "num_output: 6 engine: CUDNN"),
+        "fork": text.replace('layer { name: "pool2"', PERMUTE.replace(
+            "}\n", "permute_param { order: 0 order: 1 order: 3 order: 2 } }\n"
+        ) + 'layer { name: "pool2"'),
+    }  # fmt: skip
+    for name, words in changed.items():
+        (tmp_path / f"{name}.prototxt").write_text(words)
+    odd = Path(os.fsdecode(bytes(tmp_path) + b"/caf\xe9.caffemodel"))
+    odd.write_bytes(weights.read_bytes())
+
+    facts = asked(
+        """
+import os
+folder, prototxt, weights = sys.argv[1:]
+img = np.random.RandomState(0).uniform(0, 255, (41, 43, 3)).astype(np.float32)
+how = {"iter_n": 1, "octave_n": 1}
+found = {}
+for name, end in (("loss", "a/output"), ("cudnn", "a/output"), ("fork", "turned")):
+    net = deepdream.load_net(f"{folder}/{name}.prototxt", weights, mean=(1, 2, 3), engine="caffe")
+    found[name] = float(np.abs(deepdream.dream(net, img, end, **how) - img).max())
+net = deepdream.load_net(prototxt, os.fsdecode(os.fsencode(folder) + b"/caf\\xe9.caffemodel"),
+                         mean=(1, 2, 3))
+found["auto"] = net.engine
+for key, arguments in (("torch", [prototxt, weights]), ("bundled", [])):
+    try:
+        deepdream.load_net(*arguments, mean=(1, 2, 3), engine="torch" if arguments else "caffe")
+    except deepdream.DeepDreamError as error:
+        found[key] = [type(error).__name__, str(error)]
+print(json.dumps(found))
+""",
+        tmp_path, prototxt, weights,
+    )  # fmt: skip
+
+    for name in changed:
+        assert facts[name] > 1, name  # type: ignore[operator]
+    assert facts["auto"] == "caffe"
+    for name, words in (("torch", "needs PyTorch"), ("bundled", "Clip")):
+        error: Any = facts[name]
+        assert error[0] == "EngineError"
+        assert words in error[1]
 
 
 def test_layers_beyond_ours_and_layers_shown(tmp_path: Path) -> None:

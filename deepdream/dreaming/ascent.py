@@ -162,4 +162,5 @@ def _frontier(net: Any, end: str) -> list[Any]:
         if layer == end:
             break
     loose.discard(end)
-    return [net.blobs[name] for name in net.blobs if name in loose]
+    # An input that never got a shape, of a label say, has no diff; the real Caffe ends the process.
+    return [net.blobs[name] for name in net.blobs if name in loose and net.blobs[name].count]

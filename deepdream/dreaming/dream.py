@@ -245,12 +245,16 @@ def _ascent(
     guide: Picture | None, max_memory: Any, precision: str, *, step_size: float, clip: bool,
 ) -> tuple[Ascent, Objective]:  # fmt: skip
     """Return what takes the steps, through a plan where there is one, and the objective."""
-    reason = ""
-    if getattr(net, "engine", "") == "torch":  # ours; for others it need not even be installed
-        from ..running.plan import Unplannable
-        from .plan_ascent import PlanAscent, memory_limit, plan_for, planned_features
+    from ..memory import memory_limit
 
-        limit = memory_limit(max_memory, str(net.device))
+    reason = ""
+    # What a GPU of Caffe's has free only PyTorch could tell, which is not there.
+    ours = getattr(net, "engine", "") == "torch"
+    limit = memory_limit(max_memory, str(net.device) if ours else "cpu")
+    if ours:
+        from ..running.plan import Unplannable
+        from .plan_ascent import PlanAscent, plan_for, planned_features
+
         try:
             planner = plan_for(net, end, precision)
             if guide is not None:
@@ -261,7 +265,7 @@ def _ascent(
             return made, objective
         except Unplannable as error:
             reason = f": {error}"
-        _check_memory(net, end, sizes[-1], limit)
+    _check_memory(net, end, sizes[-1], limit)
     if precision != "float32":
         raise ParameterError(
             f"precision is {precision!r}, but this net runs layer by layer in float32{reason}"
@@ -277,9 +281,12 @@ def _check_memory(net: Any, end: str, size: Size, limit: int) -> None:
     """Refuse a picture whose blobs would not fit, where the net keeps them all."""
     from ..memory import format_size
 
+    if not hasattr(net, "infer_shapes"):
+        return
     h, w = size
     shapes = net.infer_shapes({input_name(net): (1, 3, h, w)}, end)
-    needed = 2 * np.dtype(net.dtype).itemsize * sum(math.prod(shape) for shape in shapes.values())
+    itemsize = np.dtype(getattr(net, "dtype", np.float32)).itemsize
+    needed = 2 * itemsize * sum(math.prod(shape) for shape in shapes.values())
     if needed > limit:
         raise OutOfMemoryError(
             f"a {w}x{h} picture at '{end}' needs {format_size(needed)} of memory, "

@@ -13,6 +13,7 @@ import hashlib
 import json
 import numbers
 import os
+import warnings
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from ..display import display_for
 from ..errors import ParameterError
 from ..files import make_folder, replacing
 from ..images import Picture, as_picture, save_image
+from ..recipe import describe_net
 from .dream import check_parameters, dream
 
 
@@ -124,16 +126,16 @@ def enlarge(frame: Picture, scale: float) -> Picture:
     import scipy.ndimage as nd
 
     h, w = frame.shape[:2]
-    return Picture(
-        nd.affine_transform(
+    with warnings.catch_warnings():
+        # Older ones of scipy warn that they take this for a diagonal matrix, which it is.
+        warnings.filterwarnings("ignore", "The behavior of affine_transform", UserWarning)
+        enlarged = nd.affine_transform(
             np.asarray(frame),
             [1 - scale, 1 - scale, 1],
             [h * scale / 2, w * scale / 2, 0],
             order=1,
-        ),
-        alpha=frame.alpha,
-        source=frame.source,
-    )
+        )
+    return Picture(enlarged, alpha=frame.alpha, source=frame.source)
 
 
 def write_zoom(
@@ -213,6 +215,8 @@ def write_zoom(
 
 _STATE = "zoom.npz"
 _NO_MATTER = ("on_step", "max_memory", "progress")  # parameters that change no picture
+# What older folders do not tell of the network, and how a recipe calls it.
+_OF_THE_NET = {"mean": "mean", "weights": "caffemodel_sha256"}
 
 
 @dataclass(frozen=True)
@@ -234,12 +238,14 @@ def _asked(
     guide = dream_params.get("guide")
     if guide is not None:
         asked["guide"] = _digest(as_picture(guide))
+    known = describe_net(net)
     return {
         **asked,
         "picture": _digest(picture),
         "scale": str(scale),
         "format": suffix,
         "network": str(net.name),
+        **{name: str(known[key])[:32] for name, key in _OF_THE_NET.items() if key in known},
     }
 
 
@@ -248,7 +254,11 @@ def _digest(picture: Picture) -> str:
 
 
 def _check_same(asked: dict[str, Any], before: dict[str, Any], folder: Path) -> None:
-    other = [name for name in asked if asked[name] != before.get(name)]
+    other = [
+        name
+        for name, value in asked.items()
+        if value != before.get(name) and (name in before or name not in _OF_THE_NET)
+    ]
     if other:
         name = other[0]
         raise ParameterError(
@@ -265,7 +275,7 @@ def _read_state(path: Path) -> _State | None:
             about = json.loads(str(arrays["about"]))
             rng = ("MT19937", arrays["keys"], about["pos"], about["has_gauss"], about["gauss"])
             return _State(about["number"], about["seed"], arrays["frame"], rng, about["asked"])
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ParameterError(
             f"'{path}' cannot be read ({error}): delete the folder to start anew"
         ) from error

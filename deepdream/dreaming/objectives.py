@@ -36,7 +36,7 @@ def objective_L2(dst: Any) -> None:
     dst : Blob
         The target; ``dst.diff`` becomes a copy of ``dst.data``.
     """
-    dst.diff[:] = dst.data
+    dst.diff[...] = dst.data
 
 
 def objective_guide(guide_features: np.ndarray) -> Objective:

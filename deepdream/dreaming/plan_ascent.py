@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from ..errors import OutOfMemoryError
-from ..memory import format_size, free_memory, parse_size
+from ..memory import format_size
 from ..running.net import Net
 from ..running.plan import Plan, Planner, Unplannable
 from ..running.resample import resize, resize_into
@@ -33,10 +33,6 @@ from .objectives import Objective
 from .octaves import Size
 
 _log = logging.getLogger(__name__)
-
-# Share of the free memory that a dream takes where nobody says how much: others need some too, and
-# PyTorch and Python take a little more than what is counted here.
-_SHARE = 0.8
 
 
 def plan_for(net: Any, end: str, precision: str) -> Planner:
@@ -64,23 +60,6 @@ def plan_for(net: Any, end: str, precision: str) -> Planner:
     if np.dtype(net.dtype) != np.float32:
         raise Unplannable(f"it computes in {np.dtype(net.dtype)}")
     return Planner(net, end, device=net.device, precision=precision)
-
-
-def memory_limit(max_memory: Any, device: str) -> int:
-    """Return how many bytes a dream may take.
-
-    Parameters
-    ----------
-    max_memory : int, str or None
-        Bytes, or a size as ``"2G"``; None is most of what `device` has free.
-    device : str
-
-    Raises
-    ------
-    ParameterError
-        `max_memory` is no size.
-    """
-    return int(_SHARE * free_memory(device)) if max_memory is None else parse_size(max_memory)
 
 
 class PlanAscent:

@@ -11,12 +11,13 @@ import os
 import re
 import warnings
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union, cast
 
 import numpy as np
 
-from ..errors import MissingFileError, ParameterError, ShapeError
+from ..errors import EngineError, MissingFileError, ParameterError, ShapeError
 from .cache import FileName, bundled_weights, check_weights
 from .cache import add_model as add_model
 from .cache import cache_folder as cache_folder
@@ -65,8 +66,9 @@ def load_net(
         that of the registered network whose weights you give (by file name or size), else
         ImageNet's 104, 117, 123, with a warning.
     engine : {"auto", "torch", "caffe"}
-        What computes. ``"auto"`` is ``"torch"``, our own; ``"caffe"`` is the real pycaffe, where
-        it can be imported: you get its own `caffe.Net`.
+        What computes. ``"torch"`` is our own; ``"caffe"`` is the real pycaffe, where it can be
+        imported: you get its own `caffe.Net`. ``"auto"`` is ``"torch"``, or ``"caffe"`` where
+        PyTorch is not installed and pycaffe is.
     device : {"auto", "cpu", "cuda"}
         Where. ``"auto"`` is the GPU where the engine finds one.
     strict : bool
@@ -104,8 +106,15 @@ def load_net(
     """
     if engine not in ENGINES:
         raise ParameterError(f"engine is {engine!r}; it must be one of {', '.join(ENGINES)}.")
+    engine = _engine(engine)
     device = _device(device, engine)
     entry, prototxt = _which(DEFAULT_MODEL if model is None else model, caffemodel)
+    if engine == "caffe" and entry is not None and entry.bundled:
+        raise EngineError(
+            f"Caffe 1.0 cannot run the bundled network, '{entry.name}': it has no layer of the "
+            "type Clip.\nName another one (--model; 'deepdream models' lists them), or use "
+            "engine='torch'."
+        )
     # Before anything is downloaded or read, because it is quick to find wrong.
     mean_bgr = None if mean is None else parse_mean(mean)
     if caffemodel is not None:
@@ -170,13 +179,46 @@ def load_graph(model: FileName | None = None) -> Graph:
     return cast("Graph", graph)
 
 
+def _engine(engine: str) -> str:
+    """Return ``"torch"`` or ``"caffe"``.
+
+    Raises
+    ------
+    EngineError
+        PyTorch is asked for, or nothing else is there, and it is not installed.
+    """
+    if engine == "caffe" or find_spec("torch") is not None:
+        return "caffe" if engine == "caffe" else "torch"
+    if engine == "auto" and find_spec("caffe") is not None:
+        return "caffe"
+    raise EngineError(
+        "engine='torch' needs PyTorch, which is not installed here.\nInstall it (pip install "
+        "torch), or dream with the real Caffe where you have one: engine='caffe' (--engine caffe)."
+    )
+
+
 def _device(device: str, engine: str) -> str:
+    """Return the device for our engine: ``"cpu"``, ``"cuda"``, ``"cuda:1"``; Caffe's finds its own.
+
+    Raises
+    ------
+    ParameterError
+        There is no such device.
+    """
     if not isinstance(device, str) or not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
         raise ParameterError(f"device is {device!r}; it must be 'auto', 'cpu' or 'cuda'.")
-    if device == "auto" and engine != "caffe":  # which finds out by itself
-        import torch
+    if device == "cpu" or engine == "caffe":
+        return device
+    import torch
 
-        return "cuda" if torch.cuda.is_available() else "cpu"
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device == "auto":
+        return "cuda" if count else "cpu"
+    if int(device.partition(":")[2] or 0) >= count:
+        raise ParameterError(
+            f"device is {device!r}, and PyTorch finds {count or 'no'} CUDA GPU{'s'[: count != 1]} "
+            "here: use 'auto' or 'cpu'. For a GPU, install a PyTorch build with CUDA."
+        )
     return device
 
 
@@ -296,8 +338,8 @@ def _transformer(net: Any, mean_bgr: np.ndarray, prototxt: Path) -> Any:
     if not net.inputs:
         raise ShapeError(f"'{prototxt}' has no input blob to put a picture into.")
     name = net.inputs[0]
-    shape = tuple(net.blobs[name].data.shape)
-    if len(shape) != 4 or shape[1] != 3:
+    shape = tuple(net.blobs[name].shape)
+    if len(shape) != 4 or shape[1] != 3 or 0 in shape:
         raise ShapeError(
             f"Input '{name}' of '{prototxt}' has shape {shape}; pictures need (n, 3, h, w)."
         )

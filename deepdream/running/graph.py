@@ -139,9 +139,6 @@ class Graph:
                 param.loss_weight[j] if j < len(param.loss_weight) else layer.default_loss_weight(j)
                 for j in range(len(tops))
             ]
-            for top, loss_weight in zip(tops, layer.loss_weights):
-                if loss_weight:
-                    top.mutable_diff().fill_(loss_weight)
         self.outputs: list[str] = sorted(available, key=str.encode)
 
     def _plan_backward(self, wired: Any) -> None:

@@ -109,6 +109,10 @@ class Net(Graph):
             source, wired, int(phase), force_backward=force_backward, device=device, dtype=dtype,
             param_diffs=param_diffs,
         )  # fmt: skip
+        for layer, tops in zip(self._layers, self._tops):
+            for top, loss_weight in zip(tops, layer.loss_weights):
+                if loss_weight:  # where backward starts
+                    top.mutable_diff().fill_(loss_weight)
         self.transformer: Any = None
         self._hooks: dict[str, list[Callable[[int], None]]] = {
             "before_forward": [],

@@ -13,6 +13,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ...errors import PrototxtError, ShapeError
 from ...on_demand import torch
 from .. import fillers
@@ -227,7 +229,8 @@ class PowerLayer(NeuronLayer):
 
 def _power(base: float, exponent: float) -> float:
     """Return base ^ exponent as C does: infinite or NaN where Python raises."""
-    return torch.tensor(base, dtype=torch.float64).pow(exponent).item()
+    with np.errstate(all="ignore"):
+        return float(np.float64(base) ** np.float64(exponent))
 
 
 @register("Exp")

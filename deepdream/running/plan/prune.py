@@ -80,6 +80,8 @@ def prune(net: Any, ends: Sequence[str], picture: str) -> Program:
     needed = _reaching(nodes, list(targets.values()))
     nodes = [node for node in nodes if any(value in needed for value in node.tops)]
     for node in nodes:
+        if not node.bottoms:
+            raise Unplannable(f"'{node.names[0]}' ({node.type}) makes values of its own")
         for value in dict.fromkeys(node.bottoms):
             value.readers.append(node)
     inputs = {picture: inputs[picture], **{k: v for k, v in inputs.items() if v in needed}}
