@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,20 @@ def on_terminal() -> bool:
     return bool(isatty and isatty())
 
 
+_HEAD = "{percentage:3.0f}% "
+_BAR = "|{bar:12}| "
+_TIME = "{elapsed}"
+_LEFT = ", {remaining} left"
+_TAIL = "  {desc}"
+
+_ROOM_FOR_BAR = 60  # columns
+_SURE = 1.0  # percent of the work, or seconds, before which the time left is a wild guess
+
+
 class Bar:
     """How far dreams have come, and how much time is left; a context manager.
+
+    What matters most stands first: on a narrow terminal the description is cut, not the time.
 
     Parameters
     ----------
@@ -32,9 +45,11 @@ class Bar:
         self._bar = tqdm(
             total=100 * frames,
             disable=not (on_terminal() if shown is None else shown),
-            bar_format="{desc} {percentage:3.0f}% |{bar}| {elapsed}, {remaining} left",
+            bar_format=_HEAD + _TIME,
+            dynamic_ncols=True,
             leave=False,
         )
+        self._began = time.monotonic()
 
     def __enter__(self) -> Bar:
         return self
@@ -49,7 +64,15 @@ class Bar:
     def step(self, step: Any) -> None:
         """Show where a dream stands; made to be its `on_step`."""
         self._bar.set_description_str(describe(step, self._frame, self._frames), refresh=False)
-        self._bar.update(100 * (self._frame + step.done) - self._bar.n)
+        done = 100 * (self._frame + step.done)
+        self._bar.bar_format = self._format(done / self._frames)
+        self._bar.update(done - self._bar.n)
+
+    def _format(self, percent: float) -> str:
+        columns = getattr(self._bar, "ncols", None)  # None: no terminal, or one that does not tell
+        bar = _BAR if columns is None or columns >= _ROOM_FOR_BAR else ""
+        sure = percent >= _SURE or time.monotonic() - self._began >= _SURE
+        return f"{_HEAD}{bar}{_TIME}{_LEFT if sure else ''}{_TAIL}"
 
     def frame(self, done: int | Path) -> None:
         """Note how many dreams are done; of a frame's path, its name is its number from 0."""

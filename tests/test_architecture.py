@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "deepdream"
 # packages are not listed: the first offers everything, lazily, and the others hold no code.
 LEVELS = (
     {"errors", "on_demand", "progress", "version"},
-    {"files", "memory"},
+    {"files", "memory", "models.rehearsal"},
     {"reading.caffe_pb2", "reading.wire", "dreaming.objectives", "models.registry", "picture"},
     {
         "reading.blobproto",
@@ -47,12 +47,20 @@ LEVELS = (
     {
         "drawing.diagram",
         "drawing.table",
-        "models.real_caffe",
+        "models.guarded",
         "running.net",
         "dreaming.gradients",
         "galleries.targets",
     },
-    {"models.load", "caffe", "dreaming.device_steps", "galleries.manifest", "galleries.recreate"},
+    {"models.real_caffe"},
+    {
+        "models.load",
+        "caffe",
+        "dreaming.device_steps",
+        "galleries.labels",
+        "galleries.manifest",
+        "galleries.recreate",
+    },
     {"commands.arguments", "dreaming.plan_ascent", "galleries.page"},
     {"galleries.make", "repeat", "reproduce.make"},
     {

@@ -39,7 +39,11 @@ pytestmark = [
 
 # A layer whose name is an attack on the page.
 ATTACK = "</script><script>document.title='broken'</script>"
-PHONE, DESK = (390, 844), (1280, 900)
+PHONE, LANDSCAPE, DESK = (390, 844), (844, 390), (1280, 900)
+# The same net with another stride.
+OTHER = TINY.replace('name: "tiny"', 'name: "other"').replace(
+    "size: 5 stride: 2", "size: 5 stride: 4"
+)
 
 
 def picture(seed, h=43, w=59):
@@ -50,18 +54,27 @@ def picture(seed, h=43, w=59):
 def folder(tmp_path_factory):
     """Two galleries with two numbers of octaves, one failure, and a page that compares them."""
     folder = tmp_path_factory.mktemp("galleries")
-    text = TINY.replace('"a/3x3_reduce"', json.dumps(ATTACK))
-    (folder / "deploy.prototxt").write_text(text)
-    net = Net(parse_prototxt(text), 1, force_backward=True)
-    seed_weights(net, 0)
-    net.params["a/1x1"][0].data[...] = 0
-    net.save(folder / "tiny.caffemodel")
-    net = load_net(folder / "deploy.prototxt", folder / "tiny.caffemodel", mean=(104, 117, 123))
+    net = written(folder, "tiny", TINY.replace('"a/3x3_reduce"', json.dumps(ATTACK)))
     for name, seed in (("one gallery", 1), ("other's", 2)):
         img = Picture(picture(seed), source={"file": f"sky {seed}.png", "sha256": "", "size": []})
         gallery(net, img, folder / name, octave_n=(1, 2), iter_n=2, jitter=3)
     compare_galleries([folder / "one gallery", folder / "other's"], folder / "compare.html")
+    tall = Picture(picture(3, 640, 310), source={"file": "tall.png", "sha256": "", "size": []})
+    gallery(written(folder, "other", OTHER), tall, folder / "tall", layers="conv1,pool1",
+            octave_n=1, iter_n=1, embed=True)  # fmt: skip
+    compare_galleries([folder / "one gallery", folder / "tall"], folder / "two nets.html")
     return folder
+
+
+def written(folder, name, text):
+    """Write a net's files, with a layer that nothing comes out of, and return it loaded."""
+    files = folder / f"{name}.prototxt", folder / f"{name}.caffemodel"
+    files[0].write_text(text)
+    net = Net(parse_prototxt(text), 1, force_backward=True)
+    seed_weights(net, 0)
+    net.params["a/1x1"][0].data[...] = 0
+    net.save(files[1])
+    return load_net(*files, mean=(104, 117, 123))
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +129,23 @@ class Visitor:
 
     def focused(self):
         return self.driver.switch_to.active_element
+
+    def card(self, name):
+        """Return the card of a layer."""
+        cards = self.all(".card")
+        return next(c for c in cards if c.find_element("css selector", "h3").text == name)
+
+    def choose(self, selector, text):
+        """Choose one of the options of a select."""
+        next(o for o in self.all(f"{selector} option") if o.text == text).click()
+
+    def box(self, element):
+        """Return left, top, right and bottom of an element on the screen."""
+        return self.run(
+            "(({left, top, right, bottom}) => [left, top, right, bottom])"
+            "(arguments[0].getBoundingClientRect())",
+            element,
+        )
 
     def wait(self, script):
         """Wait until a script is true; pictures take their time to load."""
@@ -179,6 +209,16 @@ def test_the_filter_finds_layers(visitor, folder):
     assert len(visitor.all(".card")) == 9
     assert visitor.texts("#count") == ["9 layers"]
 
+    for text, found in (
+        ("stride 2", ["conv1"]),  # and not what has a 2 elsewhere
+        ("stride 4 pooling", ["pool1", "a/pool"]),
+        ("sees 1", []),
+        ("sees 17 pool", ["a/pool"]),
+    ):
+        visitor.press("/", text)
+        assert visitor.texts(".card h3") == found
+        visitor.press(KEYS.ESCAPE)
+
     visitor.press("/", "nothing like this")
     assert visitor.all(".card") == []
     visitor.one("#clear").click()
@@ -201,6 +241,13 @@ def test_octaves_are_switched_and_shown_side_by_side(visitor, folder):
     assert set(sources()) == {"octaves-2"}
     visitor.all(".switch label")[2].click()
     assert sources() == ["octaves-1", "octaves-2"] * 8
+
+    visitor.press("/")  # keys work behind a click on a button, too
+    assert visitor.focused().get_attribute("id") == "filter"
+    visitor.press(KEYS.ESCAPE)
+    visitor.all(".switch label")[0].click()
+    visitor.press("o")
+    assert set(sources()) == {"octaves-2"}
 
 
 def test_a_picture_opens_beside_its_input(visitor, folder):
@@ -245,7 +292,7 @@ def test_two_pictures_are_compared(visitor, folder):
     visitor.open(folder / "one gallery" / "index.html")
 
     def mark(layer):
-        button = visitor.one(f"#{layer} .pick")
+        button = visitor.card(layer).find_element("css selector", ".pick")
         visitor.driver.execute_script("arguments[0].focus()", button)
         visitor.press(KEYS.ENTER)
 
@@ -254,17 +301,56 @@ def test_two_pictures_are_compared(visitor, folder):
     mark("pool2")
 
     assert visitor.texts("#v-name") == ["conv1"]
-    assert visitor.texts("#v-tag-a") == ["conv1, 1 octave"]
-    assert visitor.texts("#v-tag-b") == ["pool2, 1 octave"]
+    assert visitor.texts("#v-tag-a, #v-tag-b") == ["conv1", "pool2"]
     sources = [visitor.one(name).get_attribute("src") for name in ("#v-a", "#v-b")]
     assert [source.rpartition("/")[2] for source in sources] == ["conv1.jpg", "pool2.jpg"]
     assert visitor.loaded("v-a", "v-b") == [59, 59]
 
     choices = visitor.texts("#against option")
     assert choices[:2] == ["the input", "2 octaves"]
-    next(o for o in visitor.all("#against option") if o.text == "2 octaves").click()
+    visitor.choose("#against", "2 octaves")
     assert visitor.one("#v-b").get_attribute("src").endswith("octaves-2/conv1.jpg")
+    assert visitor.texts("#v-tag-a, #v-tag-b") == ["1 octave", "2 octaves"]
     assert not visitor.all("#tray")
+
+
+def test_the_other_octaves_stay_chosen(visitor, folder):
+    """At the next layer the picture is compared with that layer's; o lets the two change places."""
+    visitor.open(folder / "one gallery" / "index.html")
+    visitor.all(".open")[0].click()
+    visitor.choose("#against", "2 octaves")
+    visitor.one(".modes [data-mode=both]").click()
+
+    def sources():
+        names = [visitor.one(name).get_attribute("src") for name in ("#v-a", "#v-b")]
+        return [name.rpartition("octaves-")[2] for name in names]
+
+    shown = [sources()]
+    for key in (KEYS.ARROW_RIGHT, "o", KEYS.ARROW_RIGHT, "o"):
+        visitor.press(key)
+        shown.append(sources())
+    assert shown == [
+        ["1/conv1.jpg", "2/conv1.jpg"],
+        ["1/pool1.jpg", "2/pool1.jpg"],
+        ["2/pool1.jpg", "1/pool1.jpg"],
+        ["2/norm1.jpg", "1/norm1.jpg"],
+        ["1/norm1.jpg", "2/norm1.jpg"],
+    ]
+
+
+def test_the_other_octaves_come_back_behind_a_layer_without_them(visitor, folder):
+    """A layer that only one of two galleries has is compared with its input meanwhile."""
+    visitor.open(folder / "two nets.html")
+    visitor.all(".open")[1].click()
+    other = "other, 1 octave, tall.png, 1 step, jitter 32"
+    visitor.choose("#against", other)
+    tags = [visitor.texts(".side figcaption")[-1]]
+    for button in ("#v-next", "#v-prev"):
+        visitor.one(button).click()
+        visitor.one("#stage").click()  # flips to what the picture is compared with
+        tags.append(visitor.texts(".side figcaption")[-1])
+    assert visitor.texts("#v-name") == ["pool1"]
+    assert tags[1:] == ["the input", other]
 
 
 def test_the_keyboard_is_enough(visitor, folder):
@@ -306,10 +392,10 @@ def test_two_galleries_are_compared_on_one_page(visitor, folder):
     """Four series, each with the input of its own gallery."""
     visitor.open(folder / "compare.html")
 
-    labels = visitor.texts(".switch label")
+    labels = visitor.texts("#series option")
     assert labels == ["1 octave, sky 1.png", "2 octaves, sky 1.png", "1 octave, sky 2.png",
                       "2 octaves, sky 2.png", "side by side"]  # fmt: skip
-    visitor.all(".switch label")[2].click()
+    visitor.choose("#series", labels[2])
     visitor.all(".open")[0].click()
 
     assert visitor.loaded("v-a", "v-b") == [59, 59]
@@ -319,7 +405,96 @@ def test_two_galleries_are_compared_on_one_page(visitor, folder):
     )
 
 
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_two_nets_stand_side_by_side(visitor, folder):
+    """Every picture is as large as the others and whole, with the facts of its own net."""
+    visitor.open(folder / "two nets.html")
+    told = visitor.card("conv1").find_elements("css selector", ".facts")
+    assert [("stride 2" in one.text, "stride 4" in one.text) for one in told if one.text] == [
+        (True, False)
+    ]
+    visitor.choose("#series", "side by side")
+    visitor.wait("[...document.querySelectorAll('.open img')].every(image => image.complete)")
+
+    boxes = [visitor.box(image) for image in visitor.all(".open img")]
+    widths = [right - left for left, _, right, _ in boxes]
+    assert len(boxes) == 2 * 8 + 2
+    assert min(widths) > 0.95 * max(widths)
+    for (_, _, right, _), (left, *_) in zip(boxes, boxes[1:]):
+        assert right <= left or left < right - max(widths)  # in the next column, or the next row
+    ratios = [(bottom - top) / (right - left) for left, top, right, bottom in boxes]
+    expected = {round(43 / 59, 1), round(640 / 310, 1)}
+    assert {round(ratio, 1) for ratio in ratios} == expected
+    told = visitor.card("conv1").find_elements("css selector", ".facts")
+    assert ["stride 4" in one.text for one in told if one.text][-1]
+    assert len(visitor.card("pool2").find_elements("css selector", ".facts")) == 1
+
+
+def test_the_bar_hides_nothing(visitor, folder):
+    """What the keyboard goes to is below it, also where it has several rows."""
+    visitor.open(folder / "one gallery" / "index.html", (720, 500))
+    bar = visitor.one(".bar")
+    assert visitor.box(bar)[3] - visitor.box(bar)[1] > 80
+
+    visitor.press(*[KEYS.ARROW_DOWN] * 4, *[KEYS.ARROW_UP] * 2)
+
+    assert visitor.run("scrollY") > 0
+    assert visitor.box(visitor.focused())[1] >= visitor.box(bar)[3]
+    visitor.open(folder / "one gallery" / "index.html", LANDSCAPE)  # no room for it there
+    assert visitor.run("getComputedStyle(document.querySelector('.bar')).position") == "static"
+
+
+def test_a_tall_input_leaves_room_for_the_dreams(visitor, folder):
+    """At the head of the page, on a desk and on a phone."""
+    for size, most in ((DESK, 14 * 16), (PHONE, 0.4 * PHONE[1])):
+        visitor.open(folder / "tall" / "index.html", size)
+        _, top, _, bottom = visitor.box(visitor.one(".inputs img"))
+        assert 100 < bottom - top <= most + 1
+
+
+def test_the_viewer_on_a_phone(visitor, folder):
+    """Tall pictures stand beside each other, names are not cut, and the buttons stay in reach."""
+    visitor.open(folder / "tall" / "index.html", PHONE)
+    visitor.all(".open")[0].click()
+    visitor.one(".modes [data-mode=both]").click()
+    a, b = (visitor.box(visitor.one(name)) for name in ("#v-a", "#v-b"))
+    assert a[2] <= b[0]
+    assert a[3] - a[1] > 300
+    assert visitor.run("document.getElementById('v-name').querySelector('wbr') !== null")
+    visitor.run("document.querySelector('.panel').scrollTo(0, 9999)")
+    assert 0 <= visitor.box(visitor.one("#v-close"))[3] <= PHONE[1]
+    assert visitor.texts("#v-file") == ["Save conv1.jpg"]  # it is in the page
+
+    visitor.open(folder / "compare.html", PHONE)
+    visitor.all(".open")[0].click()
+    visitor.choose("#against", "2 octaves, sky 2.png")
+    visitor.one(".modes [data-mode=slide]").click()
+    for tag in visitor.all(".side figcaption"):
+        assert visitor.run("arguments[0].scrollHeight <= arguments[0].clientHeight", tag)
+        assert visitor.run("arguments[0].scrollWidth <= arguments[0].clientWidth", tag)
+    assert visitor.texts("#v-tag-a, #v-tag-b") == ["1 octave, sky 1.png", "2 octaves, sky 2.png"]
+
+
+@pytest.mark.parametrize("mode", ["flip", "slide", "both"])
+def test_the_viewer_on_a_phone_on_its_side(visitor, folder, mode):
+    """The picture is whole, beside the panel."""
+    visitor.open(folder / "two nets.html", LANDSCAPE)
+    visitor.choose("#series", "side by side")
+    for number in (0, 1):
+        visitor.all(".open")[number].click()
+        visitor.loaded("v-a", "v-b")
+        visitor.one(f".modes [data-mode={mode}]").click()
+        names = ("#v-a", "#v-b") if mode == "both" else ("#v-b",) if mode == "flip" else ("#v-a",)
+        for name in names:
+            left, top, right, bottom = visitor.box(visitor.one(name))
+            assert left >= 0
+            assert top >= 0
+            assert bottom <= LANDSCAPE[1]
+            assert bottom - top > 100
+            assert right <= visitor.box(visitor.one(".panel"))[0]
+        visitor.one("#v-close").click()
+
+
+@pytest.mark.parametrize("size", [PHONE, LANDSCAPE, DESK], ids=["phone", "landscape", "desk"])
 def test_nothing_sticks_out(visitor, folder, size):
     """No sideways scrolling, on the page and in the viewer; buttons have names, pictures texts."""
     visitor.open(folder / "one gallery" / "index.html", size)
@@ -353,6 +528,8 @@ def test_the_page_prints(visitor, folder):
         assert len(visitor.all(".card img")) == 8
         assert visitor.all(".bar, .pick, #help") == []
         assert set(visitor.texts(".shot figcaption")) == {"1 octave"}
+        border = "getComputedStyle(document.querySelector('.absent')).borderTopWidth"
+        assert visitor.run(border) == "1px"  # printers leave its colour out
     finally:
         visitor.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
     printed = visitor.driver.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})

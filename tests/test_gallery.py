@@ -29,7 +29,8 @@ from deepdream.errors import (
 from deepdream.galleries import make
 from deepdream.galleries.make import gallery, write_gallery
 from deepdream.galleries.manifest import read_manifest
-from deepdream.galleries.page import compare_galleries
+from deepdream.galleries.page import compare_galleries, write_page
+from deepdream.galleries.recreate import model_flags
 from deepdream.galleries.targets import file_stems, find_targets, left_out, parse_channels
 from deepdream.images import Picture, load_image, save_image
 from deepdream.models.load import load_net
@@ -175,13 +176,25 @@ def test_layers_are_chosen_by_patterns(layers, found):
         ("a/outptu", "Did you mean 'a/output'"),
         ("a/relu_3x3", "works in place on 'a/3x3': choose that"),
         ("conv1,fc", "'fc' fits only layers without rows"),
-        ("inception*", "no layer fits 'inception"),
+        ("inception*", "no layer of tiny fits 'inception*'. It has 'conv1', 'a/1x1', 'a/pool' ..."),
+        ("data", "'data' is the picture that goes into the net, not a layer to dream at"),
+        ("dat?", "choose one behind it, as 'conv1'"),
     ],
 )
 def test_patterns_that_fit_nothing_are_refused(layers, message):
     """Each pattern has to fit something, and the message says what would."""
     with pytest.raises(UnknownLayerError, match=re.escape(message)):
         find_targets(tiny_net(), (43, 59), layers)
+
+
+def test_a_wrong_pattern_on_a_known_network_names_it():
+    """The bundled one has no inception layers; the message says what it is, and what it has."""
+    with pytest.raises(UnknownLayerError) as raised:
+        find_targets(load_net(), (90, 120), "inception*")
+
+    text = str(raised.value)
+    assert text.startswith("no layer of efficientnet_lite0 fits 'inception*'. It has 'block")
+    assert text.endswith("... List them with: deepdream layers")
 
 
 # -- the folder ------------------------------------------------------------------------------------
@@ -242,7 +255,13 @@ def test_the_command_on_the_page_makes_the_picture_again(tmp_path, model, sky, m
         program, *words = shlex.split(one["command"])
         assert program == "deepdream"
         where = out if width is not None else tmp_path
-        assert f"where {words[1]} is" in one["where"]
+        files = "deploy.prototxt and tiny.caffemodel"
+        if width is None:
+            assert one["where"] == f"Run it where sky.png, {files} are."
+        else:
+            assert one["where"] == (
+                f"Run it in this gallery's folder, where input.png is, with {files} there, too."
+            )
         words[1], words[3] = str(where / words[1]), str(again / words[3])
         again.mkdir(exist_ok=True)
         words[words.index("--model") + 1] = model[1]
@@ -310,6 +329,28 @@ def test_a_deleted_picture_is_made_again(tmp_path, net):
     assert made == ["a_pool.jpg"]
 
 
+def test_a_damaged_picture_is_told_and_made_again(tmp_path, net):
+    """A file that is shorter than it was; where its size was not noted, it counts as made."""
+    few = {**FEW, "layers": "a/3x3,a/pool"}
+    page = gallery(net, picture(), tmp_path, **few)
+    whole = (tmp_path / "a_pool.jpg").read_bytes()
+    (tmp_path / "a_pool.jpg").write_bytes(whole[:-9])
+
+    write_page([(tmp_path, read_manifest(tmp_path))], page)
+    assert page.read_text("utf-8").count("the file is damaged: the next run makes it again") == 1
+    assert [one.file for one in write_gallery(net, picture(), tmp_path, **few)] == ["a_pool.jpg"]
+    assert (tmp_path / "a_pool.jpg").read_bytes() == whole
+    assert "damaged" not in page.read_text("utf-8")
+
+    manifest = json.loads((tmp_path / "gallery.json").read_text("utf-8"))
+    for one in manifest["pictures"]:
+        assert one.pop("size") == (tmp_path / one["file"]).stat().st_size
+    (tmp_path / "gallery.json").write_text(json.dumps(manifest), "utf-8")
+    (tmp_path / "a_pool.jpg").write_bytes(whole[:30])
+    assert not list(write_gallery(net, picture(), tmp_path, **few))
+    assert "the file is damaged<" in page.read_text("utf-8")
+
+
 def test_one_layers_failure_does_not_stop_the_rest(tmp_path, net):
     """It is shown in its place with the reason, and tried again by the next run."""
     net.params["a/1x1"][0].data[...] = 0
@@ -361,31 +402,49 @@ def test_a_full_disk_stops_the_gallery(tmp_path, net, monkeypatch):
     assert len(read_manifest(tmp_path).entries) == 1
 
 
-def test_another_gallery_in_the_folder_is_refused(tmp_path, net):
-    """Other parameters, another seed, picture or format; the message says which."""
-    gallery(net, picture(), tmp_path, layers="conv1", seed=6, **FEW)
+def named(name, pixels):
+    return Picture(pixels, source={"file": name, "sha256": "", "size": []})
 
-    for change, message in (
-        ({"seed": 7}, "seed 6, not 7"),
-        ({"iter_n": 3}, "iter_n 1, not 3"),
-        ({"suffix": ".png"}, "format .jpg, not .png"),
-        ({"width": 30}, "width None, not 30"),
-        ({"guide": picture(31, 37)}, "guide None, not "),
-    ):
-        with pytest.raises(ParameterError, match=f"made with {message}"):
-            gallery(net, picture(), tmp_path, layers="conv1", **{"seed": 6, **FEW, **change})
-    with pytest.raises(ParameterError, match="made with picture"):
-        gallery(net, picture() / 2, tmp_path, layers="conv1", seed=6, **FEW)
+
+def test_another_gallery_in_the_folder_is_refused(tmp_path, net):
+    """Other parameters, another seed, picture or format; the message says which, in words."""
+    few = {"layers": "conv1", "seed": 6, **FEW}
+    sky = named("my sky.png", picture())
+    gallery(net, sky, tmp_path / "plain", **few)
+    guided = {**few, "guide": named("fur.png", picture(31, 37))}
+    gallery(net, sky, tmp_path / "guided", **guided)
+
+    for folder, change, message in (
+        ("plain", {"seed": 7}, "seed 6, not seed 7"),
+        ("plain", {"iter_n": 3}, "iter_n 1, not iter_n 3"),
+        ("plain", {"suffix": ".png"}, "format .jpg, not format .png"),
+        ("plain", {"width": 30}, "the full width, not width 30"),
+        ("plain", {"guide": guided["guide"]}, "no guide, not guide fur.png"),
+        ("guided", {}, "guide fur.png, not none"),
+        ("guided", {"guide": named("fur.png", picture(9, 8))},
+         "another guide fur.png"),
+        ("plain", {"img": named("sea.png", picture() / 2)},
+         "another picture, my sky.png, not sea.png"),
+        ("plain", {"img": named("my sky.png", picture() / 2)},
+         "another picture of the same name, my sky.png"),
+    ):  # fmt: skip
+        with pytest.raises(ParameterError) as raised:
+            gallery(net, change.pop("img", sky), tmp_path / folder, **{**few, **change})
+        assert f"holds another gallery, made with {message}: choose" in str(raised.value)
 
 
 def test_another_network_in_the_folder_is_refused(tmp_path, net):
-    """Weights count by their hash, not by their name."""
+    """Weights count by what is in them, not by their name."""
     folder = tmp_path / "gallery"
     gallery(net, picture(), folder, layers="conv1", **FEW)
     other = load_net(*write_tiny(tmp_path, seed=1), mean=MEAN)
 
-    with pytest.raises(ParameterError, match="network caffemodel_sha256"):
+    with pytest.raises(ParameterError, match="other weights of the network tiny: choose"):
         gallery(other, picture(), folder, layers="conv1", **FEW)
+
+    net.transformer.mean["data"] = np.array([1, 2, 3], np.float32)
+    with pytest.raises(ParameterError, match="mean 104,117,123, not network mean 1,2,3: choose"):
+        gallery(net, picture(), folder, layers="conv1", **FEW)
 
 
 def test_somebody_elses_files_are_not_written_over(tmp_path, net):
@@ -586,7 +645,7 @@ def test_an_embedded_page_holds_the_pictures(tmp_path, net):
     assert kind == "data:image/jpeg;base64"
     assert base64.b64decode(content) == (tmp_path / "conv1.jpg").read_bytes()
     assert known["series"][0]["input"].startswith("data:image/png")
-    assert 'href="#conv1"' in page.read_text("utf-8")
+    assert 'href="#card-0"' in page.read_text("utf-8")
 
 
 def test_two_galleries_share_a_page(tmp_path, net):
@@ -611,14 +670,206 @@ def test_two_galleries_share_a_page(tmp_path, net):
 
 
 def test_two_equal_galleries_are_told_apart_by_their_folders(tmp_path, net):
-    """Labels are never the same."""
-    for name in ("one", "two"):
-        gallery(net, picture(), tmp_path / name, layers="conv1", **FEW)
+    """By as much of their paths as it takes; the same folder twice is an error."""
+    folders = [tmp_path / name for name in ("a/g", "b/g", "b/h")]
+    for folder in folders:
+        gallery(net, picture(), folder, layers="conv1", **FEW)
 
-    page = compare_galleries([tmp_path / "one", tmp_path / "two"], tmp_path / "both.html")
-
+    page = compare_galleries(folders[1:], tmp_path / "two.html")
+    assert [one["label"] for one in data_of(page)["series"]] == ["2 octaves, g", "2 octaves, h"]
+    page = compare_galleries(folders, tmp_path / "three.html")
     labels = [one["label"] for one in data_of(page)["series"]]
-    assert labels == ["2 octaves, one", "2 octaves, two"]
+    assert labels == ["2 octaves, a/g", "2 octaves, b/g", "2 octaves, b/h"]
+    with pytest.raises(ParameterError, match="is given twice: name each gallery once"):
+        compare_galleries([folders[0], tmp_path / "b" / ".." / "a" / "g"], tmp_path / "x.html")
+
+
+# The same net with other strides, and a layer whose file has the name of another one's.
+OTHER = (
+    TINY.replace('name: "tiny"', 'name: "other"')
+    .replace("kernel_size: 5 stride: 2", "kernel_size: 5 stride: 4")
+    .replace('"a/1x1"', '"a_1x1"')
+)
+
+
+@pytest.fixture
+def other_net(tmp_path):
+    from deepdream.reading.proto import parse_prototxt
+    from deepdream.running.fillers import seed_weights
+    from deepdream.running.net import Net
+
+    (tmp_path / "other.prototxt").write_text(OTHER)
+    made = Net(parse_prototxt(OTHER), 1, force_backward=True)
+    seed_weights(made, 3)
+    made.save(tmp_path / "other.caffemodel")
+    return load_net(tmp_path / "other.prototxt", tmp_path / "other.caffemodel", mean=MEAN)
+
+
+def test_each_network_has_its_own_facts(tmp_path, net, other_net):
+    """Of a layer that both have, the page tells both; one of a similar name has its own card."""
+    for name, made in (("first", net), ("second", other_net)):
+        gallery(made, picture(), tmp_path / name, layers="conv1,a?1x1", **FEW)
+
+    page = compare_galleries([tmp_path / "first", tmp_path / "second"], tmp_path / "both.html")
+
+    text = page.read_text("utf-8")
+    ids = re.findall(r' id="([^"]*)"', text)
+    assert len(ids) == len(set(ids))
+    known = data_of(page)["pictures"]
+    cards = {(one["name"], one["series"]): one["card"] for one in known}
+    assert cards["conv1", 0] == cards["conv1", 1]
+    assert cards["a/1x1", 0] != cards["a_1x1", 1]
+    assert [dict(one["facts"])["Stride"] for one in known if one["name"] == "conv1"] == ["2", "4"]
+    card = re.search(r'<li class="card" id="card-0".*?</li>', text, re.DOTALL)[0]
+    words = re.findall(r'data-words="([^"]*)"', card)
+    assert ["stride 2" in word for word in words] == [True, False]
+    each = re.findall(r'<div data-series="(\d)"><p class="facts">(.*?)</p>', card)
+    assert [(series, "stride 2" in facts) for series, facts in each] == [("0", True), ("1", False)]
+
+
+def head_of(page):
+    """Return the title, the lead and the facts at the head of a page."""
+    text = html.unescape(page.read_text("utf-8"))
+    found = re.search(
+        r'<h1>(.*?)</h1>\s*<p class="lead">(.*?)</p>\s*<p class="meta">(.*?)</p>', text
+    )
+    return found.groups()
+
+
+def test_the_head_of_a_page_says_what_is_true_of_all(tmp_path, net, other_net):
+    """What differs is in the labels of the series instead."""
+    few = {"layers": "conv1", "iter_n": 1, "jitter": 3}
+    sky, sea = named("sky.png", picture()), named("sea.png", picture(33, 47))
+    page = gallery(net, sky, tmp_path / "one", octave_n=(1, 2), **few)
+    title, lead, meta = head_of(page)
+    assert title == "What tiny sees in sky.png"
+    assert lead.startswith("All dreams began with the same picture. Each was changed")
+    assert meta == "1 layer · 59 × 43 pixels · 1 and 2 octaves · 1 step of 1.5 · seed 0"
+
+    gallery(other_net, sea, tmp_path / "two", octave_n=(1, 2, 3), **{**few, "jitter": 4})
+    page = compare_galleries([tmp_path / "one", tmp_path / "two"], tmp_path / "both.html")
+    title, lead, meta = head_of(page)
+    assert title == "What tiny and other see in sky.png and sea.png"
+    assert lead.startswith("Each dream began with one of these pictures. It was changed")
+    assert meta == "1 layer · 1 step of 1.5 · seed 0"
+    assert [one["label"] for one in data_of(page)["series"]] == [
+        "tiny, 1 octave, sky.png, jitter 3", "tiny, 2 octaves, sky.png, jitter 3",
+        "other, 1 octave, sea.png, jitter 4", "other, 2 octaves, sea.png, jitter 4",
+        "other, 3 octaves, sea.png, jitter 4",
+    ]  # fmt: skip
+    assert page.read_text("utf-8").count("The input: ") == 2
+
+    more = {**few, "iter_n": 2, "layers": "conv1,pool1", "guide": sea, "octave_n": 1, "width": 40}
+    page = gallery(net, sky, tmp_path / "three", **more)
+    assert "sees more in it of what it sees in a guide" in head_of(page)[1]
+    assert head_of(page)[2].endswith(" · guide sea.png · seed 0")
+    page = compare_galleries([tmp_path / "one", tmp_path / "three"], tmp_path / "both.html")
+    title, lead, meta = head_of(page)
+    assert title == "What tiny sees in sky.png"
+    assert lead == (
+        "All dreams began with the same picture. Each was changed step by step so that more grows "
+        "in it of what one layer of the network sees."
+    )
+    assert meta == "seed 0"
+    assert [one["label"] for one in data_of(page)["series"]] == [
+        "1 octave, 1 step, no guide, 59 × 43", "2 octaves, 1 step, no guide, 59 × 43",
+        "1 octave, 2 steps, guide sea.png, 40 × 29",
+    ]  # fmt: skip
+
+
+def test_the_title_is_the_folders_not_the_last_calls(tmp_path, net):
+    """Channels that are added to a gallery of layers do not make it one of channels."""
+    few = {"octave_n": 1, "iter_n": 1, "jitter": 3}
+    sky = named("sky.png", picture())
+    page = gallery(net, sky, tmp_path, layers="conv1", channels="1,2", **few)
+    assert head_of(page)[0] == "The channels of conv1 in tiny"
+    assert head_of(page)[2].startswith("2 channels · ")
+
+    page = gallery(net, sky, tmp_path, layers="pool1", **few)
+    page = gallery(net, sky, tmp_path, layers="conv1", channels="1", **few)
+
+    assert head_of(page)[0] == "What tiny sees in sky.png"
+    assert head_of(page)[2].startswith("1 layer and 2 channels · ")
+
+
+def test_a_command_says_which_files_have_to_be_there(tmp_path, net):
+    """The picture, the model's own files, the guide; on a page of several, in which folder."""
+    few = {"layers": "conv1", "iter_n": 1, "jitter": 3}
+    sky, fur = named("sky.png", picture()), named("fur.png", picture(31, 37))
+    page = gallery(net, sky, tmp_path / "one", guide=fur, **few)
+    assert data_of(page)["pictures"][0]["where"] == (
+        "Run it where sky.png, deploy.prototxt, tiny.caffemodel and fur.png are."
+    )
+
+    gallery(net, sky, tmp_path / "my two", width=40, **few)
+    page = compare_galleries([tmp_path / "one", tmp_path / "my two"], tmp_path / "both.html")
+    assert data_of(page)["pictures"][1]["where"] == (
+        "Run it in the gallery's folder, my two, where input.png is, with deploy.prototxt and "
+        "tiny.caffemodel there, too."
+    )
+
+
+def test_the_command_for_a_known_network_needs_no_files(tmp_path):
+    """Its name is enough."""
+    page = gallery(load_net(), picture(), tmp_path, layers="stem/conv", octave_n=1, iter_n=1)
+
+    assert data_of(page)["pictures"][0]["where"] == (
+        "Run it in this gallery's folder, where input.png is."
+    )
+
+
+def test_the_real_caffe_is_named_in_the_command(tmp_path, net):
+    """A gallery that it made is made again by it, not by this package's engine."""
+    from deepdream.recipe import describe_net
+
+    assert "--engine" not in model_flags(net, describe_net(net))
+    net.engine = "caffe"
+    assert model_flags(net, describe_net(net))[-2:] == ["--engine", "caffe"]
+
+    page = gallery(net, picture(), tmp_path, layers="conv1", **FEW)
+
+    assert " --engine caffe " in data_of(page)["pictures"][0]["command"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(0, None), (0.02, "under 0.1 s"), (2.34, "2.3 s"), (34.5, "34 s"), (200.2, "3 min 20 s")],
+)
+def test_times_are_told_as_people_do(tmp_path, net, seconds, told):
+    """Never as 0.0 s."""
+    page = gallery(net, picture(), tmp_path, layers="conv1", **FEW)
+    manifest = read_manifest(tmp_path)
+    next(iter(manifest.entries.values())).seconds = seconds
+
+    write_page([(tmp_path, manifest)], page)
+
+    assert dict(data_of(page)["pictures"][0]["facts"]).get("Time") == told
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("sky.jpg", "'.*sky.jpg' is no name for a page"),
+        ("page", "is no name for a page, which ends in .html"),
+        ("one/index.html", "is the page of the gallery in that folder"),
+        ("mine.html", "deepdream has not made it: choose another name, or delete it"),
+    ],
+)
+def test_a_comparison_is_not_written_over_something_else(tmp_path, net, name, message):
+    """A picture, the page of a gallery or somebody's page stays; a page of ours is replaced."""
+    for folder in ("one", "two"):
+        gallery(net, picture(), tmp_path / folder, layers="conv1", **FEW)
+    out = tmp_path / name
+    if not out.exists():
+        out.write_text("<!DOCTYPE html><p>somebody's")
+    before = out.read_bytes()
+
+    with pytest.raises(ParameterError, match=message):
+        compare_galleries([tmp_path / "one", tmp_path / "two"], out)
+
+    assert out.read_bytes() == before
+    for _ in range(2):
+        assert compare_galleries([tmp_path / "one", tmp_path / "two"], tmp_path / "new.htm")
 
 
 def test_a_folder_without_gallery_cannot_be_compared(tmp_path):
@@ -644,10 +895,29 @@ def test_the_command_makes_resumes_and_compares(tmp_path, model, sky, capsys):
     assert main(["gallery", str(sky), "-o", str(out), *model, *QUICK]) == 0
     assert "(0 new pictures, " in capsys.readouterr().out
 
-    page = tmp_path / "compared.html"
-    assert main(["gallery", "--compare", str(out), str(out), "-o", str(page)]) == 0
+    page, other = tmp_path / "compared.html", str(tmp_path / "other")
+    assert main(["gallery", str(sky), "-o", other, *model, *QUICK[:-1], "2"]) == 0
+    capsys.readouterr()
+    assert main(["gallery", "--compare", str(out), other, "-o", str(page)]) == 0
     assert capsys.readouterr().out == f"wrote {page} (2 galleries)\n"
     assert page.is_file()
+
+
+def test_a_finished_gallery_with_a_failure_is_finished(tmp_path, model, capsys):
+    """The layer that can never be made is tried again, and what is there is counted."""
+    small = tmp_path / "small.png"
+    save_image(picture(5, 3), small)
+    command = ["gallery", str(small), "-o", str(tmp_path / "out"), "--layers", "conv1,pool2",
+               "--iter-n", "1", *model]  # fmt: skip
+    assert main(command) == 0
+    assert "(1 new picture, 1 could not be made: the page says why, " in capsys.readouterr().out
+
+    assert main(command) == 0
+
+    assert (
+        "(0 new pictures, 1 from before, 1 could not be made: the page says why, "
+        in capsys.readouterr().out
+    )
 
 
 def test_the_command_keeps_what_is_made_after_ctrl_c(tmp_path, model, sky, capsys, monkeypatch):
@@ -672,7 +942,7 @@ def test_the_command_keeps_what_is_made_after_ctrl_c(tmp_path, model, sky, capsy
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["SKY", "--layers", "inception*"], "no layer fits 'inception*'"),
+        (["SKY", "--layers", "inception*"], "no layer of tiny fits 'inception*'"),
         (["SKY", "--octave-n", "2;6"], "--octave-n is '2;6'"),
         (["SKY", "--layers", "conv1", "--channels", "9"], "0 to 5; there is no 9"),
         (["SKY", "--channels", "1"], "fits 9"),

@@ -28,7 +28,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "-o", "--out", metavar="FOLDER", required=True,
         help="folder for the pictures and index.html; a gallery that was interrupted there goes "
-        "on. With --compare: the page to write",
+        "on. With --compare: the page to write, as compare.html",
     )  # fmt: skip
     group = parser.add_argument_group("gallery")
     keywords(
@@ -75,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
         raise ParameterError("which picture? deepdream gallery IMAGE -o FOLDER")
     from .. import images
     from ..galleries.make import write_gallery
+    from ..galleries.manifest import read_manifest
 
     began = time.monotonic()
     img = images.load_image(args.image)
@@ -98,11 +99,14 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print(f"stopped: {_count(made)} written to {folder}; the same command goes on there")
         return 130
-    if failed and not made:
+    before = read_manifest(folder).count_made(folder) - made
+    if failed and not made and not before:
         raise ParameterError(f"no picture could be made, of {failed}; the last one: {last}")
-    which = f", {failed} could not be made: the page says why" if failed else ""
+    what = _count(made, "new ")
+    what += f", {before} from before" if before else ""
+    what += f", {failed} could not be made: the page says why" if failed else ""
     seconds = time.monotonic() - began
-    print(f"wrote {folder / 'index.html'} ({_count(made, 'new ')}{which}, {seconds:.0f} s)")
+    print(f"wrote {folder / 'index.html'} ({what}, {seconds:.0f} s)")
     return 0
 
 

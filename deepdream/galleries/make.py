@@ -77,8 +77,8 @@ def gallery(
 ) -> Path:
     """Dream at every layer, and write a page to look at the pictures.
 
-    An interrupted gallery goes on where it was: the same call makes what is missing. The page is
-    written for what is there, also after Ctrl-C.
+    An interrupted gallery goes on where it was: the same call makes what is missing or damaged. The
+    page is written for what is there, also after Ctrl-C.
 
     Parameters
     ----------
@@ -193,7 +193,6 @@ def write_gallery(
     name = given.source["file"] if given.source is not None else "a picture"
     guide = getattr(params.get("guide"), "source", None) or {}
     about = {
-        "title": _title(network["name"], name, targets),
         "picture": name,
         "size": [size[1], size[0]],
         "input": name if keeps_source else INPUT,
@@ -301,6 +300,7 @@ class _Maker:
         path = self._folder / file
         make_folder(path.parent)
         save_image(picture, path)
+        entry.size = path.stat().st_size
         entry.seconds = round(time.monotonic() - began, 2)
         return entry
 
@@ -404,12 +404,6 @@ def _named(value: Any) -> str:
     if isinstance(value, Picture):
         return _digest(value)
     return str(getattr(value, "__qualname__", type(value).__qualname__))
-
-
-def _title(network: str, picture: str, targets: list[Target]) -> str:
-    if targets[0].channel is not None:
-        return f"The channels of {targets[0].layer} in {network}"
-    return f"What {network} sees in {picture}"
 
 
 def _reason(error: Exception) -> str:

@@ -40,6 +40,8 @@ class Entry:
         What was to be said while it was made, as of octaves left out.
     seconds : float
         How long it took.
+    size : int
+        Of the file, in bytes; 0 where it is not known, in a gallery of an earlier version.
     """
 
     layer: str
@@ -49,6 +51,11 @@ class Entry:
     error: str = ""
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    size: int = 0
+
+    def is_whole(self, path: Path) -> bool:
+        """Tell whether the picture's file is there, as long as it was when it was written."""
+        return path.is_file() and self.size in (0, path.stat().st_size)
 
 
 Key = tuple[str, Optional[int], int]
@@ -63,8 +70,8 @@ class Manifest:
     settings : dict
         What its pictures share: the ``network``, the ``picture``, ``parameters``, ``seed`` ...
     about : dict
-        What the page tells besides: ``title``, the names of the ``picture`` and of the ``input`` to
-        begin with, ``size`` [w, h], ``model_flags``, the ``guide``'s file, layers ``left_out``.
+        What the page tells besides: the names of the ``picture`` and of the ``input`` to begin
+        with, ``size`` [w, h], ``model_flags``, the ``guide``'s file, layers ``left_out``.
     targets : list of Target
         What is shown, in the network's order.
     octaves : list of int
@@ -88,9 +95,13 @@ class Manifest:
         return name if octave_n == self.flat else f"octaves-{octave_n}/{name}"
 
     def is_made(self, folder: Path, key: Key) -> bool:
-        """Tell whether a picture is there already."""
+        """Tell whether a picture is there already; one whose file is damaged is not."""
         entry = self.entries.get(key)
-        return entry is not None and not entry.error and (folder / entry.file).is_file()
+        return entry is not None and not entry.error and entry.is_whole(folder / entry.file)
+
+    def count_made(self, folder: Path) -> int:
+        """Return how many pictures are there."""
+        return sum(self.is_made(folder, key) for key in self.entries)
 
 
 def open_manifest(
@@ -124,7 +135,7 @@ def open_manifest(
         _refuse_foreign(folder, made)
         return made
     found = read_manifest(folder)
-    _refuse_other(folder, settings, found.settings)
+    _refuse_other(folder, (settings, about), (found.settings, found.about))
     found.about = dict(about)
     found.targets = _merged(found.targets, targets)
     found.octaves = sorted({*found.octaves, *octaves})
@@ -142,14 +153,51 @@ def _refuse_foreign(folder: Path, made: Manifest) -> None:
         )
 
 
-def _refuse_other(folder: Path, asked: Mapping[str, Any], before: Mapping[str, Any]) -> None:
-    now, then = _flattened(asked), _flattened(before)
+_Facts = tuple[Mapping[str, Any], Mapping[str, Any]]  # settings and about
+
+
+def _refuse_other(folder: Path, asked: _Facts, before: _Facts) -> None:
+    now, then = _flattened(asked[0]), _flattened(before[0])
     for name in {**then, **now}:
         if now.get(name) != then.get(name):
             raise ParameterError(
-                f"'{folder}' holds another gallery, made with {name} {then.get(name)}, not "
-                f"{now.get(name)}: choose another folder, or delete it to start anew"
+                f"'{folder}' holds another gallery, made with {_difference(name, asked, before)}: "
+                "choose another folder, or delete it to start anew"
             )
+
+
+def _difference(name: str, asked: _Facts, before: _Facts) -> str:
+    """Return what was another one then, and what it is now, by names instead of hashes."""
+    if name == "picture":
+        then, now = (str(about.get("picture")) for _, about in (before, asked))
+        if then == now:
+            return f"another picture of the same name, {then}"
+        return f"another picture, {then}, not {now}"
+    if name == "guide":
+        then, now = (_guide(*facts) for facts in (before, asked))
+        if then == now:
+            return f"another {then}"
+        return f"{then}, not {'none' if now == 'no guide' else now}"
+    if name.endswith("_sha256"):
+        which = "another prototxt" if "prototxt" in name else "other weights"
+        return f"{which} of the network {before[0]['network']['name']}"
+    then, now = (_worded(name, _flattened(facts[0]).get(name)) for facts in (before, asked))
+    return f"{then}, not {now}"
+
+
+def _guide(settings: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+    if settings["parameters"].get("guide") is None:
+        return "no guide"
+    return f"guide {about['guide']}" if about.get("guide") else "guide"
+
+
+def _worded(name: str, value: Any) -> str:
+    name = name.replace("network name", "network")
+    if value is None:
+        return "the full width" if name == "width" else f"no {name}"
+    if isinstance(value, list):
+        value = ",".join(f"{number:g}" for number in value)
+    return f"{name} {value}"
 
 
 def _flattened(settings: Mapping[str, Any], above: str = "") -> dict[str, Any]:

@@ -7,9 +7,11 @@
   const cards = [...document.querySelectorAll(".card")];
   const links = [...document.querySelectorAll(".open")];
   const filter = $("filter"), viewer = $("viewer"), stage = $("stage"), against = $("against");
+  const chooser = $("series"); // where there are too many series for a row of buttons
   let shown = -1; // series on the page; -1 is all of them
   let current = null; // number of the picture in the viewer
   let opened = false; // the viewer
+  let partner = null; // series that a picture is compared with on its own card
   let marked = null; // number of the picture that the next one marked is compared with
 
   const linkOf = (number) => links.find((link) => Number(link.dataset.picture) === number);
@@ -19,19 +21,26 @@
   // -- filter and series --------------------------------------------------------------------------
 
   function applyFilter() {
-    const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+    // A number behind its term is the whole number: "stride 1" is not stride 16, nor 1 elsewhere.
+    const words = filter.value.toLowerCase().match(/(?:stride|sees|channel)\s+\d\S*|\S+/g) ?? [];
     const here = cards.filter((card) => card.querySelector(".shot:not([hidden])"));
     let count = 0;
     for (const card of cards) {
-      card.hidden = !here.includes(card) || !words.every((word) => card.dataset.words.includes(word));
+      const shots = [...card.querySelectorAll(".shot:not([hidden])")];
+      card.hidden = !shots.some((shot) => words.every((word) => fits(shot.dataset.words, word)));
       count += !card.hidden;
     }
     for (const section of document.querySelectorAll("main section")) {
       section.hidden = !section.querySelector(".card:not([hidden])");
     }
     const of = count === here.length ? "" : ` of ${here.length}`;
-    $("count").textContent = `${count}${of} ${noun}`;
+    $("count").textContent = `${count}${of} ${here.length === 1 ? noun.slice(0, -1) : noun}`;
     $("nothing").hidden = count > 0;
+  }
+
+  function fits(text, word) {
+    if (!/\s/.test(word)) return text.includes(word);
+    return ` ${text} `.includes(` ${word.replace(/\s+/, " ")} `);
   }
 
   function clearFilter() {
@@ -41,31 +50,39 @@
 
   function showSeries(number) {
     shown = number;
-    for (const shot of document.querySelectorAll(".shot")) {
-      shot.hidden = shown >= 0 && Number(shot.dataset.series) !== shown;
+    for (const part of document.querySelectorAll("[data-series]")) {
+      part.hidden = shown >= 0 && Number(part.dataset.series) !== shown;
     }
     for (const grid of document.querySelectorAll(".grid")) {
       grid.classList.toggle("together", shown < 0 && series.length > 1);
     }
     const radio = document.querySelector(`.switch input[value="${shown}"]`);
     if (radio) radio.checked = true;
+    if (chooser) chooser.value = String(shown);
     applyFilter();
   }
 
   function nextSeries() {
-    const values = [...document.querySelectorAll(".switch input")].map((radio) => Number(radio.value));
-    if (values.length) showSeries(values[(values.indexOf(shown) + 1) % values.length]);
+    if (series.length < 2) return;
+    showSeries(shown + 1 < series.length ? shown + 1 : -1); // behind the last come all
   }
 
   // -- viewer -------------------------------------------------------------------------------------
 
-  // What a picture can be compared with: its input (as "input"), or another picture.
-  function sideOf(value) {
-    if (value !== "input") {
-      const picture = pictures[Number(value)];
-      return { src: picture.src, name: nameOf(picture) };
+  // The picture, and what it is compared with: its input, or another picture. Below them stands what
+  // tells one from the other.
+  function sides() {
+    const own = pictures[current];
+    if (against.value === "input") {
+      const input = { src: series[own.series].input, alt: "the input", tag: "the input" };
+      return [{ src: own.src, alt: nameOf(own), tag: own.name }, input];
     }
-    return { src: series[pictures[current].series].input, name: "the input" };
+    const other = pictures[Number(against.value)];
+    const tagOf = (picture) => {
+      if (own.series === other.series) return picture.name;
+      return own.name === other.name ? series[picture.series].label : nameOf(picture);
+    };
+    return [own, other].map((one) => ({ src: one.src, alt: nameOf(one), tag: tagOf(one) }));
   }
 
   function nameOf(picture) {
@@ -87,7 +104,7 @@
         series.length > 1 ? `Others, ${series[at].label}` : "Others", options)),
     );
     against.value = chosen;
-    if (against.value !== chosen) against.value = "input";
+    if (against.value !== String(chosen)) against.value = "input";
   }
 
   function group(label, options) {
@@ -103,13 +120,14 @@
     const picture = pictures[number];
     if (shown >= 0 && picture.series !== shown) showSeries(picture.series); // the page follows
     if (Number(compared) === number) compared = "input";
-    $("v-name").textContent = picture.name;
+    $("v-name").replaceChildren(...breakable(picture.name));
     $("v-look").textContent = picture.look;
     $("v-facts").replaceChildren(...picture.facts.map(([term, fact]) => {
       const row = document.createElement("div");
       row.append(document.createElement("dt"), document.createElement("dd"));
       row.firstChild.textContent = term;
-      row.lastChild.textContent = fact;
+      row.lastChild.append(...breakable(fact));
+      row.classList.toggle("wide", fact.length > 24);
       return row;
     }));
     $("v-making").hidden = !picture.command;
@@ -123,9 +141,10 @@
     $("v-copy").textContent = "Copy";
     $("v-notes").textContent = picture.notes;
     $("v-file").href = picture.src;
-    $("v-file").textContent = `Open ${picture.file}`;
-    $("v-file").download = picture.src.startsWith("data:") ? picture.file : "";
-    if (!picture.src.startsWith("data:")) $("v-file").removeAttribute("download");
+    const inside = picture.src.startsWith("data:"); // browsers open no data URLs from links
+    $("v-file").textContent = `${inside ? "Save" : "Open"} ${picture.file}`;
+    $("v-file").toggleAttribute("download", inside);
+    if (inside) $("v-file").download = picture.file;
     stage.style.setProperty("--shown", picture.width / picture.height);
     fillChoices(compared);
     if (!viewer.open) {
@@ -135,6 +154,10 @@
       $("v-name").focus();
     }
     compare(mode);
+  }
+
+  function breakable(name) {
+    return name.split(/(?<=[/_])/).flatMap((part) => [part, document.createElement("wbr")]);
   }
 
   function closeViewer() {
@@ -150,11 +173,11 @@
   }
 
   function compare(mode = stage.dataset.mode) {
-    const other = sideOf(against.value);
+    const [own, other] = sides();
     stage.dataset.mode = mode;
     stage.classList.remove("flipped");
-    show("a", pictures[current].src, nameOf(pictures[current]));
-    show("b", other.src, other.name);
+    show("a", own);
+    show("b", other);
     arrange();
     for (const button of document.querySelectorAll(".modes button")) {
       button.setAttribute("aria-pressed", String(button.dataset.mode === mode));
@@ -164,17 +187,19 @@
   // Two pictures stand side by side, or one above the other where that leaves them larger.
   function arrange() {
     if (!opened) return;
-    const { clientWidth: w, clientHeight: h } = stage.parentElement;
+    const { clientWidth: w, clientHeight } = stage.parentElement;
+    const h = w === viewer.clientWidth ? innerHeight * 0.52 : clientHeight; // or the panel is below
     const ratio = pictures[current].width / pictures[current].height;
     const beside = Math.min(w / 2, h * ratio), above = Math.min(w, (h / 2) * ratio);
     stage.classList.toggle("stacked", above > beside);
   }
 
-  function show(side, src, name) {
+  function show(side, { src, alt, tag }) {
     const img = $(`v-${side}`);
     if (img.getAttribute("src") !== src) img.src = src;
-    img.alt = name;
-    $(`v-tag-${side}`).textContent = name;
+    img.alt = alt;
+    $(`v-tag-${side}`).replaceChildren(...breakable(tag));
+    $(`v-tag-${side}`).title = tag;
   }
 
   function flip() { // the first press shows the picture, each further one the other
@@ -190,17 +215,21 @@
     const numbers = visibleLinks().map((link) => Number(link.dataset.picture));
     const at = numbers.indexOf(current);
     const to = numbers[at < 0 ? 0 : (at + by + numbers.length) % numbers.length];
-    if (to !== undefined) open(to, staysUseful());
+    if (to !== undefined) open(to, comparedAt(to));
   }
 
   // Going on to the next layer, an input or a fixed picture stays; "the same layer with other
-  // octaves" becomes that of the next layer.
-  function staysUseful() {
-    const value = against.value;
-    if (value === "input") return value;
-    const other = pictures[Number(value)];
-    if (other.card !== pictures[current].card) return value;
-    return "input";
+  // octaves" becomes that of the next layer, and where that has none, of the one behind it.
+  function comparedAt(number) {
+    if (partner === null) return against.value;
+    const { card } = pictures[number];
+    const same = pictures.findIndex((other) => other.card === card && other.series === partner);
+    return same < 0 ? "input" : String(same);
+  }
+
+  function choose() {
+    const other = pictures[Number(against.value)]; // none where it is the input
+    partner = other?.card === pictures[current].card ? other.series : null;
   }
 
   function switchInViewer() {
@@ -208,7 +237,9 @@
       .map((picture, number) => [picture, number])
       .filter(([picture]) => picture.card === pictures[current].card)
       .map(([, number]) => number);
-    open(same[(same.indexOf(current) + 1) % same.length]);
+    const to = same[(same.indexOf(current) + 1) % same.length];
+    open(to, Number(against.value) === to ? String(current) : against.value); // they change places
+    choose();
   }
 
   async function copy() {
@@ -233,6 +264,7 @@
       const first = marked;
       unmark();
       open(first, String(number), "both");
+      choose();
       return;
     }
     if (marked === number) return unmark();
@@ -285,7 +317,7 @@
       }
       return;
     }
-    if (target.matches("input, select, textarea")) return;
+    if (target === chooser && !["/", "o", "Escape"].includes(key)) return;
     if (key === "/") filter.focus();
     else if (key === "Escape" && marked !== null) unmark();
     else if (key === "Escape") clearFilter();
@@ -330,6 +362,7 @@
       if (event.ctrlKey || event.metaKey || event.shiftKey) return;
       event.preventDefault();
       open(Number(link.dataset.picture), "input", "flip");
+      choose();
     });
   }
   for (const button of document.querySelectorAll(".pick")) {
@@ -343,10 +376,14 @@
   for (const radio of document.querySelectorAll(".switch input")) {
     radio.addEventListener("change", () => showSeries(Number(radio.value)));
   }
+  chooser?.addEventListener("change", () => showSeries(Number(chooser.value)));
   filter.addEventListener("input", applyFilter);
   $("clear").addEventListener("click", clearFilter);
   $("tray-clear").addEventListener("click", unmark);
-  against.addEventListener("change", () => compare());
+  against.addEventListener("change", () => {
+    choose();
+    compare();
+  });
   $("split").addEventListener("input", () => split($("split").value));
   stage.addEventListener("click", () => {
     if (stage.dataset.mode === "flip") flip();
@@ -357,6 +394,11 @@
   $("v-copy").addEventListener("click", copy);
   viewer.addEventListener("close", closed); // a phone's back button closes it, too
   addEventListener("resize", arrange);
+  const bar = document.querySelector(".bar");
+  new ResizeObserver(() => { // what is scrolled to is not under the bar, however many rows it has
+    const sticks = getComputedStyle(bar).position === "sticky";
+    document.documentElement.style.scrollPaddingTop = sticks ? `${bar.offsetHeight + 16}px` : "";
+  }).observe(bar);
   document.addEventListener("keydown", onKey);
 
   document.querySelector(".bar").classList.add("live");

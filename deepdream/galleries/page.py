@@ -24,23 +24,28 @@ from urllib.parse import quote
 from PIL import Image, features
 
 from ..drawing.boxes import pair
-from ..errors import WriteError
+from ..errors import ParameterError, WriteError
 from ..files import replacing
 from ..version import __version__
-from .manifest import INPUT, Entry, Manifest
-from .recreate import command_for
+from .labels import Album, Series, count, describe_albums, find_series, is_one_layer, listed
+from .manifest import INPUT, NAME, PAGE, Entry, read_manifest
+from .recreate import command_for, files_for
 from .targets import LOW, MID, Target
 
 _WIDTH = 400  # of thumbnails, pixels: columns are about half as wide, screens may be twice as fine
 _QUALITY = 62
+
+_FEW = 4  # series, and characters of their labels together, that a row of buttons has room for
+_SHORT = 64
+
+_MARK = '<meta name="generator" content="deepdream '  # tells a page of ours from another
+_HEAD = 4096  # bytes of a page that the mark is within
 
 _SECTIONS = {
     "low": ("Low", f"each position sees up to {LOW} pixels of the picture: edges, strokes"),
     "mid": ("Middle", f"up to {MID} pixels: patterns, ornament, parts"),
     "high": ("High", f"more than {MID} pixels: parts of things, and whole ones"),
 }
-
-Album = tuple[Path, Manifest]
 
 
 class Thumbnails:
@@ -78,16 +83,6 @@ def _thumbnail(path: Path) -> tuple[str, int, int]:
 
 def _data_url(content: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
-
-
-@dataclass(frozen=True)
-class _Series:
-    """The pictures of one gallery with one number of octaves."""
-
-    folder: Path
-    manifest: Manifest
-    octave_n: int
-    label: str
 
 
 @dataclass(frozen=True)
@@ -136,18 +131,18 @@ class _Page:
         self, albums: Sequence[Album], out: Path, embed: bool, thumbnails: Thumbnails
     ) -> None:
         self._albums, self._out, self._embed, self._thumbnails = albums, out, embed, thumbnails
-        self._series = _series(albums)
+        self._series: list[Series] = find_series(albums)
+        self._one_layer = is_one_layer(albums)
         self._pictures: list[dict[str, Any]] = []
 
     def text(self) -> str:
         cards = self._cards()
-        targets = [shots[0].target for shots in cards]
-        noun = "layers" if any(target.channel is None for target in targets) else "channels"
-        one_layer = noun == "channels" and len({target.layer for target in targets}) == 1
-        sections = self._sections(cards, one_layer)
+        noun = "layers" if any(s[0].target.channel is None for s in cards) else "channels"
+        sections = self._sections(cards)
         names = [name for name in _SECTIONS if f'<section id="{name}"' in sections]
-        style = _asset("style.css").replace(":root {", f":root {{\n  --ratio: {self._ratio()};", 1)
+        style = f"{_asset('style.css')}\n{self._ratios()}"
         script = _asset("page.js")
+        told = describe_albums(self._albums)
         data = {
             "noun": noun,
             "pictures": self._pictures,
@@ -158,16 +153,18 @@ class _Page:
             policy="default-src 'none'; img-src 'self' file: data:; "
             f"style-src '{_integrity(style)}'; script-src '{_integrity(script)}'",
             version=escape(__version__),
-            title=escape(self._title()),
-            lead=escape(_lead(one_layer)),
-            meta=escape(self._meta(f"{len(cards)} {noun}")),
+            title=escape(told.title),
+            lead=escape(told.lead),
+            meta=escape(" · ".join(told.meta)),
             inputs=self._inputs(),
             jumps="".join(
                 f'<a href="#{name}">{_SECTIONS[name][0]}</a>' for name in names if len(names) > 1
             ),
             switch=self._switch(),
-            count=f"{len(cards)} {noun}",
+            count=count(len(cards), noun[:-1]),
+            albums="one" if len(self._albums) == 1 else "some",
             kind="several" if len(self._series) > 1 else "single",
+            most=min(4, max(map(len, cards), default=1)),
             example="Filter: name, type, stride 16 …" if noun == "layers" else "Filter: channel 7",
             sections=sections,
             notes=self._notes(),
@@ -191,82 +188,94 @@ class _Page:
                 cards[key].append(_Shot(number, target, entry))
         return list(cards.values())
 
-    def _sections(self, cards: list[list[_Shot]], one_layer: bool) -> str:
+    def _sections(self, cards: list[list[_Shot]]) -> str:
+        together = " together" if len(self._series) > 1 else ""
+        above = False  # the facts of the layer, if there is only one
+        number = 0
         made = []
         for name, (title, text) in _SECTIONS.items():
             within = [shots for shots in cards if shots[0].target.section == name]
             if not within:
                 continue
-            if one_layer:
-                target = within[0][0].target
-                title, text = target.layer, " · ".join(_brief(target))
-            items = "".join(self._card(shots, one_layer) for shots in within)
+            if self._one_layer:
+                facts = _distinct(_brief(shot.target) for shots in within for shot in shots)
+                above = len(facts) == 1
+                title, text = within[0][0].target.layer, facts[0] if above else ""
+            items = "".join(self._card(number + at, s, above) for at, s in enumerate(within))
+            number += len(within)
             made.append(
                 f'<section id="{name}" aria-labelledby="{name}-title">'
-                f'<h2 id="{name}-title">{escape(title)} <small>{escape(text)}</small></h2>\n'
-                f'<ul class="grid">{items}</ul></section>'
+                f'<h2 id="{name}-title">{_breakable(title)} <small>{escape(text)}</small></h2>\n'
+                f'<ul class="grid{together}">{items}</ul></section>'
             )
         return "\n".join(made)
 
-    def _card(self, shots: list[_Shot], one_layer: bool) -> str:
+    def _card(self, number: int, shots: list[_Shot], above: bool) -> str:
+        """Return a card; `above` says that the facts of its layer stand above all cards."""
         target = shots[0].target
-        facts = _facts(target)
-        words = [target.layer, target.look, *(f"{term} {fact}" for term, fact in facts)]
+        name = f"channel {target.channel}" if self._one_layer else _name(target)
+        pictures = "".join(self._shot(number, shot) for shot in shots)
+        told = ["" if above else _told(shot.target) for shot in shots]
+        below = told[0]
+        if len(set(told)) > 1:
+            each = (f'<div data-series="{s.series}">{text}</div>' for s, text in zip(shots, told))
+            below = f'<div class="each">{"".join(each)}</div>'
+        return (
+            f'\n<li class="card" id="card-{number}" data-shots="{min(4, len(shots))}">'
+            f'<div class="shots">{pictures}</div><h3>{_breakable(name)}</h3>{below}</li>'
+        )
+
+    def _shot(self, card: int, shot: _Shot) -> str:
+        series, target = self._series[shot.series], shot.target
+        words = [target.layer, target.look, *(f"{term} {fact}" for term, fact in _facts(target))]
         if target.channel is not None:
             words.append(f"channel {target.channel}")
-        name = f"channel {target.channel}" if one_layer else ""
-        pictures = "".join(self._shot(shot) for shot in shots)
-        look = f'<p class="look">{escape(target.look)}</p>' if target.look and not one_layer else ""
-        brief = " ".join(f"<span>{escape(fact)}</span>" for fact in _brief(target))
-        below = "" if one_layer else f'<p class="facts">{brief}</p>'
         return (
-            f'\n<li class="card" id="{escape(target.stem)}" '
-            f'data-words="{escape(" ".join(words).lower())}">'
-            f'<div class="shots">{pictures}</div>'
-            f"<h3>{_breakable(name or _name(target))}</h3>{look}{below}</li>"
+            f'<figure class="shot" data-series="{shot.series}" '
+            f'data-words="{escape(" ".join(words).lower())}">{self._inside(card, shot)}'
+            f"<figcaption>{_breakable(series.label)}</figcaption></figure>"
         )
 
-    def _shot(self, shot: _Shot) -> str:
-        series = self._series[shot.series]
+    def _inside(self, card: int, shot: _Shot) -> str:
+        """Return a picture, or why there is none."""
         entry = shot.entry
-        inner = ""
         if entry is None:
-            inner = '<div class="absent">not made yet</div>'
-        elif entry.error:
-            inner = f'<div class="absent"><strong>No picture</strong>{escape(entry.error)}</div>'
-        else:
-            try:
-                thumbnail, w, h = self._thumbnails.get(series.folder / entry.file)
-            except OSError:
-                inner = '<div class="absent">the file is not there any more</div>'
-            else:
-                inner = self._picture(shot, thumbnail, w, h)
-        return (
-            f'<figure class="shot" data-series="{shot.series}">{inner}'
-            f"<figcaption>{escape(series.label)}</figcaption></figure>"
-        )
+            return '<div class="absent">not made yet</div>'
+        if entry.error:
+            return f'<div class="absent"><strong>No picture</strong>{escape(entry.error)}</div>'
+        path = self._series[shot.series].folder / entry.file
+        if not path.is_file():
+            return '<div class="absent">the file is not there any more</div>'
+        if not entry.is_whole(path):
+            return '<div class="absent">the file is damaged: the next run makes it again</div>'
+        try:
+            thumbnail, w, h = self._thumbnails.get(path)
+        except (OSError, SyntaxError, ValueError):  # Pillow raises each of them
+            return '<div class="absent">the file is damaged</div>'
+        return self._picture(card, shot, thumbnail, w, h)
 
-    def _picture(self, shot: _Shot, thumbnail: str, w: int, h: int) -> str:
+    def _picture(self, card: int, shot: _Shot, thumbnail: str, w: int, h: int) -> str:
         series, target, entry = self._series[shot.series], shot.target, shot.entry
         assert entry is not None
         manifest, number = series.manifest, len(self._pictures)
         source = self._full(series.folder / entry.file)
         name = _name(target)
         notes = [note[:1].upper() + note[1:] + "." for note in entry.notes]
-        facts = [*_facts(target), ("Octaves", str(series.octave_n)),
-                 ("Time", f"{entry.seconds:.1f} s")]  # fmt: skip
+        facts = [*_facts(target), ("Octaves", str(series.octave_n))]
+        if entry.seconds:
+            facts.append(("Time", _duration(entry.seconds)))
         if len(self._albums) > 1:
-            facts.insert(0, ("Network", manifest.settings["network"]["name"]))
+            facts.insert(0, ("Series", series.label))
         self._pictures.append({
-            "card": target.stem, "series": shot.series, "src": source, "width": w, "height": h,
+            "card": card, "series": shot.series, "src": source, "width": w, "height": h,
             "name": name, "look": target.look, "facts": facts, "notes": " ".join(notes),
-            "file": entry.file.rpartition("/")[2], "where": _where(manifest.about["input"]),
+            "file": entry.file.rpartition("/")[2], "where": self._where(series),
             "command": command_for(
                 manifest.settings, manifest.about, target, series.octave_n, entry.file
             ),
         })  # fmt: skip
         # A browser does not open data URLs from links.
-        href = f"#{quote(target.stem)}" if source.startswith("data:") else source
+        href = f"#card-{card}" if source.startswith("data:") else source
         alt = f"dream at {name}, {series.label}"
         return (
             f'<a class="open" href="{escape(href)}" data-picture="{number}">'
@@ -276,39 +285,40 @@ class _Page:
             '<span class="long">Compare</span><span class="short">⇄</span></button>'
         )
 
+    def _where(self, series: Series) -> str:
+        """Return where the command of a picture runs: the files that have to be there."""
+        first, *others = files_for(series.manifest.about)
+        if first != INPUT:
+            return f"Run it where {listed([first, *others])} {'are' if others else 'is'}."
+        where = "this gallery's folder"
+        if len(self._albums) > 1:
+            where = f"the gallery's folder, {self._relative(series.folder)}"
+        also = f", with {listed(others)} there, too" if others else ""
+        return f"Run it in {where}, where {INPUT} is{also}."
+
     def _full(self, path: Path) -> str:
         """Return what leads from the page to a full picture."""
         if self._embed:
             kind = "image/png" if path.suffix == ".png" else "image/jpeg"
             return _data_url(path.read_bytes(), kind) if path.is_file() else ""
+        relative = self._relative(path)
+        return path.resolve().as_uri() if Path(relative).is_absolute() else quote(relative)
+
+    def _relative(self, path: Path) -> str:
+        """Return a path as seen from the page; absolute where no way leads there."""
         try:
-            relative = os.path.relpath(path, self._out.parent)
+            return Path(os.path.relpath(path, self._out.parent)).as_posix()
         except ValueError:  # another drive of Windows
-            return path.resolve().as_uri()
-        return quote(Path(relative).as_posix())
+            return str(path.resolve())
 
     # -- around it ------------------------------------------------------------------------------
-
-    def _title(self) -> str:
-        titles = list(dict.fromkeys(str(m.about["title"]) for _, m in self._albums))
-        if len(titles) == 1:
-            return titles[0]
-        networks = _distinct(m.settings["network"]["name"] for _, m in self._albums)
-        return " and ".join(networks if len(networks) > 1 else titles)
-
-    def _meta(self, count: str) -> str:
-        first = self._albums[0][1]
-        parameters, (w, h) = first.settings["parameters"], first.about["size"]
-        octaves = " and ".join(map(str, sorted({series.octave_n for series in self._series})))
-        parts = [count, f"{w} × {h} pixels", f"{octaves} octaves",
-                 f"{parameters['iter_n']} steps of {parameters['step_size']:g}",
-                 f"seed {first.settings['seed']}"]  # fmt: skip
-        return " · ".join(parts)
 
     def _inputs(self) -> str:
         made = {}
         for folder, manifest in self._albums:
             key = manifest.settings["picture"]
+            if key in made:
+                continue
             try:
                 thumbnail, w, h = self._thumbnails.get(folder / INPUT)
             except OSError:
@@ -328,9 +338,17 @@ class _Page:
         if len(self._series) < 2:
             return ""
         choices = [(number, series.label) for number, series in enumerate(self._series)]
+        choices.append((-1, "side by side"))
+        length = sum(len(label) for _, label in choices)
+        if len(self._series) > _FEW or length > _SHORT:
+            options = "".join(f'<option value="{n}">{escape(label)}' for n, label in choices)
+            return (
+                '<label class="switch"><span class="hidden">Which pictures</span>'
+                f'<select id="series">{options}</select></label>'
+            )
         labels = "".join(
             f'<label><input type="radio" name="series" value="{number}">{escape(label)}</label>'
-            for number, label in [*choices, (-1, "side by side")]
+            for number, label in choices
         )
         return (
             f'<fieldset class="switch"><legend class="hidden">Which pictures</legend>{labels}'
@@ -338,7 +356,12 @@ class _Page:
         )
 
     def _notes(self) -> str:
-        left_out = _distinct(name for _, m in self._albums for name in m.about["left_out"])
+        shown = {target.layer for _, manifest in self._albums for target in manifest.targets}
+        left_out = [
+            name
+            for name in _distinct(n for _, m in self._albums for n in m.about["left_out"])
+            if name not in shown  # as in another network
+        ]
         if not left_out:
             return ""
         return (
@@ -346,38 +369,13 @@ class _Page:
             f"{escape(', '.join(left_out))}.</p>"
         )
 
-    def _ratio(self) -> str:
-        w, h = self._albums[0][1].about["size"]
-        return f"{int(w)} / {int(h)}"
-
-
-def _series(albums: Sequence[Album]) -> list[_Series]:
-    """Return the series of the page, each with a label that no other has."""
-    found = [(folder, manifest, n) for folder, manifest in albums for n in manifest.octaves]
-    words: dict[str, list[str]] = {
-        "network": [m.settings["network"]["name"] for _, m, _ in found],
-        "octaves": [f"{n} octaves" if n > 1 else "1 octave" for _, _, n in found],
-        "picture": [str(m.about["picture"]) for _, m, _ in found],
-        "seed": [f"seed {m.settings['seed']}" for _, m, _ in found],
-    }
-    differ = [values for values in words.values() if len(set(values)) > 1] or [words["octaves"]]
-    labels = [", ".join(parts) for parts in zip(*differ)]
-    if len(set(labels)) < len(labels):  # they differ in something else: their folders tell
-        labels = [f"{label}, {f.resolve().name}" for label, (f, _, _) in zip(labels, found)]
-    return [_Series(*series, label) for series, label in zip(found, labels)]
-
-
-def _lead(one_layer: bool) -> str:
-    if one_layer:
-        return (
-            "All dreams began with the same picture. Each was changed step by step so that one "
-            "channel of the layer grows, and with it the feature that it has learnt to look for."
+    def _ratios(self) -> str:
+        """Return the style that gives what stands for a missing picture the shape of one."""
+        sizes = [series.manifest.about["size"] for series in self._series]
+        return "\n".join(
+            f'[data-series="{number}"] {{ --ratio: {int(w)} / {int(h)}; }}'
+            for number, (w, h) in enumerate(sizes)
         )
-    return (
-        "All dreams began with the same picture. Each was changed step by step so that one layer "
-        "of the network sees more of what it has learnt to see: strokes in the first layers, whole "
-        "things in the last."
-    )
 
 
 def _name(target: Target) -> str:
@@ -395,15 +393,29 @@ def _facts(target: Target) -> list[tuple[str, str]]:
     ]
 
 
-def _brief(target: Target) -> list[str]:
+def _brief(target: Target) -> str:
+    return " · ".join(_brief_parts(target))
+
+
+def _brief_parts(target: Target) -> list[str]:
     shape = [] if target.shape is None else ["×".join(map(str, target.shape))]
     return [target.type, *shape, f"stride {pair(target.stride)}", f"sees {pair(target.field)} px"]
 
 
-def _where(name: str) -> str:
-    if name == INPUT:
-        return f"Run it in this gallery's folder, where {INPUT} is."
-    return f"Run it where {name} is."
+def _told(target: Target) -> str:
+    """Return what a card tells of a layer."""
+    look = f'<p class="look">{escape(target.look)}</p>' if target.look else ""
+    brief = " ".join(f"<span>{escape(fact)}</span>" for fact in _brief_parts(target))
+    return f'{look}<p class="facts">{brief}</p>'
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 0.1:
+        return "under 0.1 s"
+    if seconds < 59.5:
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"
 
 
 def _breakable(name: str) -> str:
@@ -459,15 +471,51 @@ def compare_galleries(
     Raises
     ------
     MissingFileError, ParameterError
-        A folder holds no gallery, or a damaged one.
+        A folder holds no gallery, or a damaged one, or is given twice; `out` is no name of a page,
+        or the name of something else.
     WriteError
         The page cannot be written.
     """
-    from .manifest import read_manifest
-
-    albums = [(Path(folder), read_manifest(folder)) for folder in folders]
+    albums = _opened(folders)
     path = Path(out)
-    if path.is_dir():
-        raise WriteError(f"'{path}' is a folder: give the name of a file, as compare.html")
+    _check_out(path)
     write_page(albums, path, embed=embed)
     return path
+
+
+def _opened(folders: Sequence[str | os.PathLike[str]]) -> list[Album]:
+    """Return galleries, none of them twice."""
+    albums: list[Album] = []
+    known: set[Path] = set()
+    for folder in map(Path, folders):
+        manifest = read_manifest(folder)
+        if folder.resolve() in known:
+            raise ParameterError(f"'{folder}' is given twice: name each gallery once")
+        known.add(folder.resolve())
+        albums.append((folder, manifest))
+    return albums
+
+
+def _check_out(path: Path) -> None:
+    """Refuse to write a page over something else, which could be a picture."""
+    if path.is_dir():
+        raise WriteError(f"'{path}' is a folder: give the name of a file, as compare.html")
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise ParameterError(
+            f"'{path}' is no name for a page, which ends in .html: give one, as compare.html"
+        )
+    if path.name.lower() == PAGE and (path.parent / NAME).exists():
+        raise ParameterError(
+            f"'{path}' is the page of the gallery in that folder: choose another name, as "
+            "compare.html"
+        )
+    if path.is_file() and not _is_ours(path):
+        raise ParameterError(
+            f"'{path}' is there already, and deepdream has not made it: choose another name, or "
+            "delete it"
+        )
+
+
+def _is_ours(path: Path) -> bool:
+    with path.open("rb") as file:
+        return _MARK.encode() in file.read(_HEAD)

@@ -1,4 +1,7 @@
-"""The command that makes one picture of a gallery again, byte for byte on the same machine."""
+"""The command that makes one picture of a gallery again, byte for byte on the same machine.
+
+What it needs besides are the files it names.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..dreaming.dream import dream
-from ..models.registry import DEFAULT_MODEL
+from ..models.registry import ALIASES, DEFAULT_MODEL, plain
 from .targets import Target
 
 _DEFAULTS = {
@@ -45,7 +48,27 @@ def model_flags(net: Any, network: Mapping[str, Any]) -> list[str]:
     mean = network.get("mean")
     if mean is not None and (entry is None or [*map(float, entry.mean)] != mean):
         flags += ["--mean", ",".join(f"{value:g}" for value in mean)]
+    if getattr(net, "engine", "torch") == "caffe":
+        flags += ["--engine", "caffe"]
     return flags
+
+
+def files_for(about: Mapping[str, Any]) -> list[str]:
+    """Return the files that the commands of a gallery name: the picture, the model's, the guide.
+
+    Parameters
+    ----------
+    about : mapping
+        See `manifest.Manifest`.
+    """
+    flags = about["model_flags"]
+    given = dict(zip(flags[::2], flags[1::2]))
+    files = [about["input"]]
+    if "--model" in given and plain(given["--model"]) not in ALIASES:
+        files.append(given["--model"])
+    files += [given["--weights"]] if "--weights" in given else []
+    files += [about["guide"]] if about.get("guide") else []
+    return list(dict.fromkeys(map(str, files)))
 
 
 def command_for(

@@ -18,6 +18,7 @@ from typing import Any, Optional
 from ..drawing.boxes import Box, boxes
 from ..dreaming.dream2015 import input_name
 from ..errors import ParameterError, UnknownLayerError, nearest
+from ..models.registry import DEFAULT_MODEL
 from ..running.geometry import views
 from ..running.graph import graph_of
 
@@ -104,12 +105,14 @@ def find_targets(
     ParameterError
         Channels of several layers, or channels that the layer does not have.
     """
-    looks = net.model.layers if getattr(net, "model", None) else {}
+    model = getattr(net, "model", None)
+    looks = model.layers if model else {}
+    name = str(model.name if model else getattr(net, "name", ""))
     net = graph_of(net)
     made = boxes(net)
     named = {name: box for box in made if box.kind != "input" for name in box.targets}
     spatial = {name: box for name, box in named.items() if _has_positions(box)}
-    chosen = _choose(net, layers, spatial, made)
+    chosen = _choose(net, layers, spatial, made, _Known(name, model is not None, [*looks]))
     here = views(net, {input_name(net): (1, 3, *size)})
     usual = views(net)
     costs = _costs(net, made, here, usual)
@@ -151,7 +154,18 @@ def _has_positions(box: Box) -> bool:
     return view is not None and len(view.shape) == 4 and view.stride is not None
 
 
-def _choose(net: Any, layers: str, spatial: dict[str, Box], made: list[Box]) -> list[str]:
+@dataclass(frozen=True)
+class _Known:
+    """A network's name, whether it is one of the registry's, and layers worth a look."""
+
+    name: str
+    registered: bool
+    layers: list[str]
+
+
+def _choose(
+    net: Any, layers: str, spatial: dict[str, Box], made: list[Box], known: _Known
+) -> list[str]:
     """Return the layers that fit one of the patterns, in the order of running."""
     if not isinstance(layers, str) or not layers.strip(", "):
         raise ParameterError(f"layers is {layers!r}: names or patterns such as 'inception_4*'")
@@ -163,7 +177,7 @@ def _choose(net: Any, layers: str, spatial: dict[str, Box], made: list[Box]) -> 
             continue
         fits = {pattern} if pattern in spatial else _fitting(pattern, spatial)
         if not fits:
-            raise UnknownLayerError(_why_none(net, pattern, spatial, made))
+            raise UnknownLayerError(_why_none(net, pattern, spatial, made, known))
         chosen |= fits
     return [name for name in spatial if name in chosen]
 
@@ -172,19 +186,37 @@ def _fitting(pattern: str, names: Iterable[str]) -> set[str]:
     return {name for name in names if fnmatchcase(name, pattern)}
 
 
-def _why_none(net: Any, pattern: str, spatial: dict[str, Box], made: list[Box]) -> str:
+def _why_none(
+    net: Any, pattern: str, spatial: dict[str, Box], made: list[Box], known: _Known
+) -> str:
     within = next((b for b in made if any(f.name == pattern for f in b.folded)), None)
     if within is not None:
         return f"layer '{pattern}' works in place on '{within.name}': choose that"
-    if _fitting(pattern, net._layer_names):
+    fits = _fitting(pattern, net._layer_names)
+    inputs = {box.name for box in made if box.kind == "input"}
+    if pattern in inputs or (fits and fits <= inputs):
+        return (
+            f"'{pattern}' is the picture that goes into the net, not a layer to dream at: choose "
+            f"one behind it, as '{next(iter(spatial), '...')}'"
+        )
+    if fits:
         return (
             f"'{pattern}' fits only layers without rows and columns of their own: there is nothing "
             "to dream on"
         )
+    hint = nearest(pattern, spatial) or f" It has {', '.join(_some(spatial, known))} ..."
+    model = f" --model {known.name}" if known.registered else " --model PROTOTXT"
     return (
-        f"no layer fits '{pattern}'.{nearest(pattern, spatial)} "
-        "List them with: deepdream layers (--model ...)"
+        f"no layer of {known.name or 'this net'} fits '{pattern}'.{hint} "
+        f"List them with: deepdream layers{'' if known.name == DEFAULT_MODEL else model}"
     )
+
+
+def _some(spatial: dict[str, Box], known: _Known) -> list[str]:
+    """Return three layers: those that the registry tells most of, or some from all over the net."""
+    names = [name for name in known.layers if name in spatial] or [*spatial]
+    step = max(1, len(names) // 3)
+    return [repr(name) for name in names[::step][:3]]
 
 
 def _channels(
