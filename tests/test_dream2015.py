@@ -13,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 from deepdream.dreaming.dream2015 import (
     deepdream,
     deprocess,
+    dream_steps,
     guide_features,
     make_step,
     preprocess,
@@ -177,6 +178,22 @@ def test_one_octave_is_repeated_steps():
     for _ in range(3):
         make_step(net, end="top")
     np.testing.assert_array_equal(dreamed, deprocess(net, src.data[0]))
+
+
+def test_steps_pause_where_the_notebook_shows_the_picture():
+    """After each step, with the roll undone; run to their end, they are the dream."""
+    img, net = picture(14, 28), FakeNet()
+    np.random.seed(3)
+    shown = [
+        (where, deprocess(net, net.blobs["data"].data[0].copy()))
+        for where in dream_steps(net, img, 2, 3, end="top", jitter=5)
+    ]
+
+    assert [where for where, _ in shown] == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]
+    assert [seen.shape[:2] for _, seen in shown[::2]] == [(7, 14), (10, 20), (14, 28)]
+    np.random.seed(3)
+    dreamed = deepdream(FakeNet(), img, iter_n=2, octave_n=3, end="top", jitter=5)
+    np.testing.assert_array_equal(shown[-1][1], dreamed)
 
 
 def test_guide_features_are_a_copy_at_the_guides_own_size():

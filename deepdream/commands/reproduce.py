@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DownloadError, ParameterError
-from .arguments import collector_paused, command, say
+from .arguments import collector_paused, command
 
 
 def add(commands: Any) -> None:
@@ -25,7 +25,8 @@ def add(commands: Any) -> None:
     )
     parser.add_argument(
         "--seeds", type=int, default=1, metavar="N",
-        help="how many pictures to make, to learn how far seeds lie apart (default: 1)",
+        help="how many pictures to make, to learn how far seeds lie apart; 5 or more for a verdict "
+        "(default: 1)",
     )  # fmt: skip
     parser.add_argument("--device", help="auto, cpu or cuda (default: auto)", default="auto")
 
@@ -44,13 +45,20 @@ def run(args: argparse.Namespace) -> int:
     if args.seeds < 1:
         raise ParameterError(f"--seeds is {args.seeds}: 1 or more is expected")
     work = find_work(args.name)
+    if not 0 <= args.seed <= 2**32 - args.seeds:
+        raise ParameterError(
+            f"--seed is {args.seed}: a whole number from 0 to 4294967295 is expected, for the last "
+            f"of {args.seeds} pictures, too"
+        )
 
     from ..progress import Bar, on_terminal
-    from ..reproduce.pictures import find_published, gather
+    from ..reproduce.pictures import describe_files, find_published, gather
 
     began = time.monotonic()
     files = gather(work, on_terminal())
-    print(f"{work.title}.\nPicture: {work.picture.licence}.")
+    print(f"{work.title}.")
+    for line in describe_files(work, files):
+        print(line)
     try:
         published = find_published(work, on_terminal())
     except DownloadError as error:
@@ -58,32 +66,36 @@ def run(args: argparse.Namespace) -> int:
         print(f"Without the published picture: {error}")
     with collector_paused():
         from ..models.load import load_net
-        from ..reproduce.make import describe_files, make, stopped_picture, table, write_report
+        from ..reproduce.make import (
+            Stopped,
+            describe_recipe,
+            explanation,
+            make,
+            table,
+            write_report,
+        )
 
-        net = load_net(work.model, device=args.device)
-    folder = Path(args.out or work.name)
-    say(args, describe_files(files))
+        net = load_net(work.model, mean=work.mean, device=args.device)
+    print(f"recipe: {describe_recipe(work, net)}")
     seeds = [args.seed + k for k in range(args.seeds)]
-    dreams = len(seeds) * (work.frames if work.frames > 1 else 1)
-    with Bar(dreams) as bar:
+    with Bar(len(seeds) * work.dreams) as bar:
         try:
             made = make(
-                work, net, files, folder, seeds=seeds, published=published,
+                work, net, files, Path(args.out or work.name), seeds=seeds, published=published,
                 on_step=bar.step, on_picture=bar.frame,
             )  # fmt: skip
-        except KeyboardInterrupt:
+        except Stopped as stopped:
             bar.close()
-            if work.frames == 1:
-                path = stopped_picture(work, net, folder, args.seed)
-                print(f"wrote {path}, the picture so far")
-            print(f"stopped: the same command goes on in {folder}")
+            print(stopped)
             return 130
     report = write_report(made)
     rows = [("", "published", "ours", ""), *table(made)]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     for row in rows:
         print("  ".join(cell.rjust(width) for cell, width in zip(row, widths)).rstrip())
-    for reason in work.differs:
-        print(f"* {reason}")
-    print(f"wrote {report} and {len(made.pictures)} pictures ({time.monotonic() - began:.0f} s)")
+    for line in (*explanation(made), *work.notes, *work.differs):
+        print(f"* {line}")
+    count = len(made.pictures)
+    pictures = "1 picture" if count == 1 else f"{count} pictures"
+    print(f"wrote {report} and {pictures} ({time.monotonic() - began:.0f} s)")
     return 0

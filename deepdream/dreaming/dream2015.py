@@ -14,6 +14,7 @@ Source: google/deepdream, dream.ipynb.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -155,6 +156,34 @@ def deepdream(
     -----
     Source: the cell "deepdream" of google/deepdream, dream.ipynb.
     """
+    for _ in dream_steps(net, base_img, iter_n, octave_n, octave_scale, end, clip, **step_params):
+        pass
+    return deprocess(net, input_blob(net).data[0])
+
+
+def dream_steps(
+    net: Any,
+    base_img: np.ndarray,
+    iter_n: int = 10,
+    octave_n: int = 4,
+    octave_scale: float = 1.4,
+    end: str = "inception_4c/output",
+    clip: bool = True,
+    **step_params: Any,
+) -> Iterator[tuple[int, int]]:
+    """Do what `deepdream` does, and pause after each step, where the notebook shows the picture.
+
+    Parameters
+    ----------
+    net, base_img, iter_n, octave_n, octave_scale, end, clip, **step_params
+        See `deepdream`.
+
+    Yields
+    ------
+    (int, int)
+        Octave, 0 for the smallest, and step of this octave just done, from 0. The picture so far
+        is in the net's input blob: look at it, but leave it as it is.
+    """
     import scipy.ndimage as nd
 
     octaves = [preprocess(net, base_img)]
@@ -171,11 +200,11 @@ def deepdream(
 
         src.reshape(1, 3, h, w)
         src.data[0] = octave_base + detail
-        for _ in range(iter_n):
+        for step in range(iter_n):
             make_step(net, end=end, clip=clip, **step_params)
+            yield octave, step
 
         detail = src.data[0] - octave_base
-    return deprocess(net, src.data[0])
 
 
 def guide_features(net: Any, guide: np.ndarray, end: str) -> np.ndarray:

@@ -1,11 +1,16 @@
 """A work, made: the notebook's functions, some seeds, measures, and a report.
 
-Single dreams run through `dream2015.deepdream`, which is the notebook to the letter; zooms through
-`frames.write_zoom`, which goes on where it was interrupted.
+Single dreams run through `dream2015.dream_steps`, which is the notebook to the letter; zooms
+through `frames.write_zoom`, which goes on where it was interrupted. Pictures are saved in the grey
+levels that the notebook saved (`measures.truncated`); only the frames in a zoom's folder are
+rounded.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,18 +20,25 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..dreaming.dream2015 import deepdream, deprocess, guide_features, input_blob
+from ..dreaming.dream2015 import deprocess, dream_steps, guide_features, input_blob
 from ..dreaming.frames import write_zoom
 from ..dreaming.objectives import Objective, objective_guide, objective_L2
-from ..errors import ImageError
-from ..files import file_hash, make_folder, replacing
+from ..errors import ImageError, ParameterError
+from ..files import make_folder, replacing
 from ..images import load_image, save_image
 from ..picture import Picture, to_uint8
-from ..recipe import Recipe, build_recipe, read_recipe
-from .measures import as_published, measure, spread
+from ..recipe import Recipe, build_recipe, describe_net, read_recipe
+from .measures import as_published, digits, explain, measure, spread, truncated, verdict
+from .pictures import describe_files
 from .works import Work
 
-ITER_N, OCTAVE_N, OCTAVE_SCALE = 10, 4, 1.4  # the notebook's defaults
+# The defaults of the notebook's functions.
+DEFAULTS: Mapping[str, Any] = {
+    "end": "inception_4c/output", "iter_n": 10, "octave_n": 4, "octave_scale": 1.4,
+    "step_size": 1.5, "jitter": 32, "clip": True,
+}  # fmt: skip
+ZOOM_SCALE = 0.05
+
 OnStep = Callable[[Any], Any]
 
 
@@ -38,6 +50,10 @@ class Made:
     ----------
     work : Work
     folder : Path
+    recipe : str
+        See `describe_recipe`.
+    files : list of str
+        See `describe_files`.
     pictures : dict of int to Path
         Seed to picture.
     measures : dict of int to mapping
@@ -51,11 +67,42 @@ class Made:
 
     work: Work
     folder: Path
+    recipe: str = ""
+    files: list[str] = field(default_factory=list)
     pictures: dict[int, Path] = field(default_factory=dict)
     measures: dict[int, Mapping[str, float]] = field(default_factory=dict)
     published: Path | None = None
     published_measures: Mapping[str, float] | None = None
     report: Path = Path()
+
+
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C while a work was made; the message says what was kept, and what comes next."""
+
+
+@dataclass
+class _Job:
+    """What the dreams of a work share, and how far the one that runs has come."""
+
+    work: Work
+    net: Any
+    img: Picture
+    guide: Picture | None
+    folder: Path
+    on_step: OnStep
+    on_picture: OnStep
+    objective: Objective = objective_L2
+    seed: int | None = None
+    reached: tuple[int, int, np.ndarray] | None = None  # octave, step, the net's input after it
+
+    def picture_path(self, seed: int) -> Path:
+        return self.folder / f"{self.work.name}_seed{seed}.png"
+
+    def stopped_path(self, seed: int) -> Path:
+        return self.folder / f"{self.work.name}_seed{seed}_stopped.png"
+
+    def frames_folder(self, seed: int) -> Path:
+        return self.folder / f"{self.work.name}_seed{seed}"
 
 
 def make(
@@ -67,7 +114,7 @@ def make(
     seeds: list[int],
     published: Path | None = None,
     on_step: OnStep | None = None,
-    on_picture: Callable[[int], Any] | None = None,
+    on_picture: OnStep | None = None,
 ) -> Made:
     """Make a work, once for each seed, and measure it.
 
@@ -75,9 +122,9 @@ def make(
     ----------
     work : Work
     net : Net
-        The work's network.
+        The work's network, with the work's mean.
     files : mapping
-        ``picture`` and ``guide``, as `pictures.gather` returns them.
+        ``weights``, ``picture`` and ``guide``, as `pictures.gather` returns them.
     folder : Path
         Made where it is missing. What it holds already is not made again.
     seeds : list of int
@@ -87,7 +134,7 @@ def make(
     on_step : callable, optional
         Gets the stand of each dream, as `deepdream.dream` gives it.
     on_picture : callable, optional
-        Gets the number of dreams done, after each; every frame of a zoom is one.
+        Gets the number of dreams done, of ``len(seeds) * work.dreams``.
 
     Returns
     -------
@@ -95,92 +142,109 @@ def make(
 
     Raises
     ------
-    KeyboardInterrupt
-        Ctrl-C. Pictures that were finished stay, and the same call goes on after them.
+    Stopped
+        Ctrl-C. Finished pictures stay, and the same call skips them. Of a dream that was under way
+        the picture after its last finished step is saved as ``NAME_seedN_stopped.png``; the
+        same call makes it anew, and goes on at the frame of a zoom.
+    ParameterError
+        The folder holds frames of another zoom.
     """
     make_folder(folder)
-    made = Made(work, folder)
-    img = load_image(files["picture"])
     guide = load_image(files["guide"]) if "guide" in files else None
-    features = None if guide is None else guide_features(net, guide, work.end)
-    done = 0
-
-    def tell() -> None:
-        nonlocal done
-        done += 1
-        if on_picture is not None:
-            on_picture(done)
-
-    for seed in seeds:
-        path = folder / f"{work.name}_seed{seed}.png"
-        if not _is_there(path, work, net, seed, img):
-            if work.frames > 1:
-                picture = _zoom(work, net, img, guide, folder, seed, on_step, tell)
-            else:
-                picture = _dream(work, net, img, guide, features, seed, on_step)
-                tell()
-            save_image(picture, path)
-        made.pictures[seed] = path
-        seen = as_published(load_image(path))
-        made.measures[seed] = measure(seen, net, work.end, features)
-    if published is not None:
-        made.published = folder / f"{work.name}_published.jpg"
-        with replacing(made.published) as part:
-            part.write_bytes(published.read_bytes())
-        seen = np.asarray(load_image(made.published))
-        made.published_measures = measure(seen, net, work.end, features)
-        _side_by_side(made)
+    made = Made(work, folder, describe_recipe(work, net), describe_files(work, files))
+    job = _Job(work, net, load_image(files["picture"]), guide, folder,
+               on_step or _ignore, on_picture or _ignore)  # fmt: skip
+    try:
+        features = None if guide is None else guide_features(net, guide, work.end)
+        if features is not None:
+            job.objective = objective_guide(features)
+        for number, seed in enumerate(seeds):
+            made.pictures[seed] = _make_one(job, seed, number * work.dreams)
+            seen = as_published(load_image(made.pictures[seed]))
+            made.measures[seed] = measure(seen, net, work.end, features)
+        if published is not None:
+            made.published = folder / f"{work.name}_published.jpg"
+            with replacing(made.published) as part:
+                part.write_bytes(published.read_bytes())
+            seen = np.asarray(load_image(made.published))
+            made.published_measures = measure(seen, net, work.end, features)
+            _side_by_side(made)
+    except KeyboardInterrupt:
+        raise Stopped(_keep(job, made, len(seeds))) from None
     return made
 
 
-def _recipe(work: Work, net: Any, seed: int, img: Picture, guide: Picture | None) -> Recipe:
+def _ignore(_: Any) -> None:
+    pass
+
+
+def _make_one(job: _Job, seed: int, at: int) -> Path:
+    """Return the path of a seed's picture, which is made where it is not there.
+
+    `at` is the number of dreams done before.
+    """
+    path = job.picture_path(seed)
+    if not _is_there(job, seed):
+        job.seed = seed
+        save_image((_zoom if job.work.frames > 1 else _dream)(job, seed, at), path)
+        job.seed = job.reached = None
+    with contextlib.suppress(OSError):
+        job.stopped_path(seed).unlink()
+    job.on_picture(at + job.work.dreams)
+    return path
+
+
+def _recipe(job: _Job, seed: int, **more: Any) -> Recipe:
+    zoom = {"frame": job.work.frames - 1, "scale": ZOOM_SCALE} if job.work.frames > 1 else {}
     return build_recipe(
-        net,
-        {"end": work.end, "iter_n": ITER_N, "octave_n": OCTAVE_N, "octave_scale": OCTAVE_SCALE,
-         **work.parameters},
-        command="deepdream",
+        job.net,
+        {**DEFAULTS, **job.work.parameters, "objective": job.objective},
+        command="zoom" if zoom else "deepdream",
         seed=seed,
-        source=img.source,
-        guide=None if guide is None else guide.source,
-        reproduces=work.name,
-    )  # fmt: skip
+        source=job.img.source,
+        guide=None if job.guide is None else job.guide.source,
+        **zoom,
+        reproduces=job.work.name,
+        stale=job.work.stale,
+        rounding="down",
+        **more,
+    )
 
 
-def _is_there(path: Path, work: Work, net: Any, seed: int, img: Picture) -> bool:
+def _is_there(job: _Job, seed: int) -> bool:
     """Tell whether an earlier call has made this very picture."""
     try:
-        before = read_recipe(path)
+        before = read_recipe(job.picture_path(seed))
     except (ImageError, FileNotFoundError):
         return False
-    wanted = _recipe(work, net, seed, img, None)
-    same = ["model", "seed", "input", *(["parameters"] if work.frames == 1 else [])]
-    return not before.get("stopped") and all(before.get(key) == wanted[key] for key in same)
+    wanted = _recipe(job, seed)
+    # Other versions, engines and devices compute the same, but for rounding.
+    same = wanted.keys() - {"deepdream", "engine", "device"}
+    return all(before.get(key) == wanted[key] for key in same)
 
 
-def _dream(
-    work: Work,
-    net: Any,
-    img: Picture,
-    guide: Picture | None,
-    features: np.ndarray | None,
-    seed: int,
-    on_step: OnStep | None,
-) -> Picture:
-    base = np.float32(np.asarray(img))
-    objective = objective_L2 if features is None else objective_guide(features)
+def _picture(job: _Job, seed: int, pixels: np.ndarray, **more: Any) -> Picture:
+    levels = np.float32(truncated(pixels))
+    return Picture(levels, recipe=_recipe(job, seed, **more), source=job.img.source)
+
+
+def _dream(job: _Job, seed: int, at: int) -> Picture:
+    net, work, base = job.net, job.work, np.float32(np.asarray(job.img))
     state = np.random.get_state()
     np.random.seed(seed)
     try:
+        _forget(net)
         if work.stale:  # what the notebook had run on this net before
-            deepdream(net, base, objective=_watched(net, objective_L2, {}, img, on_step))
-        else:
-            _forget(net)
-        counted = _watched(net, objective, work.parameters, img, on_step)
-        pixels = deepdream(net, base, objective=counted, **work.parameters)
+            for octave, step in dream_steps(net, base):
+                job.on_step(_stand(job, DEFAULTS, octave, step))
+            job.on_picture(at + 1)
+        parameters = {**DEFAULTS, **work.parameters}
+        for octave, step in dream_steps(net, base, objective=job.objective, **work.parameters):
+            job.reached = octave, step, np.array(input_blob(net).data[0])
+            job.on_step(_stand(job, parameters, octave, step))
     finally:
         np.random.set_state(state)
-    recipe = _recipe(work, net, seed, img, guide)
-    return Picture(np.float32(pixels), recipe=recipe, source=img.source)
+    return _picture(job, seed, deprocess(net, input_blob(net).data[0]))
 
 
 def _forget(net: Any) -> None:
@@ -189,49 +253,100 @@ def _forget(net: Any) -> None:
         blob.diff[...] = 0
 
 
-def _watched(
-    net: Any, objective: Objective, parameters: Mapping[str, Any], img: Picture,
-    on_step: OnStep | None,
-) -> Objective:  # fmt: skip
-    """Return an objective that also counts steps: the notebook calls it once in each."""
-    if on_step is None:
-        return objective
-    iter_n = int(parameters.get("iter_n", ITER_N))
-    octave_n = int(parameters.get("octave_n", OCTAVE_N))
-    scale = float(parameters.get("octave_scale", OCTAVE_SCALE))
-    shares = [scale ** (-2.0 * (octave_n - 1 - k)) for k in range(octave_n)]
-    calls = 0
-
-    def counted(dst: Any) -> None:
-        nonlocal calls
-        objective(dst)
-        octave, step = min(calls // iter_n, octave_n - 1), calls % iter_n
-        done = sum(shares[:octave]) + shares[octave] * (step + 1) / iter_n
-        size = tuple(input_blob(net).data.shape[2:])
-        on_step(
-            SimpleNamespace(octave=octave, octave_n=octave_n, step=step, iter_n=iter_n,
-                            size=size, done=done / sum(shares))
-        )  # fmt: skip
-        calls += 1
-
-    return counted
+def _stand(job: _Job, parameters: Mapping[str, Any], octave: int, step: int) -> SimpleNamespace:
+    """Return where a dream stands, for a bar: what `dream.Step` has of it, by the same names."""
+    iter_n, octave_n = int(parameters["iter_n"]), int(parameters["octave_n"])
+    # Work goes by pixels.
+    shares = [parameters["octave_scale"] ** (-2.0 * (octave_n - 1 - k)) for k in range(octave_n)]
+    done = sum(shares[:octave]) + shares[octave] * (step + 1) / iter_n
+    return SimpleNamespace(
+        what="seed" if job.work.dreams == 1 else "dream", octave=octave, octave_n=octave_n,
+        step=step, iter_n=iter_n, size=tuple(input_blob(job.net).data.shape[2:]),
+        done=done / sum(shares),
+    )  # fmt: skip
 
 
-def _zoom(
-    work: Work, net: Any, img: Picture, guide: Picture | None, folder: Path, seed: int,
-    on_step: OnStep | None, tell: Callable[[], None],
-) -> Picture:  # fmt: skip
+def _zoom(job: _Job, seed: int, at: int) -> Picture:
     """Make the frames into a folder of their own; return the last one."""
-    frames = folder / f"{work.name}_seed{seed}"
-    params: dict[str, Any] = {"end": work.end, **work.parameters, "guide": guide}
-    for _ in write_zoom(
-        net, img, frames, frames=work.frames, scale=0.05, seed=seed, on_step=on_step,
-        progress=False, **params,
+    work, frames = job.work, job.frames_folder(seed)
+    _check_frames(job, frames)
+    job.on_picture(at + _frames_there(frames))
+    params: dict[str, Any] = {"end": work.end, **work.parameters, "guide": job.guide}
+    for path, _ in write_zoom(
+        job.net, job.img, frames, frames=work.frames, scale=ZOOM_SCALE, seed=seed,
+        on_step=job.on_step, progress=False, **params,
     ):  # fmt: skip
-        tell()
-    last = frames / f"{work.frames - 1:04d}.png"
-    recipe = {**read_recipe(last), "reproduces": work.name}
-    return Picture(np.asarray(load_image(last)), recipe=recipe, source=img.source)
+        job.on_picture(at + int(path.stem) + 1)
+    state = _zoom_state(frames)
+    if state is None or state[0] != work.frames - 1:
+        raise ParameterError(
+            f"'{frames}' holds another zoom than one of {work.frames} frames: choose another "
+            "folder (-o), or delete it to start anew"
+        )
+    return _picture(job, seed, state[1])
+
+
+def _zoom_state(frames: Path) -> tuple[int, np.ndarray] | None:
+    """Return number and pixels, not rounded, of the last frame in a zoom's folder."""
+    try:
+        with np.load(frames / "zoom.npz", allow_pickle=False) as arrays:
+            return int(json.loads(str(arrays["about"]))["number"]), arrays["frame"]
+    # None yet; or damaged, of which `write_zoom` tells.
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
+        return None
+
+
+def _frames_there(frames: Path) -> int:
+    state = _zoom_state(frames)
+    return 0 if state is None else state[0] + 1
+
+
+def _check_frames(job: _Job, frames: Path) -> None:
+    """Refuse to go on from frames that other weights, or another mean, have made."""
+    state = _zoom_state(frames)
+    if state is None:
+        return
+    try:
+        found = read_recipe(frames / f"{state[0]:04d}.png")["model"]
+    except (ImageError, FileNotFoundError):
+        return
+    expected = describe_net(job.net)
+    other = [key for key in expected if found.get(key) != expected[key]]
+    if other:
+        raise ParameterError(
+            f"'{frames}' holds frames of another network: {other[0]} {found.get(other[0])}, not "
+            f"{expected[other[0]]}.\nChoose another folder (-o), or delete it to start anew"
+        )
+
+
+def _keep(job: _Job, made: Made, count: int) -> str:
+    """Save what was under way when Ctrl-C came; return what there is to say of it."""
+    seed, work = job.seed, job.work
+    done = f"{len(made.pictures)} of {count}"
+    if seed is None or _is_there(job, seed):
+        if not made.pictures:
+            return "stopped before the first step: there is nothing to keep"
+        return f"stopped: finished pictures ({done}) stay, and the same command skips them"
+    if work.frames > 1:
+        frames = job.frames_folder(seed)
+        return (
+            f"stopped: {_frames_there(frames)} of {work.frames} frames are in {frames}, and the "
+            "same command goes on there"
+        )
+    again = f"the same command makes the picture of seed {seed} anew"
+    if made.pictures:
+        again += f", and skips those that are finished ({done})"
+    if job.reached is None:
+        return f"stopped before the first step of this picture: {again}"
+    octave, step, x = job.reached
+    path = job.stopped_path(seed)
+    kept = _picture(job, seed, deprocess(job.net, x), stopped=True, octave=octave, step=step)
+    save_image(kept, path)
+    parameters = {**DEFAULTS, **work.parameters}
+    return (
+        f"wrote {path}, the picture after octave {octave + 1}/{parameters['octave_n']}, "
+        f"step {step + 1}/{parameters['iter_n']}\nstopped: {again}"
+    )
 
 
 def _side_by_side(made: Made) -> None:
@@ -249,29 +364,47 @@ def _side_by_side(made: Made) -> None:
         both.save(part, "JPEG", quality=90)
 
 
-def table(made: Made) -> list[tuple[str, str, str, str]]:
-    """Return the measures as rows: name, published, ours, and what to think of them.
+def describe_recipe(work: Work, net: Any) -> str:
+    """Return all parameters of a work on one line, the mean that the net subtracts included."""
+    values = {**DEFAULTS, **work.parameters}
+    mean = ", ".join(f"{value:g}" for value in describe_net(net).get("mean", ()))
+    words = [f"{name} {value}" for name, value in values.items()]
+    whose = "the notebook's" if work.mean == "2015" else "the network's own"
+    words.append(f"mean {mean} (B, G, R; {whose})")
+    if work.frames > 1:
+        words.append(f"{work.frames} frames")
+    if work.stale:
+        words.append("after the notebook's first dream on the same net")
+    return ", ".join(words)
 
-    Of several seeds, ours is the range, and the last column tells whether the published value lies
-    in it.
+
+def table(made: Made) -> list[tuple[str, str, str, str]]:
+    """Return the measures as rows: name, published, ours, and how the two lie to each other.
+
+    Of several seeds, ours is mean ± standard deviation; see `measures.verdict` for the last.
     """
-    ranges = spread(list(made.measures.values()))
     rows = []
-    for name, (low, high) in ranges.items():
+    for name, ours in spread(list(made.measures.values())).items():
         theirs = None if made.published_measures is None else made.published_measures[name]
-        ours = f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
-        verdict = ""
-        if theirs is not None:
-            if len(made.measures) > 1:
-                verdict = "inside" if low <= theirs <= high else "outside"
-            elif low:
-                verdict = f"{theirs / low:.2f} of ours"
-        rows.append((name, "" if theirs is None else f"{theirs:.4g}", ours, verdict))
+        shown = digits(ours.mean, ours.sd)
+        if ours.count > 1:
+            shown += f" ± {digits(ours.sd, ours.sd)}"
+        if theirs is None:
+            rows.append((name, "", shown, ""))
+        else:
+            rows.append((name, digits(theirs, ours.sd), shown, verdict(theirs, ours)))
     return rows
 
 
+def explanation(made: Made) -> list[str]:
+    """Return what there is to say of the table's columns; nothing, of a single number."""
+    count = len(made.measures)
+    compared = made.published_measures is not None
+    return [explain(count, compared)] if compared or count > 1 else []
+
+
 def write_report(made: Made) -> Path:
-    """Write ``NAME.md``: pictures, measures, and what cannot match.
+    """Write ``NAME.md``: pictures, measures, files, and what cannot match.
 
     Returns
     -------
@@ -279,6 +412,7 @@ def write_report(made: Made) -> Path:
     """
     work = made.work
     lines = [f"# {work.name}", "", f"{work.title}. Source: {work.source}.", ""]
+    lines += [f"Recipe: {made.recipe}.", ""]
     if made.published is not None:
         lines += ["Left the published picture, right ours:", "",
                   f"![published and ours]({work.name}_side_by_side.jpg)", ""]  # fmt: skip
@@ -292,36 +426,15 @@ def write_report(made: Made) -> Path:
         f"in grey levels. objective: how strongly `{work.end}` answers. All after JPEG of quality "
         "75.",
         "",
-        "What cannot match:",
-        "",
-        *(f"* {reason}" for reason in work.differs),
-        "",
-        f"Picture: {work.picture.licence} (sha256 {work.picture.sha256[:12]}...).",
     ]
+    for text in explanation(made):
+        lines += [text, ""]
+    if work.notes:
+        lines += ["As it was then:", "", *(f"* {note}" for note in work.notes), ""]
+    lines += ["What cannot match:", "", *(f"* {reason}" for reason in work.differs), ""]
+    lines += ["Files:", "", *(f"* {line}" for line in made.files)]
     path = made.folder / f"{work.name}.md"
     with replacing(path) as part:
         part.write_text("\n".join(lines) + "\n", encoding="utf-8")
     made.report = path
     return path
-
-
-def stopped_picture(work: Work, net: Any, folder: Path, seed: int) -> Path:
-    """Save what a dream had come to when it was stopped.
-
-    Returns
-    -------
-    Path
-    """
-    pixels = deprocess(net, input_blob(net).data[0])
-    recipe = {
-        **build_recipe(net, dict(work.parameters), command="deepdream", seed=seed),
-        "reproduces": work.name, "stopped": True,
-    }  # fmt: skip
-    path = folder / f"{work.name}_seed{seed}_stopped.png"
-    save_image(Picture(np.float32(pixels), recipe=recipe), path)
-    return path
-
-
-def describe_files(files: Mapping[str, Path]) -> str:
-    """Return names and hashes of files, for the log."""
-    return ", ".join(f"{path.name} ({file_hash(path)[:12]})" for path in files.values())
