@@ -4,7 +4,9 @@ A check is a function of `make`, which returns a fresh net of `PROTOTXT`. It ass
 hold exactly, and may return arrays, which `test_contract` compares between the engines. Only NumPy
 and the standard library are used, and Python 3.9: this file runs in the real Caffe's environment,
 
-    python contract.py FOLDER        a line of JSON: check -> {"error": ...} or {"arrays": {...}}
+    python contract.py FOLDER        a line of JSON: "caffe" and "adapter", the net of
+                                     `load_net(engine="caffe")`, to check -> {"error": ...} or
+                                     {"arrays": {...}}
 """
 
 from __future__ import annotations
@@ -377,10 +379,23 @@ def run(make):
     return report
 
 
+def adapted(caffe, path):
+    """Return a net as `load_net(engine="caffe")` makes it, without weights."""
+    from deepdream.models.guarded import guarded_class
+    from deepdream.running.graph import Graph, read_wired
+
+    net = guarded_class(caffe)(str(path), caffe.TEST)
+    net.graph = Graph(*read_wired(path), caffe.TEST)
+    return net
+
+
 if __name__ == "__main__":
     import caffe
 
     path = Path(sys.argv[1]) / "contract.prototxt"
     path.write_text(PROTOTXT)
-    found = run(lambda: caffe.Net(str(path), caffe.TEST))
+    found = {
+        "caffe": run(lambda: caffe.Net(str(path), caffe.TEST)),
+        "adapter": run(lambda: adapted(caffe, path)),
+    }
     print(json.dumps(found, default=lambda array: array.tolist()))
