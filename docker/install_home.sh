@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
-# Makes the user `dreamer` and, in its home, the walkthrough and the labs as notebooks.
+# Makes the user `dreamer` and, in its home, the walkthrough and the labs as notebooks: `student`, in
+# which tasks are open, and `instructor`, with their solutions.
 set -euo pipefail
 source=$(cd "$(dirname "$0")/.." && pwd)
 
 useradd --create-home --uid 1000 dreamer
 home=/home/dreamer
-cp -r "$source/docs/drawings" "$source/examples" "$home/"
-/opt/deepdream/bin/jupytext --quiet --to ipynb "$source/docs/walkthrough.py" -o "$home/walkthrough.ipynb"
-/opt/deepdream/bin/python "$source/scripts/make_labs.py" --out "$home/labs"
+/opt/deepdream/bin/python "$source/scripts/make_labs.py" --out "$home"
 chown -R dreamer:dreamer "$home"
 chmod 755 "$home"
 mkdir -p /work

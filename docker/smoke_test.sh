@@ -60,11 +60,15 @@ try:
     names = [item["name"] for item in json.load(urllib.request.urlopen(url))["content"]]
 except OSError:
     sys.exit(1)
-assert "walkthrough.ipynb" in names, names
+assert {"student", "instructor"} <= set(names), names
 print("Jupyter:", ", ".join(sorted(names)))
 PY
   sleep 1
 done
+cp -r /home/dreamer/instructor .
+jupyter execute --timeout=300 instructor/docs/walkthrough.ipynb 2> walkthrough.txt ||
+  { cat walkthrough.txt >&2; exit 1; }
+echo "walkthrough: ok"
 kill -0 $jupyter || { cat jupyter.txt >&2; exit 1; }
 grep -q "8888" jupyter.txt
 echo "all is well"

@@ -16,13 +16,19 @@ extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 
 html_theme = "furo"
 html_title = "deepdream"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_copy_source = False
 html_show_copyright = False
 html_show_sphinx = False
 
 myst_heading_anchors = 3
 nb_execution_mode = "off"  # scripts/make_site.py runs the walkthrough beforehand
-suppress_warnings = ["myst.header"]  # README.md begins with what is its title on GitHub
+nb_merge_streams = True  # what one cell prints is one box
+nb_code_prompt_show = "Show a solution"
+nb_code_prompt_hide = "Hide the solution"
+default_role = "py:obj"  # in docstrings, a name in single backquotes is one of ours, or code
+suppress_warnings = ["myst.header"]  # README.md's first line is its title on GitHub
 
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"

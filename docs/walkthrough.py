@@ -13,16 +13,18 @@
 # %% [markdown]
 # # DeepDream, line by line
 #
-# In June 2015 Google published a notebook of forty lines that made a network show what it sees.
-# This is that notebook, taken apart. Each part comes with the trick in words, a drawing where it
-# helps, and the smallest code that does it. Then it is your turn: you write the piece, and a
-# check compares it with the library.
+# In June 2015 Google showed pictures of what a network sees; in July a notebook followed, with
+# the forty lines that make them. This is that notebook, taken apart. Each part comes with the
+# trick in words, a drawing where it helps, and the smallest code that does it. Then it is your
+# turn: you write the piece, and a check compares it with the library. What comes after it uses
+# what you wrote.
 #
-# Everything runs on a laptop, with a network that comes along. For Google's own network change one
-# line below.
+# Everything runs on a laptop, with a network that comes along. For Google's own network change
+# one line below.
 
 # %%
 import numpy as np
+import scipy.ndimage as nd
 
 import deepdream
 
@@ -51,14 +53,14 @@ LAYERS = {
 }
 
 # %% [markdown]
-# A check says how far two arrays are apart, and stops you where that is too far. Two programs that
-# add the same numbers in another order differ in the seventh digit; that is fine.
+# A check says how far two arrays are apart, and stops you where that is too far. Two programs
+# that add the same numbers in another order differ in the seventh digit; that is fine.
 
 
 # %%
 def check(mine, right, allowed=1e-4):
     mine, right = np.asarray(mine, np.float64), np.asarray(right, np.float64)
-    assert mine.shape == right.shape, f"the shape is {mine.shape}, it should be {right.shape}"
+    assert mine.shape == right.shape, f"shape {mine.shape}, should be {right.shape}"
     apart = np.linalg.norm(mine - right) / np.linalg.norm(right)
     assert apart <= allowed, f"{apart:.1e} apart: not yet"
     print(f"right, {apart:.0e} apart")
@@ -96,9 +98,12 @@ for name, blob in list(net.blobs.items())[:6]:
 # %% [markdown]
 # ## 2. A picture, as the network wants it
 #
-# The network was trained on pictures with the channels in the order blue, green, red (that is how
-# OpenCV loaded them), and with the mean of all training pictures taken away, so that zero is an
-# average grey. The channel axis comes first.
+# ![A picture becomes three planes, blue first, with the mean taken away](drawings/bgr.svg)
+#
+# Caffe's networks were trained on pictures with the channels in the order blue, green, red (that
+# is how OpenCV loaded them), and with the mean of all training pictures taken away, so that zero
+# is an average grey. The channel axis comes first. The bundled network learnt RGB and another
+# scale; both are folded into its first convolution, so that it takes the same kind of input.
 
 # %%
 img = deepdream.load_image("../examples/clouds.jpg")[::2, ::2]
@@ -110,53 +115,76 @@ mean.ravel()
 
 
 # %% [markdown]
-# **Your turn.** Write `to_net(img)`: (rows, columns, RGB) in 0..255 becomes (BGR, rows, columns)
-# minus the mean; and `to_picture(x)`, the way back.
+# **Your turn.** Write `to_net(img, mean)`: (rows, columns, RGB) in 0..255 becomes (BGR, rows,
+# columns) in float32, minus the mean.
 
 
 # %%
-def to_net(img):
+def to_net(img, mean):
+    # BEGIN SOLUTION
     return np.float32(np.moveaxis(img, 2, 0)[::-1]) - mean
+    # END SOLUTION
 
 
-def to_picture(x):
+# %%
+other = np.float32([104, 117, 123]).reshape(3, 1, 1)  # GoogLeNet's: they differ
+red = np.float32([[[255, 0, 0]]])  # a picture of one pixel
+check(to_net(red, other).ravel(), [0 - 104, 0 - 117, 255 - 123])
+check(to_net(img, mean), deepdream.preprocess(net, img))
+
+
+# %% [markdown]
+# **Your turn.** And `to_picture(x, mean)`, the way back.
+
+
+# %%
+def to_picture(x, mean):
+    # BEGIN SOLUTION
     return np.moveaxis((x + mean)[::-1], 0, 2)
+    # END SOLUTION
 
 
-check(to_net(img), deepdream.preprocess(net, img))
-check(to_picture(to_net(img)), img)
+# %%
+check(to_picture(to_net(img, other), other), img)
 
 # %% [markdown]
 # ## 3. Forward, to a layer
 #
-# `net.forward(end=name)` runs the layers up to that one, and leaves the rest alone. The input blob
-# takes the size of our picture; every later blob follows.
+# `net.forward(end=name)` runs the layers up to that one, and leaves the rest alone. The input
+# blob takes the size of our picture; every later blob follows.
 
 # %%
+x = to_net(img, mean)
 src = net.blobs["data"]
-src.reshape(1, 3, *img.shape[:2])
-src.data[0] = to_net(img)
+src.reshape(1, *x.shape)
+src.data[0] = x
 net.forward(end=layer["high"])
 net.blobs[layer["high"]].data.shape
 
 # %% [markdown]
 # `end` names a *layer*, and the run stops right after it. A ReLU (or Clip) is a layer of its own
-# that comes later, so its cut at zero has not happened yet: the target of 2015 holds negative
-# numbers, and they count. Ports that took the values after the ReLU make other pictures.
+# that comes later. So a target that is a convolution, as the notebook's
+# `inception_3b/5x5_reduce`, holds the values before the cut: negative ones too, and they count.
+# In `inception_4c/output` the branches have been cut already: it joins what comes out of their
+# ReLUs. Ports that took a convolution's values after the ReLU make other pictures.
 
 # %%
 net.forward(end=layer["inside"])
-before = net.blobs[layer["inside"]].data
-print(f"{layer['inside']}: {100 * (before < 0).mean():.0f} % of the values are negative")
+negative = (net.blobs[layer["inside"]].data < 0).mean()
+print(f"{layer['inside']}: {100 * negative:.0f} % of the values are negative")
 
 # %% [markdown]
 # ## 4. One step
 #
-# ![One step](drawings/step.svg)
+# ![One step: forward to the target, backward to the picture](drawings/step.svg)
 #
 # What shall grow? In 2015: the squared length of the target's data, so whatever the layer sees
 # already. The gradient of half the squared length of `x` is `x` itself. So the whole objective is
-# one assignment: copy `data` into `diff`. Then `backward` carries that to the picture.
+# one assignment: copy `data` into `diff`. Then `net.backward(start=name)` carries that to the
+# picture.
+#
+# **Your turn.** Forward to `end`, the objective, backward from there. Return a *copy* of the
+# picture's diff: blobs are views, and the next run writes into them.
 
 
 # %%
@@ -164,87 +192,105 @@ def gradient(net, x, end):
     src, dst = net.blobs["data"], net.blobs[end]
     src.reshape(1, *x.shape)
     src.data[0] = x
+    # BEGIN SOLUTION
     net.forward(end=end)
     dst.diff[...] = dst.data
     net.backward(start=end)
     return src.diff[0].copy()
+    # END SOLUTION
 
 
-x = to_net(img)
+# %%
 g = gradient(net, x, layer["high"])
-g.shape, float(np.abs(g).mean())
+check(net.blobs[layer["high"]].diff, net.blobs[layer["high"]].data)
+assert not np.shares_memory(g, src.diff), "a view: copy it"
+src.data[0] = x
+deepdream.make_step(net, end=layer["high"], jitter=0, clip=False)
+moved = src.data[0] - x  # by a step of the library
+check(g / np.linalg.norm(g), moved / np.linalg.norm(moved))
 
 # %% [markdown]
 # **Why is it divided by its mean?** A gradient has no scale of its own. It depends on the layer,
-# on the network, and on how strongly the layer answers to this very picture, so that it grows
-# while one dreams. No step size would suit all that. Divided by its mean absolute value it moves
-# each value by one grey level on average, and `step_size=1.5` means 1.5 grey levels everywhere.
+# on the network and on the picture: a paler one may give a gradient half as large, or twice as
+# large. No step size would suit all that. Divided by its mean absolute value it moves each value
+# by one grey level on average, and `step_size=1.5` means 1.5 grey levels everywhere.
 
 # %%
 for name in ("low", "middle", "high"):
-    for what, seen in (("the picture", x), ("a paler one", x / 4)):
-        size = np.abs(gradient(net, seen, layer[name])).mean()
-        print(f"{layer[name]:22} {what}: mean gradient {size:.4f}")
+    sizes = [np.abs(gradient(net, seen, layer[name])).mean() for seen in (x, x / 4)]
+    print(f"{layer[name]:20} {sizes[0]:.4f}, of a paler picture {sizes[1]:.4f}")
 
 
 # %% [markdown]
-# **Your turn.** One step: add the scaled gradient, and keep the picture in 0..255 (mean taken away,
-# that is `-mean` to `255 - mean`).
+# **Your turn.** One step: add the scaled gradient, and keep the picture in 0..255 (mean taken
+# away, that is `-mean` to `255 - mean`).
 
 
 # %%
 def step(net, x, end, step_size=1.5):
     g = gradient(net, x, end)
+    # BEGIN SOLUTION
     x = x + step_size / np.abs(g).mean() * g
     return np.clip(x, -mean, 255 - mean)
+    # END SOLUTION
 
-
-src.reshape(1, *x.shape)
-src.data[0] = x
-deepdream.make_step(net, end=layer["high"], jitter=0)
-right = src.data[0].copy()  # blobs are views: the next run writes into them
-check(step(net, x, layer["high"]), right)
-
-# %% [markdown]
-# **Why `force_backward`?** Caffe computes a diff only where a parameter needs it. Nothing in
-# front of the picture is learnt, so the last part of the way is left out, and `data.diff` stays
-# zero. The notebook wrote a second prototxt with `force_backward: true`. `load_net` does that for
-# you; under Caffe's own name, `deepdream.caffe.Net`, you see what happens without.
 
 # %%
-plain = deepdream.caffe.Net(str(net.prototxt_path), str(net.weights_path), deepdream.caffe.TEST)
+for size in (1.5, 60):  # so large a step runs into the limits
+    src.reshape(1, *x.shape)
+    src.data[0] = x
+    deepdream.make_step(net, end=layer["high"], jitter=0, step_size=size)
+    right = src.data[0].copy()
+    check(step(net, x, layer["high"], size), right)
+
+# %% [markdown]
+# **Why `force_backward`?** Caffe runs a layer backward only if the way leads from a loss to
+# something that is learnt. A deploy net has no loss, so `backward` does nothing at all, and every
+# diff but the one that we wrote stays zero. Even with a loss it would stop at the first layer's
+# weights, for nobody learns the picture. The notebook would then divide by a mean of zero, and
+# the picture become NaN. So it wrote a second prototxt, with `force_backward: true`. `load_net`
+# does that for you; under Caffe's own name, `deepdream.caffe.Net`, you see what happens without.
+
+# %%
+files = str(net.prototxt_path), str(net.weights_path)
+plain = deepdream.caffe.Net(*files, deepdream.caffe.TEST)
 plain.blobs["data"].reshape(1, *x.shape)
 plain.blobs["data"].data[0] = x
 plain.forward(end=layer["low"])
 plain.blobs[layer["low"]].diff[...] = plain.blobs[layer["low"]].data
 plain.backward(start=layer["low"])
-print("without it:", np.abs(plain.blobs["data"].diff).max())
-print("with it:   ", np.abs(gradient(net, x, layer["low"])).max())
+gradient(net, x, layer["low"])
+for name in ("data", list(net.blobs)[1]):  # the picture, and a blob on the way
+    for what, tried in (("without it", plain), ("with it", net)):
+        size = np.abs(tried.blobs[name].diff).max()
+        print(f"the largest diff of {name}, {what}: {size:.4f}")
 del plain
 
 # %% [markdown]
 # ## 5. What a split is
 #
-# ![A split](drawings/split.svg)
+# ![A split hands out copies of data, and adds up diffs](drawings/split.svg)
 #
 # A blob that several layers read gets a Split layer, which Caffe adds by itself. Forward it hands
 # out copies. Backward it adds up the diffs of all of them: what a number does to the goal is the
 # sum of what it does on every way there. Forget one branch, and the gradient is wrong.
 
 # %%
-splits = [name for name in net._layer_names if "split" in name]
+splits = [name for name in net._layer_names if "split" in name]  # pycaffe's name
 len(splits), splits[:3]
 
 # %% [markdown]
 # **The trap.** `backward(start=...)` writes the diffs of the layers that it runs, and touches no
 # other. Take a target inside a branch: its Split also adds the diffs of the *other* branches,
-# which nobody has written this time. They hold what an earlier target left there. The notebook's
-# cell 14 dreamt that way, after cell 12, and nobody noticed.
+# which nobody has written this time. They hold what an earlier target left there. The notebook
+# dreams at `inception_3b/5x5_reduce` right after `inception_4c/output`, in one net: that is this
+# trap.
 
 # %%
 clean = deepdream.load_net(MODEL)
 fresh = gradient(clean, x, layer["branch"])
-stale = gradient(net, x, layer["branch"])  # this net has seen other targets
+gradient(net, x, layer["high"])  # an earlier target
+stale = gradient(net, x, layer["branch"])
 apart = np.linalg.norm(stale - fresh) / np.linalg.norm(fresh)
 print(f"{layer['branch']}: the two gradients are {apart:.2f} of their length apart")
 
@@ -260,59 +306,69 @@ check(gradient(net, x, layer["branch"]), fresh)
 # %% [markdown]
 # ## 6. Jitter
 #
-# ![Jitter](drawings/jitter.svg)
+# ![Jitter: rolled, a step, rolled back](drawings/jitter.svg)
 #
 # The network looks at the picture on a grid: a layer of stride 16 sees it in steps of sixteen
 # pixels. Ten steps at one place would settle on that grid. So the picture is rolled by a random
 # number of pixels before each step, and rolled back after it.
+#
+# **Your turn.** Draw both offsets with one call, `np.random.randint(-jitter, jitter + 1, 2)`: the
+# first rolls columns, the second rows.
 
 
 # %%
 def jittered_step(net, x, end, step_size=1.5, jitter=32):
+    # BEGIN SOLUTION
     ox, oy = np.random.randint(-jitter, jitter + 1, 2)
     x = np.roll(np.roll(x, ox, -1), oy, -2)
     x = step(net, x, end, step_size)
     return np.roll(np.roll(x, -ox, -1), -oy, -2)
+    # END SOLUTION
 
-
-np.random.seed(0)
-mine = jittered_step(net, x, layer["high"])
-np.random.seed(0)
-src.reshape(1, *x.shape)
-src.data[0] = x
-deepdream.make_step(net, end=layer["high"])
-check(mine, src.data[0])
-
-# %% [markdown]
-# Twenty steps without and with it, and a part of the sky. On the left lines are short and tangled,
-# with a fine grain. On the right they run on, and shapes become whole.
 
 # %%
-how = {"end": layer["high"], "iter_n": 20, "octave_n": 1, "seed": 0, "progress": False}
-still = deepdream.dream(net, img, jitter=0, **how)
-rolled = deepdream.dream(net, img, jitter=32, **how)
-part = np.s_[60:200, :250]
-deepdream.show(still[part], rolled[part], titles=["without jitter", "with jitter"])
+for jitter in (32, 3):
+    np.random.seed(1)
+    mine = jittered_step(net, x, layer["high"], jitter=jitter)
+    np.random.seed(1)
+    src.reshape(1, *x.shape)
+    src.data[0] = x
+    deepdream.make_step(net, end=layer["high"], jitter=jitter)
+    check(mine - x, src.data[0] - x, allowed=1e-3)  # what the step did
+
+# %% [markdown]
+# Twenty steps without and with it, and a part of the sky at twice its size. On the left lines are
+# short and tangled, with a fine grain. On the right they run on, and shapes become whole.
+
+# %%
+how = {"iter_n": 20, "octave_n": 1, "seed": 0, "progress": False}
+still = deepdream.dream(net, img, end=layer["high"], jitter=0, **how)
+rolled = deepdream.dream(net, img, end=layer["high"], jitter=32, **how)
+parts = [p[60:200, :250].repeat(2, 0).repeat(2, 1) for p in (still, rolled)]
+deepdream.show(*parts, titles=["without jitter", "with jitter"])
 
 # %% [markdown]
 # ## 7. Octaves
 #
-# ![Octaves](drawings/octaves.svg)
+# ![Octaves: a base, and the enlarged detail of the octave before](drawings/octaves.svg)
 #
 # A layer knows things of one size. To find large ones, shrink the picture. So the dream begins
 # with a small picture, takes ten steps, enlarges *what they have added*, adds that to the next
 # larger picture, and so on. At the end there are large animals, with smaller ones in their fur.
 #
-# **Your turn.** `scipy.ndimage.zoom(x, (1, rows, columns), order=1)` shrinks and enlarges.
+# **Your turn.** The octaves: each is the one before, shrunk by `octave_scale`, with
+# `nd.zoom(x, (1, rows, columns), order=1)`, where rows and columns are factors. Then from the
+# smallest to the largest: enlarge the detail to the size of the base (`nd.zoom` again), add it,
+# take `iter_n` steps, and keep what they have added as the new detail.
+
 
 # %%
-import scipy.ndimage as nd  # noqa: E402
-
-
 def my_dream(net, img, end, iter_n=10, octave_n=4, octave_scale=1.4):
-    octaves = [to_net(img)]
+    octaves = [to_net(img, mean)]
+    # BEGIN SOLUTION
+    shrink = (1, 1 / octave_scale, 1 / octave_scale)
     for _ in range(octave_n - 1):
-        octaves.append(nd.zoom(octaves[-1], (1, 1 / octave_scale, 1 / octave_scale), order=1))
+        octaves.append(nd.zoom(octaves[-1], shrink, order=1))
     detail = np.zeros_like(octaves[-1])
     for base in octaves[::-1]:
         (h, w), (h1, w1) = base.shape[-2:], detail.shape[-2:]
@@ -322,19 +378,22 @@ def my_dream(net, img, end, iter_n=10, octave_n=4, octave_scale=1.4):
         for _ in range(iter_n):
             x = jittered_step(net, x, end)
         detail = x - base
-    return to_picture(x)
+    # END SOLUTION
+    return to_picture(x, mean)
 
 
 # %% [markdown]
 # Dreams amplify: a difference in the seventh digit grows with every step. So we compare after a
-# few.
+# few, on a small picture: what was added to it.
 
 # %%
-few = {"end": layer["middle"], "iter_n": 2, "octave_n": 3}
+small = img[::2, ::2]
+few = {"end": layer["middle"], "iter_n": 1, "octave_n": 3}
 np.random.seed(1)
-mine = my_dream(net, img, **few)
+mine = my_dream(net, small, **few)
 np.random.seed(1)
-check(mine, deepdream.deepdream(net, img, **few), allowed=1e-3)
+right = deepdream.deepdream(net, small, **few)
+check(mine - small, right - small, allowed=1e-2)
 
 # %% [markdown]
 # That was the whole of it. `deepdream.dream` is the same, faster, and without the known defects.
@@ -350,76 +409,87 @@ deepdream.show(img, dream, titles=["what there is", "what the network sees"])
 # makes a page with all of them.
 
 # %%
-seen = [
-    deepdream.dream(net, img, end=layer[name], seed=0, progress=False) for name in ("low", "middle")
-]
-deepdream.show(*seen, titles=[layer["low"], layer["middle"]])
+how = {"seed": 0, "progress": False}
+low = deepdream.dream(net, img, end=layer["low"], **how)
+middle = deepdream.dream(net, img, end=layer["middle"], **how)
+deepdream.show(low, middle, titles=[layer["low"], layer["middle"]])
 
 # %% [markdown]
 # ## 9. The zoom
+#
+# ![The zoom: dream, cut the borders off, enlarge, dream again](drawings/zoom.svg)
 #
 # Feed the dream to the dream: after each one, cut five per cent off the borders and enlarge the
 # rest. A hundred times that is a flight into nowhere. Three frames show how it begins.
 
 # %%
-small = img[::2, ::2]
-frames = list(deepdream.zoom(net, small, frames=3, end=layer["high"], seed=0, progress=False))
+how = {"frames": 3, "end": layer["high"], "seed": 0, "progress": False}
+frames = list(deepdream.zoom(net, small, **how))
 deepdream.show(*frames, titles=["frame 0", "frame 1", "frame 2"])
 
 # %% [markdown]
 # ## 10. Guided dreams
+#
+# ![A guided dream: for each position the guide's best match](drawings/guide.svg)
 #
 # Another objective, another dream. Take the features of a second picture, the guide, at the same
 # layer. At each position of our picture, find the guide's feature that matches best (the largest
 # dot product), and let that one grow.
 
 # %%
-guide = np.roll(img[::-1], 100, 1)[:112, :160]
+guide = deepdream.load_image("../examples/flowers.jpg")
 features = deepdream.guide_features(net, guide, layer["high"])
 features.shape
 
 
 # %% [markdown]
-# **Your turn.** `dst.data` and `dst.diff` are (1, channels, rows, columns).
+# **Your turn.** `features` is (channels, rows, columns); `dst.data` and `dst.diff` are (1,
+# channels, rows, columns), with rows and columns of their own. Write the objective: what belongs
+# into `dst.diff`?
 
 
 # %%
 def objective(dst):
+    # BEGIN SOLUTION
     x = dst.data[0].reshape(len(features), -1)  # a column for each position
     y = features.reshape(len(features), -1)
     best = (x.T @ y).argmax(1)
     dst.diff[0] = y[:, best].reshape(dst.data.shape[1:])
+    # END SOLUTION
 
-
-class Target:  # as much of a blob as an objective needs
-    data = net.blobs[layer["high"]].data.copy()
-    diff = np.zeros_like(data)
-
-
-mine, theirs = Target(), Target()
-theirs.diff = np.zeros_like(Target.data)
-objective(mine)
-deepdream.objective_guide(features)(theirs)
-check(mine.diff, theirs.diff)
 
 # %%
-guided = deepdream.dream(net, img, end=layer["high"], guide=guide, seed=0, progress=False)
+src.reshape(1, *x.shape)
+src.data[0] = x
+net.forward(end=layer["high"])
+dst = net.blobs[layer["high"]]
+objective(dst)
+mine = dst.diff.copy()
+deepdream.objective_guide(features)(dst)
+check(mine, dst.diff)
+
+# %% [markdown]
+# Look for petals around round heads, and for a dotted pattern like the sunflower's, where the
+# plain dream of section 7 has fur and eyes.
+
+# %%
+how = {"end": layer["high"], "seed": 0, "progress": False}
+guided = deepdream.dream(net, img, guide=guide, **how)
 deepdream.show(guide, guided, titles=["the guide", "the dream"])
 
 # %% [markdown]
 # ## 11. Places instead of things
 #
 # A network sees what it was taught. ImageNet has a thousand things, more than a hundred kinds of
-# dogs among them: hence the dogs. The same GoogLeNet trained on places dreams of fountains, temples
-# and windows. Same code, other weights, other dreams.
+# dogs among them: hence the dogs. The same GoogLeNet trained on places dreams of other things
+# with the same code. Compare two dreams of one sky, and look for what is repeated. In a dream of
+# *things* it is what animals have: eyes, snouts, fur, and heads where clouds have a round end. In
+# a dream of *places* it is what is built: arches, windows in rows, roofs, columns, fountains.
 
 # %%
-from deepdream.models.cache import find_model, find_weights  # noqa: E402
+PLACES = False  # True: its weights are fetched the first time, some 50 MB
 
-places = find_weights(find_model("googlenet_places205"))
-if places is None:
-    print("To see it: deepdream models fetch googlenet_places205 (some 50 MB), and run this again.")
-else:
+if PLACES:
     of_places = deepdream.load_net("googlenet_places205")
     pictures = deepdream.dream(of_places, img, seed=0, progress=False)
     deepdream.show(dream, pictures, titles=["things", "places"])
@@ -427,7 +497,9 @@ else:
 # %% [markdown]
 # ## Where to go from here
 #
+# * Four labs begin where this ends: [blobs and gradients](labs/lab1_gradients.ipynb),
+#   [jitter and octaves](labs/lab2_octaves.ipynb), [objectives](labs/lab3_objectives.ipynb),
+#   [what a layer sees](labs/lab4_layers.ipynb).
 # * `deepdream gallery photo.jpg -o gallery` shows every layer of a network on your own picture.
 # * `deepdream reproduce google-4c` makes Google's pictures again, and says what cannot match.
-# * `docs/labs/` has four exercises that begin where this ends.
-# * `docs/how-it-works.md` tells which file does what.
+# * [How it works](how-it-works.md) tells which file does what.

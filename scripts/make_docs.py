@@ -119,7 +119,7 @@ def models() -> Iterator[str]:
     yield ""
     for entry in MODELS.values():
         yield f"## {entry.name}\n"
-        yield f"{entry.title}. Source: {entry.source}\n"
+        yield f"{entry.title}. Source: <{entry.source}>\n"
         hashes = "; ".join(f"{kind} `{digits}`" for kind, digits in entry.hashes.items())
         if not entry.bundled:
             yield (

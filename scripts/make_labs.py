@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Make the labs' notebooks: for students without solutions, for instructors with them.
+"""Make the notebooks: for students without solutions, for instructors with them.
 
     scripts/make_labs.py                        into build/labs/student and build/labs/instructor
     scripts/make_labs.py -o FOLDER
     scripts/make_labs.py --room FOLDER          everything that a room without internet needs
 
-Sources are docs/labs/lab*.py: cells in the percent format. What lies between `# BEGIN SOLUTION` and
-`# END SOLUTION` becomes a line that says so.
+Sources are docs/walkthrough.py and docs/labs/lab*.py: cells in the percent format. What lies
+between `# BEGIN SOLUTION` and `# END SOLUTION` becomes a line that says so; what lies between
+`# BEGIN ANSWER` and `# END ANSWER` is for instructors only.
 """
 
 from __future__ import annotations
@@ -17,57 +18,107 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = sorted((ROOT / "docs" / "labs").glob("lab*.py"))
+DOCS = ROOT / "docs"
+WALKTHROUGH = DOCS / "walkthrough.py"
+SOURCES = sorted((DOCS / "labs").glob("lab*.py"))
 SOLUTION = re.compile(
     r"^([ \t]*)# BEGIN SOLUTION\n.*?^[ \t]*# END SOLUTION\n", re.MULTILINE | re.DOTALL
 )
+ANSWER = re.compile(r"^# BEGIN ANSWER\n.*?^# END ANSWER\n?", re.MULTILINE | re.DOTALL)
+MARK = re.compile(r"^[ \t]*# (BEGIN|END) (SOLUTION|ANSWER)(\n|\Z)", re.MULTILINE)
+TURN = r'\1raise NotImplementedError("your turn: replace this line")' + "\n"
 
 
 def stripped(source: str) -> str:
-    """Return a lab without its solutions.
+    """Return a walkthrough or a lab without its solutions and answers.
 
     Raises
     ------
     ValueError
         A mark has no partner.
     """
-    text = SOLUTION.sub(r'\1raise NotImplementedError("your turn: replace this line")\n', source)
-    if "SOLUTION" in text:
-        raise ValueError("BEGIN SOLUTION and END SOLUTION do not come in pairs")
+    text = ANSWER.sub("", SOLUTION.sub(TURN, source))
+    left = re.search("(BEGIN|END) (SOLUTION|ANSWER)", text)
+    if left:
+        raise ValueError(f"BEGIN and END do not come in pairs: {left[0]}")
     return text
 
 
 def solved(source: str) -> str:
-    """Return a lab with its solutions, without the marks."""
-    return re.sub(r"^[ \t]*# (BEGIN|END) SOLUTION\n", "", source, flags=re.MULTILINE)
+    """Return a walkthrough or a lab with its solutions and answers, without the marks."""
+    return MARK.sub("", source)
 
 
-def write(folder: Path) -> list[Path]:
-    """Write both versions of every lab, and what they need; return the notebooks."""
+def notebook(source: str) -> Any:
+    """Return the notebook of a source. Pages that do not lie beside it are named, not linked."""
+    import jupytext
+
+    made = jupytext.reads(source, fmt="py:percent")
+    for cell in made.cells:
+        if cell.cell_type == "markdown":
+            cell.source = re.sub(r"\[([^\]]*)\]\([\w./-]+\.md\)", r"*\1*", cell.source)
+    return made
+
+
+def write(folder: Path, kinds: tuple[str, ...] = ("student", "instructor")) -> list[Path]:
+    """Write the walkthrough and every lab, and the pictures they load; return the notebooks."""
     import jupytext
 
     written = []
-    for kind, make in (("student", stripped), ("instructor", solved)):
-        place = folder / kind / "docs" / "labs"
-        place.mkdir(parents=True, exist_ok=True)
-        for source in SOURCES:
-            path = place / f"{source.stem}.ipynb"
-            notebook = jupytext.reads(make(source.read_text(encoding="utf-8")), fmt="py:percent")
-            jupytext.write(notebook, path, fmt="ipynb")
+    for kind in kinds:
+        make = {"student": stripped, "instructor": solved}[kind]
+        for source in (WALKTHROUGH, *SOURCES):
+            path = folder / kind / source.relative_to(ROOT).with_suffix(".ipynb")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            text = make(source.read_text(encoding="utf-8"))
+            jupytext.write(notebook(text), path, fmt="ipynb")
             written.append(path)
-        walkthrough = jupytext.read(ROOT / "docs" / "walkthrough.py")
-        jupytext.write(walkthrough, folder / kind / "docs" / "walkthrough.ipynb", fmt="ipynb")
-        shutil.copytree(ROOT / "docs" / "drawings", folder / kind / "docs" / "drawings",
-                        dirs_exist_ok=True)  # fmt: skip
-        shutil.copytree(ROOT / "examples", folder / kind / "examples", dirs_exist_ok=True)
+        for needed in ("docs/drawings", "examples"):
+            shutil.copytree(ROOT / needed, folder / kind / needed, dirs_exist_ok=True)
     return written
 
 
+# Wheels are for one version of Python, so the machine is asked before anything is made.
+INSTALL_SH = """\
+#!/bin/sh
+# Run this once on each machine.
+set -e
+cd "$(dirname "$0")"
+python=${{PYTHON:-python3}}
+found=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])') || found=none
+if [ "$found" != "{version}" ]; then
+  echo "install.sh: the wheels in this folder are for Python {version}; $python is $found." >&2
+  echo "Name another one: PYTHON=/path/to/python{version} ./install.sh" >&2
+  exit 1
+fi
+"$python" -m venv environment
+environment/bin/pip install --no-index --find-links wheels deepdream-caffe jupyterlab
+environment/bin/deepdream dream student/examples/clouds.jpg -o first_dream.png
+echo "Begin with: environment/bin/jupyter lab student/docs"
+"""
+
+INSTALL_BAT = """\
+@echo off
+rem Run this once on each machine.
+cd /d "%~dp0"
+set bin=environment\\Scripts
+py -{version} -m venv environment || goto failed
+%bin%\\pip install --no-index --find-links wheels deepdream-caffe jupyterlab || goto failed
+%bin%\\deepdream dream student\\examples\\clouds.jpg -o first_dream.png || goto failed
+echo Begin with: %bin%\\jupyter lab student\\docs
+exit /b 0
+:failed
+echo install.bat: this needs Python {version}, for which the wheels in this folder are.
+exit /b 1
+"""
+
+
 def room(folder: Path) -> None:
-    """Fill a folder that can be copied into a room without internet."""
-    write(folder)
+    """Fill a folder that can be copied into a room without internet: nothing for instructors."""
+    write(folder, ("student",))
     wheels = folder / "wheels"
     wheels.mkdir(parents=True, exist_ok=True)
     pip = [sys.executable, "-m", "pip"]
@@ -78,25 +129,27 @@ def room(folder: Path) -> None:
         [*pip, "download", "-q", "-d", str(wheels), *constraints, str(built), "jupyterlab"],
         check=True,
     )
-    (folder / "install.sh").write_text(
-        "#!/bin/sh\n# Run this once on each machine, in this folder.\nset -e\n"
-        "python3 -m venv environment\n"
-        "environment/bin/pip install --no-index --find-links wheels deepdream-caffe jupyterlab\n"
-        "environment/bin/deepdream dream student/examples/clouds.jpg -o first_dream.png\n"
-        'echo "Begin with: environment/bin/jupyter lab student/docs"\n',
-        encoding="utf-8",
-    )
-    (folder / "install.sh").chmod(0o755)
+    name, text = installer(sys.platform)
+    (folder / name).write_bytes(text)
+    (folder / name).chmod(0o755)
+
+
+def installer(platform: str) -> tuple[str, bytes]:
+    """Return the name and the content of the script that is run once on each machine."""
+    version = "{}.{}".format(*sys.version_info[:2])
+    if platform == "win32":
+        return "install.bat", INSTALL_BAT.format(version=version).replace("\n", "\r\n").encode()
+    return "install.sh", INSTALL_SH.format(version=version).encode()
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--out", type=Path, default=ROOT / "build" / "labs", metavar="FOLDER")
-    parser.add_argument("--room", type=Path, metavar="FOLDER", help="with wheels and install.sh")
+    parser.add_argument("--room", type=Path, metavar="FOLDER", help="with wheels and a script")
     args = parser.parse_args()
     if args.room:
         room(args.room)
-        print(f"wrote {args.room}: copy it, and run install.sh in it")
+        print(f"wrote {args.room}: copy it, and run the script install in it")
     else:
         print(f"wrote {len(write(args.out))} notebooks to {args.out}")
     return 0

@@ -17,7 +17,9 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
@@ -29,11 +31,14 @@ LAYERS = "stem/conv,block*/output"
 
 # What the site's front page lists, in this order, under these words.
 CONTENTS = {
-    "Begin": ("quickstart", "walkthrough", "labs", "gallery"),
+    "Begin": ("quickstart", "Walkthrough <walkthrough>", "labs", "gallery"),
     "Use": ("cli", "api", "models", "layers", "pycaffe", "real-caffe", "docker"),
     "Understand": ("conventions", "how-it-works", "known-differences", "performance"),
     "Take part": ("add-a-layer", "decisions", "contributing", "changelog"),
 }
+
+# Sections of README.md that have pages of their own here, or are said on the front page.
+ELSEWHERE = ("What it does", "Notebooks of 2015", "In a box", "Reading the source", "Licence")
 
 FRONT = """# deepdream
 
@@ -41,11 +46,21 @@ Google's DeepDream of 2015, with Caffe's networks and Caffe's arithmetic, in pla
 
 ![A dream of clouds: animals with fur and eyes grow out of a summer sky](images/dream.jpg)
 
-* **You have photographs.** The [quick start](quickstart.md) needs one command and no other download.
+* **You have photographs.** The [quick start](quickstart.md) needs one command, and no weights to download.
 * **You want to know how it works**, or teach it. The [walkthrough](walkthrough.ipynb) takes Google's
   notebook apart line by line; the [labs](labs.md) go on from there.
 * **You have a notebook of 2015**, or a network of your own. It runs as it stands, and gives
   [what Caffe gave](known-differences.md).
+
+"""
+
+ON = """
+## Where to go on
+
+* The [walkthrough](walkthrough.ipynb): how it works, line by line, with checks.
+* [What every layer sees](gallery.md), and [which networks are known](models.md).
+* [Notebooks of 2015](pycaffe.md), and dreaming with [the real Caffe](real-caffe.md).
+* [Docker images](docker.md) with both.
 """
 
 LABS = """# Labs
@@ -53,7 +68,12 @@ LABS = """# Labs
 Four exercises with checks, for a course or for yourself, after the [walkthrough](walkthrough.ipynb).
 Replace the lines that say it is your turn, and run the checks.
 
-```{toctree}
+{table}
+
+{download}
+
+```{{toctree}}
+:hidden:
 :maxdepth: 1
 
 labs/lab1_gradients
@@ -62,7 +82,17 @@ labs/lab3_objectives
 labs/lab4_layers
 instructor
 ```
+
+[For instructors](instructor.md): solutions, timings, a room without internet, what students ask.
 """
+
+# Notebooks load pictures by where they lie, so that they are of use only in their folders.
+DOWNLOAD = (
+    'To work on them yourself: <a href="notebooks.zip" download>notebooks.zip</a> has the walkthrough '
+    "and the labs in their folders, with the pictures they load. Install the package, unpack it, and "
+    "begin with `jupyter lab docs` in there."
+)
+ONE = 'This notebook alone: <a href="{up}notebooks/{path}" download>{name}</a>.'
 
 GALLERY = """# Gallery
 
@@ -73,9 +103,20 @@ any network and picture.
 
 API = """# Python
 
-What `import deepdream` offers. Names of Caffe's own are under `deepdream.caffe`.
+What `import deepdream` offers. Names of Caffe's own are under `deepdream.caffe`:
+[pycaffe, name by name](pycaffe.md).
 
 """
+
+# The public names, in the order in which one meets them.
+NAMES = {
+    "Load and save": ("load_net", "load_image", "save_image"),
+    "Dream": ("dream", "zoom", "gallery", "read_recipe", "rerun"),
+    "Objectives": ("objective_L2", "objective_channel", "objective_guide", "guide_features"),
+    "Show": ("show", "draw"),
+    "The notebook of 2015": ("deepdream", "make_step", "preprocess", "deprocess"),
+    "Errors": ("DeepDreamError",),
+}
 
 
 def stage(folder: Path, quick: bool) -> None:
@@ -88,7 +129,7 @@ def stage(folder: Path, quick: bool) -> None:
     for page in (ROOT / "docs").glob("*.md"):
         if page.stem != "index":
             copy(page, folder / page.name)
-    copy(ROOT / "README.md", folder / "quickstart.md", title="Quick start")
+    quickstart(folder / "quickstart.md")
     copy(ROOT / "CONTRIBUTING.md", folder / "contributing.md")
     copy(ROOT / "CHANGELOG.md", folder / "changelog.md")
     copy(ROOT / "docs" / "labs" / "instructor.md", folder / "instructor.md")
@@ -96,53 +137,98 @@ def stage(folder: Path, quick: bool) -> None:
         f"```{{toctree}}\n:hidden:\n:caption: {caption}\n\n" + "\n".join(pages) + "\n```\n"
         for caption, pages in CONTENTS.items()
     )
-    (folder / "index.md").write_text(FRONT + "\n" + contents, encoding="utf-8")
-    (folder / "labs.md").write_text(LABS, encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    licence = linked(sections(readme)["Licence"], ROOT)
+    (folder / "index.md").write_text(FRONT + licence + "\n\n" + contents, encoding="utf-8")
+    instructor = ROOT / "docs" / "labs" / "instructor.md"
+    table = re.search(r"(^\|.*\n)+", instructor.read_text(encoding="utf-8"), re.MULTILINE)
+    assert table is not None
+    labs = LABS.format(table=linked(table[0], instructor.parent), download=DOWNLOAD)
+    (folder / "labs.md").write_text(labs, encoding="utf-8")
     (folder / "api.md").write_text(API + api(), encoding="utf-8")
     notebooks(folder, quick)
     gallery(folder, quick)
 
 
-def copy(page: Path, to: Path, title: str | None = None) -> None:
+def copy(page: Path, to: Path) -> None:
     """Copy a page, with links to where pages are on the site."""
-    text = page.read_text(encoding="utf-8")
-    if title is not None:
-        text = re.sub(r"^# .*$", f"# {title}", text, count=1, flags=re.MULTILINE)
+    to.write_text(linked(page.read_text(encoding="utf-8"), page.parent), encoding="utf-8")
+
+
+def quickstart(to: Path) -> None:
+    """Write what of README.md one needs to begin."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name, section in sections(text).items():
+        if name in ELSEWHERE:
+            text = text.replace(f"## {name}\n{section}", "")
+    text = re.sub(r"^# .*$", "# Quick start", text, count=1, flags=re.MULTILINE)
+    to.write_text(linked(text, ROOT).rstrip() + "\n" + ON, encoding="utf-8")
+
+
+def sections(text: str) -> dict[str, str]:
+    """Return the sections of a page by their headings."""
+    _, *parts = re.split(r"^## ", text, flags=re.MULTILINE)
+    return {name: rest for name, _, rest in (part.partition("\n") for part in parts)}
+
+
+def title(page: Path) -> str:
+    """Return a page's title on the site."""
+    if page.name in ("README.md", "walkthrough.py"):
+        return {"README.md": "Quick start", "walkthrough.py": "Walkthrough"}[page.name]
+    heading = re.search(r"^(?:# %%.*\n)?(?:# )?# (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    assert heading is not None, page
+    return heading[1]
+
+
+def linked(text: str, folder: Path) -> str:
+    """Return the text of a page that lies in `folder`, with links to where pages are on the site.
+
+    A link that shows a file's name shows the page's title there.
+    """
 
     def link(match: re.Match[str]) -> str:
-        target, _, anchor = match[1].partition("#")
-        here = (page.parent / target).resolve()
+        words = match[1]
+        target, _, anchor = match[2].partition("#")
+        here = (folder / target).resolve()
         known = {
             ROOT / "README.md": "quickstart.md",
             ROOT / "CONTRIBUTING.md": "contributing.md",
             ROOT / "CHANGELOG.md": "changelog.md",
             ROOT / "docs" / "walkthrough.py": "walkthrough.ipynb",
             ROOT / "docs" / "labs" / "instructor.md": "instructor.md",
+            **{source: f"labs/{source.stem}.ipynb" for source in make_labs.SOURCES},
         }
         if here in known:
             place = known[here]
         elif (ROOT / "docs") in here.parents:
             place = here.relative_to(ROOT / "docs").as_posix()
-        else:  # a file of the source: named, not linked
-            return f"]({match[1]})"
-        return f"]({place}{'#' + anchor if anchor else ''})"
+        else:  # a file of the source, which the site does not have: named, not linked
+            return words
+        if words.strip("`").endswith(here.name):
+            words = title(here)
+        return f"[{words}]({place}{'#' + anchor if anchor else ''})"
 
-    text = re.sub(r"\]\((?!https?:|mailto:|#)([^)\s]+)\)", link, text)
-    # What is left are files of the source, which the site does not have.
-    outside = r"\[([^\]]*)\]\((?:\.\./|prototxt/|LICENSE|tests/|deepdream/)[^)\s]*\)"
-    to.write_text(re.sub(outside, r"\1", text), encoding="utf-8")
+    return re.sub(r"(?<!!)\[([^\]]*)\]\((?!https?:|mailto:|#)([^)\s]+)\)", link, pictures(text))
+
+
+def pictures(text: str) -> str:
+    """Return a page with its pictures where the site has them."""
+    return re.sub(r"(!\[[^\]]*\]\()docs/", r"\1", text)
 
 
 def api() -> str:
-    """Return the page of public names: each by autodoc."""
+    """Return the page of public names: each by autodoc, in groups."""
     import deepdream
 
+    grouped = [name for names in NAMES.values() for name in names]
+    if sorted([*grouped, "caffe"]) != sorted(deepdream.__all__):
+        raise SystemExit(f"make_site.py: NAMES is not deepdream.__all__: {deepdream.__all__}")
     blocks = []
-    for name in deepdream.__all__:
-        if name == "caffe":
-            continue
-        kind = "autoexception" if name == "DeepDreamError" else "autofunction"
-        blocks.append(f"```{{eval-rst}}\n.. {kind}:: deepdream.{name}\n```\n")
+    for heading, names in NAMES.items():
+        blocks.append(f"## {heading}\n")
+        for name in names:
+            kind = "autoexception" if name == "DeepDreamError" else "autofunction"
+            blocks.append(f"```{{eval-rst}}\n.. {kind}:: deepdream.{name}\n```\n")
     return "\n".join(blocks)
 
 
@@ -150,20 +236,66 @@ def notebooks(folder: Path, quick: bool) -> None:
     """Write the walkthrough, run unless `quick`, and the labs as students get them."""
     import jupytext
 
-    walkthrough = jupytext.read(ROOT / "docs" / "walkthrough.py")
+    source = make_labs.WALKTHROUGH.read_text(encoding="utf-8")
+    marked = [cell.source for cell in jupytext.reads(source, fmt="py:percent").cells]
+    walkthrough = jupytext.reads(make_labs.solved(source), fmt="py:percent")
     if not quick:
-        import nbclient
-
         print("running the walkthrough ...")
-        nbclient.NotebookClient(
-            walkthrough, timeout=600, resources={"metadata": {"path": str(ROOT / "docs")}}
-        ).execute()
+        compile_kernels()
+        execute(walkthrough)
+    for cell, text in zip(walkthrough.cells, marked):
+        if "BEGIN SOLUTION" in text:  # folded until the reader asks for it
+            cell.metadata["tags"] = ["hide-input"]
+    offer(walkthrough, "docs/walkthrough.ipynb", up="")
     jupytext.write(walkthrough, folder / "walkthrough.ipynb", fmt="ipynb")
     (folder / "labs").mkdir()
-    for source in make_labs.SOURCES:
-        text = make_labs.stripped(source.read_text(encoding="utf-8"))
+    for lab in make_labs.SOURCES:
+        text = make_labs.stripped(lab.read_text(encoding="utf-8"))
         notebook = jupytext.reads(text, fmt="py:percent")
-        jupytext.write(notebook, folder / "labs" / f"{source.stem}.ipynb", fmt="ipynb")
+        offer(notebook, f"docs/labs/{lab.stem}.ipynb", up="../")
+        jupytext.write(notebook, folder / "labs" / f"{lab.stem}.ipynb", fmt="ipynb")
+
+
+def execute(notebook: Any) -> None:
+    """Run a notebook in place. What it writes to standard error would be on the page: an error."""
+    import nbclient
+
+    nbclient.NotebookClient(
+        notebook, timeout=600, resources={"metadata": {"path": str(ROOT / "docs")}}
+    ).execute()
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.get("name") == "stderr":
+                raise SystemExit(f"make_site.py: a notebook warns: {output['text']}")
+
+
+def compile_kernels() -> None:
+    """Dream a tiny picture: the first dream of a machine says that kernels are compiled."""
+    code = (
+        "import numpy as np, deepdream; deepdream.dream(deepdream.load_net(), np.ones((64, 64, 3)))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, stderr=subprocess.DEVNULL)
+
+
+def offer(notebook: Any, path: str, up: str) -> None:
+    """Say below a notebook's first cell where it can be had."""
+    import nbformat
+
+    words = ONE.format(up=up, path=path, name=Path(path).name)
+    words += " " + DOWNLOAD.replace("To work on them yourself: ", "Better: ").replace(
+        'href="', f'href="{up}'
+    )
+    notebook.cells.insert(1, nbformat.v4.new_markdown_cell(words))
+
+
+def downloads(site: Path) -> None:
+    """Put the notebooks as students get them beside the pages, in their folders, and as one file."""
+    with tempfile.TemporaryDirectory() as folder:
+        make_labs.write(Path(folder), ("student",))
+        student = Path(folder) / "student"
+        shutil.copytree(student, site / "notebooks", dirs_exist_ok=True)
+        student.rename(Path(folder) / "deepdream-notebooks")
+        shutil.make_archive(str(site / "notebooks"), "zip", folder, "deepdream-notebooks")
 
 
 def gallery(folder: Path, quick: bool) -> None:
@@ -184,12 +316,25 @@ def gallery(folder: Path, quick: bool) -> None:
         shown = sorted(
             (made / "octaves-4").glob("block*_output.jpg"), key=lambda path: number(path)
         )
-        for path in shown:
-            place = folder / "images" / f"gallery_{path.name}"
-            shutil.copy(path, place)
-            layer = path.stem.replace("_", "/", 1)
-            text += f"![A dream at {layer}](images/{place.name})\n\n{layer}\n\n"
+        text += f'<div class="gallery">\n{"".join(map(figure, shown))}</div>\n'
     (folder / "gallery.md").write_text(text, encoding="utf-8")
+
+
+def figure(picture: Path) -> str:
+    """Return a picture of the gallery with its layer, and what that looks like."""
+    from deepdream.models.registry import DEFAULT_MODEL, MODELS
+
+    entry = MODELS[DEFAULT_MODEL]
+    layer = picture.stem.replace("_", "/", 1)
+    look = entry.layers.get(layer, "")
+    words = f"<code>{layer}</code>{' (the default)' if layer == entry.end else ''}"
+    words += f": {look}" if look else ""
+    place = f"gallery/octaves-4/{picture.name}"
+    return (
+        f'<figure><a href="{place}"><img src="{place}" loading="lazy" '
+        f'alt="A dream at {layer}{": " + look if look else ""}"></a>'
+        f"<figcaption>{words}</figcaption></figure>\n"
+    )
 
 
 def number(path: Path) -> int:
@@ -217,8 +362,13 @@ def main() -> int:
     status = build(sources, args.out)
     if status == 0:
         made = ROOT / "build" / "gallery"
+        downloads(args.out)
         if (made / "index.html").is_file():
             shutil.copytree(made, args.out / "gallery", dirs_exist_ok=True)
+            page = args.out / "gallery" / "index.html"
+            back = '<p><a href="../gallery.html">Back to the documentation</a></p>'
+            text = page.read_text(encoding="utf-8")
+            page.write_text(text.replace("</h1>", f"</h1>\n{back}", 1), encoding="utf-8")
         print(f"wrote {args.out / 'index.html'}")
     return status
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from caffe_client import caffe_environment, caffe_python
 from tiny import TINY
 
 from deepdream.cli import build_parser
@@ -58,7 +61,11 @@ def blocks(page: Path) -> list[tuple[str, str]]:
     return found
 
 
-WITH_CODE = [page for page in PAGES if any(language == "python" for language, _ in blocks(page))]
+# Pages whose Python needs the real Caffe, with what they take for granted.
+NEEDS_CAFFE = {"real-caffe.md": "import deepdream\n"}
+
+HAS_CODE = [page for page in PAGES if any(language == "python" for language, _ in blocks(page))]
+WITH_CODE = [page for page in HAS_CODE if page.name not in NEEDS_CAFFE]
 
 
 def test_blocks_say_their_language():
@@ -79,6 +86,7 @@ def folder(tmp_path):
     net = Net(parse_prototxt(text), 1)
     seed_weights(net, 0)
     net.save(tmp_path / "my.caffemodel")
+    shutil.copy(tmp_path / "my.caffemodel", tmp_path / "x.caffemodel")
     return tmp_path
 
 
@@ -86,9 +94,8 @@ def folder(tmp_path):
 @pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: page.name)
 def test_python_runs(page, folder):
     """The blocks of a page, one after the other, as a reader would run them."""
-    code = "\n".join(text for language, text in blocks(page) if language == "python")
     script = folder / "page.py"
-    script.write_text(BEFORE.get(page.name, "") + code, encoding="utf-8")
+    script.write_text(BEFORE.get(page.name, "") + python_of(page), encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-W", "error::DeprecationWarning", str(script)],
         cwd=folder,
@@ -100,26 +107,124 @@ def test_python_runs(page, folder):
     assert done.returncode == 0, done.stderr[-3000:]
 
 
+@pytest.mark.slow
+@pytest.mark.pycaffe
+@pytest.mark.parametrize("name", NEEDS_CAFFE)
+def test_python_that_needs_caffe_runs(name, folder):
+    """The same, in the environment of the real Caffe."""
+    python = caffe_python()
+    if python is None:
+        pytest.skip("the real Caffe is not installed: scripts/install_caffe.sh")
+    page = next(page for page in HAS_CODE if page.name == name)
+    done = subprocess.run(
+        [str(python), "-c", NEEDS_CAFFE[name] + python_of(page)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={**caffe_environment(), "PYTHONPATH": str(ROOT)},
+    )
+
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def python_of(page: Path) -> str:
+    return "\n".join(text for language, text in blocks(page) if language == "python")
+
+
+# Lines in the place of a command that are none.
+NO_COMMANDS = {
+    "cli.md": ("examples:",),
+    "how-it-works.md": (
+        "prototxt + caffemodel --reading--> net --running--> blobs --dreaming--> picture",
+    ),
+}
+
+
 def commands(page: Path) -> list[str]:
-    """Return the command lines of a page: indented lines, and those of text and bash blocks."""
+    """Return the command lines of a page: indented lines, and those of text and bash blocks.
+
+    Lines that end in a backslash are joined with the next; what stands behind three blanks or a
+    `#` says what a command is for.
+    """
     text = page.read_text(encoding="utf-8")
-    lines = [line for language, part in blocks(page) if language != "python"
-             for line in part.splitlines()]  # fmt: skip
-    lines += [line[4:] for line in BLOCK.sub("", text).splitlines() if re.match(r"    \S", line)]
-    return [line.split("  #")[0].strip() for line in lines]
+    lines = [part for language, part in blocks(page) if language != "python"]
+    lines += re.findall(r"^    (\S(?:.*\\\n)*.*)", BLOCK.sub("", text), re.MULTILINE)
+    joined = re.sub(r"\\\n\s*", "", "\n".join(lines))
+    found = [re.split(r"\s{2,}#|\s{3,}", line.strip())[0] for line in joined.splitlines()]
+    return [line for line in found if line and line not in NO_COMMANDS.get(page.name, ())]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_are_understood(page):
-    """`deepdream` lines parse, `make` lines name targets, scripts exist."""
-    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    """Every line is a command that is known here, and what it names is there."""
     for line in commands(page):
-        words = line.split()
-        if not words:
-            continue
-        if words[0] == "deepdream":
-            build_parser().parse_args(words[1:])
-        elif words[0] == "make":
-            assert words[1] in targets, line
-        elif words[0].startswith("scripts/"):
-            assert (ROOT / words[0]).is_file(), line
+        understand(line)
+
+
+def test_a_command_that_nobody_knows_is_noticed():
+    """Nothing is passed over in silence: a new word needs a way to test it."""
+    for line in ("git clone ...", "deepdraem dream sky.jpg", "scripts/nothing.py",
+                 "make coffee", "pip install -r nothing.txt", "docker run deepdream draem x.jpg",
+                 "docker build --target tpu .", "scripts/make_labs.py --rooom x",
+                 ".venv/bin/python scripts/nothing.py"):  # fmt: skip
+        with pytest.raises((AssertionError, SystemExit)):
+            understand(line)
+
+
+def understand(line: str) -> None:
+    """Fail unless a command line parses, and its scripts, targets and files exist."""
+    # As Windows spells it, and the environment that a command is in.
+    words = [word.replace("\\", "/") for word in shlex.split(line, posix="\\" not in line)]
+    first = re.sub(r"^\.venv/(?:bin|Scripts)/", "", words[0])
+    if first == "deepdream":
+        build_parser().parse_args(words[1:])
+    elif first == "make":
+        targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        assert words[1] in targets, line
+    elif first.startswith("scripts/"):
+        understand_script(first, words[1:], line)
+    elif first == "docker":
+        understand_docker(words[1:], line)
+    elif first == "pip":
+        understand_pip(words[1:], line)
+    else:
+        assert first in ("python", "py"), f"no way to test this: {line}"
+        words = [word for word in words[1:] if not re.fullmatch(r"-3\.\d+", word)]
+        if words[:2] == ["-m", "pip"]:
+            understand_pip(words[2:], line)
+        elif words[0] == "-m":
+            assert words[1:] == ["venv", ".venv"], line
+        else:
+            understand_script(words[0], words[1:], line)
+
+
+def understand_script(name: str, arguments: list[str], line: str) -> None:
+    """A script of ours: its parser knows the flags and takes their values."""
+    assert (ROOT / name).is_file(), line
+    if name.endswith(".sh"):
+        assert not any(word.startswith("-") for word in arguments), line
+        return
+    done = subprocess.run(
+        [sys.executable, name, *arguments, "--help"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, (line, done.stderr)
+    for word in arguments:
+        assert not word.startswith("-") or re.search(rf"{word}\b", done.stdout), line
+
+
+def understand_pip(words: list[str], line: str) -> None:
+    assert words[0] == "install", line
+    for flag, name in zip(words, words[1:]):
+        assert flag not in ("-r", "-c") or (ROOT / name).is_file(), line
+
+
+def understand_docker(words: list[str], line: str) -> None:
+    """The target is one of the Dockerfile; what comes after an image of ours is our command."""
+    if words[0] == "build":
+        stages = re.findall(r"^FROM .* AS (\w+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+        assert words[words.index("--target") + 1] in stages, line
+        return
+    assert words[0] == "run", line
+    image = next(i for i, word in enumerate(words) if word in ("deepdream", "deepdream:gpu"))
+    if words[image + 1 :]:
+        build_parser().parse_args(words[image + 1 :])

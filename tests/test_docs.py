@@ -73,7 +73,8 @@ def test_the_command_line_page_has_every_flag():
 
 def test_commands_of_the_readme_are_understood():
     """Every command line in it parses."""
-    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = text.replace("\\\n", "").splitlines()
     commands = [
         line.split("#")[0].split()[1:] for line in lines if line.startswith("    deepdream ")
     ]

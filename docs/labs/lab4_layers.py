@@ -13,6 +13,7 @@
 
 # %%
 import numpy as np
+from PIL import Image
 
 import deepdream
 
@@ -37,16 +38,18 @@ def stride(end, side=256):
 
 
 # %%
-found = [stride(end) for end in ("stem/conv", "block2/output", "block4/output", "block10/output")]
+ends = ("stem/conv", "block2/output", "block4/output", "block10/output")
+found = [stride(end) for end in ends]
 assert found == [2, 4, 8, 16], found
 print("Right:", found)
 
 # %% [markdown]
 # ## 2. The receptive field
 #
-# Which pixels does one number of a blob see? Those with a gradient. Put a single 1 into the middle
-# of the blob's diff (zero elsewhere), run backward, and count the columns with any diff that is not
-# zero. The picture should be noise: why not a flat one?
+# Which pixels does one position of a blob see? Those with a gradient. Put a 1 into the middle
+# position of *every* channel of the blob's diff (zero elsewhere), run backward, and count the
+# columns of the picture with any diff that is not zero. Every channel, for one alone may be blind
+# to this picture: where its ReLU is off, no diff gets through.
 
 
 # %%
@@ -65,7 +68,12 @@ def field(end, side):
 
 
 # %%
-found = [field("stem/conv", 64), field("block1/depthwise", 64), field("block2/output", 96)]
+for blob in net.blobs.values():
+    blob.diff[...] = 1  # as an earlier target may have left them
+places = {"stem/conv": 64, "block1/depthwise": 64, "block2/output": 96}
+found = [field(end, side) for end, side in places.items()]
+written = net.blobs["block2/output"].diff[0]  # as it was left behind
+assert np.count_nonzero(written) == len(written), "one position, every channel"
 assert found[0] == 3, "the first convolution is 3 pixels wide"
 assert found[1] == 11, found
 assert 11 < found[2] <= 19, found
@@ -80,8 +88,6 @@ print("Right:", found)
 
 # %%
 def closer(img, scale=0.05):
-    from PIL import Image
-
     h, w = img.shape[:2]
     # BEGIN SOLUTION
     box = (w * scale / 2, h * scale / 2, w * (1 - scale / 2), h * (1 - scale / 2))
@@ -91,10 +97,13 @@ def closer(img, scale=0.05):
 
 
 # %%
-ramp = np.float32(np.broadcast_to(np.linspace(0, 240, 200)[None, :, None], (100, 200, 3)))
+down, right = np.linspace(0, 240, 100), np.linspace(0, 240, 200)
+rows, columns = np.meshgrid(down, right, indexing="ij")
+ramp = np.float32(np.stack([rows, columns, columns], axis=2))
 near = closer(ramp, 0.5)
-assert near.shape == ramp.shape
-assert abs(near[50, 0, 0] - 60) < 2 and abs(near[50, -1, 0] - 180) < 2, near[50, [0, -1], 0]
+assert near.shape == ramp.shape, "as large as before"
+found = near[[0, -1], [0, -1], :2]  # two corners, rows and columns
+assert np.abs(found - [[60, 60], [180, 180]]).max() < 3, found
 print("Right.")
 
 # %% [markdown]
@@ -116,16 +125,34 @@ def flight(img, frames, **how):
 
 
 # %%
-how = {"end": "block10/output", "iter_n": 3, "octave_n": 2, "seed": 0, "progress": False}
+how = {"end": "block10/output", "iter_n": 3, "octave_n": 2}
+how |= {"seed": 0, "progress": False}
 pictures = flight(img, 3, **how)
 assert len(pictures) == 3
-assert np.array_equal(pictures[0], deepdream.dream(net, img, **how)), "the first is a plain dream"
-assert np.abs(pictures[2] - pictures[1]).mean() > 1
+first = deepdream.dream(net, img, **how)
+assert np.array_equal(pictures[0], first), "the first is a plain dream"
+second = deepdream.dream(net, closer(np.asarray(first)), **how)
+assert np.array_equal(pictures[1], second), "a dream of the last dream, seen closer"
 print("Right.")
 deepdream.show(*pictures, titles=["frame 0", "frame 1", "frame 2"])
 
 # %% [markdown]
 # ## 5. Questions
 #
-# * The field that you measured is often smaller than the table of `net` says. Why?
+# * The table of `net` tells the fields without running anything. From what?
+# BEGIN ANSWER
+#   *Answer.* From kernels and strides: each layer adds its kernel less one, times the stride of
+#   the blob it reads. 3 at first; a kernel of 3 at stride 2 makes it 3 + 2 * 2 = 7.
+# END ANSWER
+# * Does every pixel of the field count as much? Look at `np.abs(src.diff[0]).sum((0, 1))`.
+# BEGIN ANSWER
+#   *Answer.* No. The middle has many ways to the target, the border few. The middle third of
+#   the columns holds three quarters of the sum at `block4/output`, nine tenths at
+#   `block10/output`.
+# END ANSWER
 # * What happens in a hundred frames with `scale=0`?
+# BEGIN ANSWER
+#   *Answer.* The dream stays in its place and goes on: a picture of animals out of the same
+#   clouds, ever harder and more colourful. It does not settle; each frame changes as much as the
+#   one before.
+# END ANSWER
