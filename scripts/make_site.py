@@ -151,8 +151,14 @@ def stage(folder: Path, quick: bool) -> None:
 
 
 def copy(page: Path, to: Path) -> None:
-    """Copy a page, with links to where pages are on the site."""
-    to.write_text(linked(page.read_text(encoding="utf-8"), page.parent), encoding="utf-8")
+    """Copy a page, with links to where pages are on the site, and with short names of tests."""
+    text = linked(page.read_text(encoding="utf-8"), page.parent)
+    to.write_text(re.sub(r"`(tests/[\w/]+\.py)::(\w+)`", test_name, text), encoding="utf-8")
+
+
+def test_name(match: re.Match[str]) -> str:
+    """Return a test's name without its file, which is its tooltip, and with places to break it."""
+    return f'<code title="{match[1]}">{match[2].replace("_", "_<wbr>")}</code>'
 
 
 def quickstart(to: Path) -> None:
