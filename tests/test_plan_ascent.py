@@ -9,16 +9,17 @@ import weakref
 import numpy as np
 import pytest
 import torch
-from helpers import assert_close, relative_error
+from helpers import assert_close, relative_error, worker
 from net_planner import NetPlanner
 from test_dreaming import SMALL, net_with_mean, picture
 from tiny import TINY
+from wild_nets import NETS
 
 from deepdream.dreaming import device_steps, plan_ascent
 from deepdream.dreaming import dream as dream_module
 from deepdream.dreaming.ascent import NetAscent
 from deepdream.dreaming.dream import dream
-from deepdream.dreaming.dream2015 import guide_features
+from deepdream.dreaming.dream2015 import deprocess, guide_features, make_step, preprocess
 from deepdream.dreaming.gradients import HostObjective, TiledGradient, writer
 from deepdream.dreaming.objectives import objective_guide, objective_L2
 from deepdream.dreaming.plan_ascent import PlanAscent, planned_features
@@ -489,3 +490,31 @@ def test_done_counts_what_is_computed():
     ascent = planned(sizes=[(29, 37), (53, 71)])
     assert ascent.work == [29 * 37, 53 * 71]
     assert dream_module.Step.gradient.fget is not None
+
+
+@pytest.mark.parametrize("name", [name for name in NETS if len(NETS[name].inputs) == 1])
+def test_nets_of_the_wild_dream_through_their_plans(name):
+    """What a step adds to a picture is what the notebook's step adds with the net itself."""
+    wild = NETS[name]
+    h, w = wild.sizes[0]
+    img = worker.natural_image((3, h, w), 3).transpose(1, 2, 0)
+
+    def net():
+        made = Net(parse_prototxt(wild.text()), 1, force_backward=True)
+        seed_weights(made, 1)
+        made.transformer = net_with_mean().transformer
+        return made
+
+    how = {"jitter": 0, "clip": False}
+    for end in wild.ends:
+        by_layers = net()
+        by_layers.blobs["data"].reshape(1, 3, h, w)
+        by_layers.blobs["data"].data[0] = preprocess(by_layers, img)
+        make_step(by_layers, end=end, **how)
+        expected = deprocess(by_layers, by_layers.blobs["data"].data[0]) - img
+        dreaming = net()
+        assert plan_ascent.plan_for(dreaming, end, "float32") is not None
+
+        made = dream(dreaming, img, end, iter_n=1, octave_n=1, **how)
+
+        assert_close(np.asarray(made) - img, expected, name=f"{name}, {end}")
