@@ -175,14 +175,18 @@ def escape(text: str) -> str:
     return re.sub(r"``([^`]*)``", r"`\1`", text).replace("|", "\\|")
 
 
+def page(name: str) -> str:
+    """Return the text of a generated page."""
+    return HEADER + "\n".join(PAGES[name]()).rstrip() + "\n"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing, exit 1 if out of date")
     args = parser.parse_args()
     stale = []
-    for name, make in PAGES.items():
-        path = ROOT / "docs" / name
-        text = HEADER + "\n".join(make()).rstrip() + "\n"
+    for name in PAGES:
+        path, text = ROOT / "docs" / name, page(name)
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
         stale.append(name)

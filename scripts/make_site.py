@@ -360,9 +360,8 @@ def main() -> int:
     parser.add_argument("-o", "--out", type=Path, default=ROOT / "build" / "site", metavar="FOLDER")
     parser.add_argument("--quick", action="store_true", help="run no notebook, dream no gallery")
     args = parser.parse_args()
-    for name, make in make_docs.PAGES.items():
-        text = make_docs.HEADER + "\n".join(make()).rstrip() + "\n"
-        (ROOT / "docs" / name).write_text(text, encoding="utf-8")
+    for name in make_docs.PAGES:
+        (ROOT / "docs" / name).write_text(make_docs.page(name), encoding="utf-8")
     sources = args.out.parent / f"{args.out.name}-sources"
     stage(sources, args.quick)
     status = build(sources, args.out)

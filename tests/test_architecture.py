@@ -57,7 +57,7 @@ LEVELS = (
         "models.load",
         "caffe",
         "dreaming.device_steps",
-        "galleries.labels",
+        "galleries.captions",
         "galleries.manifest",
         "galleries.recreate",
     },

@@ -45,7 +45,9 @@ def test_dream_writes_a_picture_with_its_recipe(tmp_path, model, sky, capsys):
 
     printed = capsys.readouterr()
     assert printed.out.startswith(f"wrote {out} (71x53, ")
-    assert printed.err == ""
+    # Of a machine that has never dreamt one line more.
+    said = [line for line in printed.err.splitlines() if "compiling kernels" not in line]
+    assert said == []
     assert np.abs(load_image(out) - load_image(sky)).mean() > 1
     recipe = read_recipe(out)
     assert recipe["seed"] == 3

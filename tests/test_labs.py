@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
@@ -17,15 +16,18 @@ import deepdream
 jupytext = pytest.importorskip("jupytext")
 nbclient = pytest.importorskip("nbclient")
 
+from notebook_cells import (  # noqa: E402
+    answered,
+    check_of,
+    first_failure,
+    is_check,
+    make_labs,
+    wrong_answers,
+)
+
 ROOT = Path(__file__).resolve().parents[1]
 LABS = sorted((ROOT / "docs" / "labs").glob("lab*.py"))
 SHELLCHECK = Path(sys.executable).with_name("shellcheck")
-
-spec = importlib.util.spec_from_file_location("make_labs", ROOT / "scripts" / "make_labs.py")
-assert spec is not None
-assert spec.loader is not None
-make_labs = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(make_labs)
 
 
 def run(source: str):
@@ -38,57 +40,8 @@ def run(source: str):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def is_check(cell) -> bool:
-    """Tell whether a cell checks what the reader wrote: by `assert`, or the walkthrough's way."""
-    return any(line.lstrip().startswith(("assert ", "check(")) for line in cell.source.splitlines())
-
-
 def failed(cell) -> bool:
     return any(output.output_type == "error" for output in cell.outputs)
-
-
-def code_cells(source: str):
-    return [
-        cell
-        for cell in jupytext.reads(source, fmt="py:percent").cells
-        if cell.cell_type == "code" and "def check(" not in cell.source
-    ]
-
-
-def answered(source: str, number: int, answer) -> str:
-    """Return a source with another answer in place of one solution, counted from 0.
-
-    `answer` is the text, or pairs of what to replace in the solution, and by what.
-    """
-    found = list(make_labs.SOLUTION.finditer(source))[number]
-    if not isinstance(answer, str):
-        lines = found[0].splitlines(keepends=True)[1:-1]
-        text = "".join(line.removeprefix(found[1]) for line in lines)
-        for old, new in zip(answer[::2], answer[1::2]):
-            assert old in text, f"{old} is not in the solution"
-            text = text.replace(old, new)
-        answer = text
-    lines = [f"{found[1]}{line}\n" for line in answer.strip("\n").splitlines()]
-    return make_labs.solved(source[: found.start()] + "".join(lines) + source[found.end() :])
-
-
-def check_of(source: str, number: int) -> str:
-    """Return the check cell that belongs to one solution: the next one after it."""
-    cells = code_cells(source)
-    holders = [i for i, cell in enumerate(cells) if "BEGIN SOLUTION" in cell.source]
-    return next(cell.source for cell in cells[holders[number] :] if is_check(cell))
-
-
-def first_failure(source: str):
-    """Run the cells one after the other; return the first that fails and its error, or None."""
-    space = {"__name__": "__main__"}
-    for cell in jupytext.reads(source, fmt="py:percent").cells:
-        if cell.cell_type == "code":
-            try:
-                exec(compile(cell.source, "cell", "exec"), space)
-            except Exception as error:
-                return cell.source, error
-    return None
 
 
 @pytest.mark.slow
@@ -227,12 +180,6 @@ WRONG = {
         "one too few": ("range(frames)", "range(frames - 1)"),
     },
 }  # fmt: skip
-
-
-def wrong_answers(tasks):
-    """Return a parameter for each wrong answer: key, and the answer or replacements."""
-    return [pytest.param(key, answer, id="-".join([*map(str, key), wrong]))
-            for key, answers in tasks.items() for wrong, answer in answers.items()]  # fmt: skip
 
 
 @pytest.mark.slow

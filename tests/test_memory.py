@@ -78,6 +78,16 @@ def test_free_memory_is_not_above_what_the_machine_has():
     assert 0 < free_memory() <= psutil.virtual_memory().total
 
 
+def test_without_psutil_other_limits_count(monkeypatch):
+    """Beside the real Caffe it may be missing."""
+    monkeypatch.setattr(memory, "psutil", None)
+    assert memory._free_addresses() == []
+    monkeypatch.setattr(memory, "_free_in_groups", lambda: iter([]))
+    assert free_memory() == sys.maxsize
+    monkeypatch.setattr(memory, "_free_in_groups", lambda: iter([3000]))
+    assert free_memory() == 3000
+
+
 def group(root: Path, lines: str, folder: str, **files: object) -> None:
     """Write a control group under `root`; two underscores in a file's name stand for a dot."""
     (root / "proc/self").mkdir(parents=True, exist_ok=True)

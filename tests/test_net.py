@@ -625,8 +625,12 @@ def test_backward_needs_a_forward_at_the_new_size():
 
 @pytest.mark.parametrize(
     "error",
-    [RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes\nmore"), MemoryError()],
-    ids=["torch", "numpy"],
+    [
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes\nmore"),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes."),
+        MemoryError(),
+    ],
+    ids=["torch", "torch on Windows", "numpy"],
 )
 def test_running_out_of_memory_names_the_layer(monkeypatch, error):
     """Memory that runs out in the middle is an error of ours, with the layer and the way out."""

@@ -200,6 +200,9 @@ def test_nets_that_cannot_be_built_are_drawn(
         assert name in svg, name
     for name in missing:
         assert f">{name}<" not in svg
+    own = message.layer.add(name="own", type="Python", bottom=["both"], top=["own"])
+    own.python_param.module, own.python_param.layer = "no_such_module", "Own"
+    assert ">own<" in caffe.draw.draw_net(message).decode()  # and its code does not run
     # The one that can be built knows its shapes.
     del message.layer[4:]
     assert "20×13×10" in caffe.draw.draw_net(message, phase=caffe.TEST).decode()

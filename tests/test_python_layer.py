@@ -366,8 +366,9 @@ def test_infer_shapes_asks_the_layer_and_changes_nothing(installed: Path) -> Non
         ('module: "course_layers"', 'module: "corse_layers"', "has to be on PYTHONPATH"),
         ('layer: "Contrast"', 'layer: "Kontrast"', "has no class 'Kontrast'"),
         ('layer: "Contrast"', 'layer: "json"', "has no method setup"),
+        ('module: "course_layers"', "", "names no module and layer"),
     ],
-    ids=["module", "class", "no layer"],
+    ids=["module", "class", "no layer", "no module"],
 )
 def test_what_cannot_be_found_is_named(installed: Path, old: str, new: str, message: str) -> None:
     """The net is not built, and the error says what to do."""
@@ -412,6 +413,28 @@ def test_a_base_method_that_is_not_written(installed: Path) -> None:
 
     with pytest.raises(NotImplementedError, match="Half has no backward"):
         net.backward()
+
+
+def test_backward_knows_whether_the_tops_fit(installed: Path) -> None:
+    """Without a forward at the new size, or after a reshape that failed, it does not run."""
+    net = Net(str(installed / "net.prototxt"), 1)
+    net.forward(end="halves")
+    net.blobs["data"].reshape(2, 3, 12, 15)
+    net.forward(end="conv")
+    with pytest.raises(ShapeError, match="run forward before backward"):
+        net.backward(start="contrast")
+
+    def fail(bottom: object, top: object) -> None:
+        raise ZeroDivisionError("of the user's")
+
+    net.layers[2].reshape = fail
+    with pytest.raises(ZeroDivisionError):
+        net.forward(end="contrast")
+    del net.layers[2].reshape
+    with pytest.raises(ShapeError, match="run forward before backward"):
+        net.backward(start="contrast")
+    net.forward(end="contrast")
+    net.backward(start="contrast")
 
 
 def test_errors_inside_a_layer_come_through(installed: Path) -> None:

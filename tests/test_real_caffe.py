@@ -73,7 +73,9 @@ print(json.dumps({"is_caffes": isinstance(net, caffe.Net), "torch": "torch" in s
 """,
         prototxt, weights, tmp_path, json.dumps(how),
     )  # fmt: skip
-    ours = deepdream.dream(deepdream.load_net(prototxt, weights, mean=MEAN), img, **how)
+    ours = deepdream.dream(
+        deepdream.load_net(prototxt, weights, mean=MEAN, device="cpu"), img, **how
+    )
 
     theirs = np.load(tmp_path / "out.npy")
     assert facts["is_caffes"]

@@ -414,7 +414,11 @@ def test_every_work_runs_to_its_end(short, ready, tmp_path, capsys, name):
     work = short(name)
     out = tmp_path / "out"
 
+    np.random.seed(77)
     assert main(["reproduce", name, "-o", str(out), "--device", "cpu"]) == 0
+    drawn = np.random.rand()
+    np.random.seed(77)
+    assert drawn == np.random.rand()  # the user's stream is left alone
 
     picture = load_image(out / f"{name}_seed0.png")
     if work.frames == 1:

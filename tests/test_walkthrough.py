@@ -12,7 +12,7 @@ import deepdream
 jupytext = pytest.importorskip("jupytext")
 nbclient = pytest.importorskip("nbclient")
 
-from test_labs import (  # noqa: E402
+from notebook_cells import (  # noqa: E402
     answered,
     check_of,
     code_cells,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ..errors import ParameterError, PrototxtError, ShapeError
+from ..errors import DeepDreamError, ParameterError
 
 # pycaffe's default is a PNG, which Graphviz would draw.
 _DEFAULT = "svg"
@@ -92,9 +92,10 @@ def _draw(caffe_net: Any, phase: int | None) -> Any:
 
     message, one = upgrade(caffe_net), TEST if phase is None else phase
     kept = filter_net(message, one)
-    if phase is None and len(kept.layer) < len(message.layer):
-        return draw(Sketch(message))  # layers of both phases are no net that could be built
+    own = any(layer.type == "Python" for layer in kept.layer)  # to draw is not to run their code
+    if own or phase is None and len(kept.layer) < len(message.layer):
+        return draw(Sketch(message if phase is None else kept))
     try:
         return draw(Graph(*read_wired(kept, one), one))
-    except (PrototxtError, ShapeError):
+    except DeepDreamError:
         return draw(Sketch(kept))

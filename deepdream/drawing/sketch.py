@@ -78,12 +78,12 @@ def _told(layer: Any) -> Any:
     return told
 
 
-def _sides(p: Any, name: str, short: str = "", default: int = 1) -> tuple[int, int]:
-    """Return height and width of what a parameter message has once, twice, or as _h and _w."""
+def _sides(p: Any, name: str, short: str = "", default: int = 1) -> tuple[int, ...]:
+    """Return what a parameter message has once (two sides then), for each axis, or as _h and _w."""
     sides = [f"{short or name}_{axis}" for axis in "hw"]
     if any(p.HasField(side) for side in sides):
         return getattr(p, sides[0]), getattr(p, sides[1])
     value: Any = getattr(p, name)
     values = tuple(value) if hasattr(value, "append") else (value,)
     values = values or (default,)
-    return values[0], values[-1]
+    return values if len(values) > 1 else values * 2

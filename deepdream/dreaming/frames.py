@@ -213,6 +213,23 @@ def write_zoom(
         yield path, made
 
 
+def last_frame(folder: str | os.PathLike[str]) -> tuple[int, np.ndarray] | None:
+    """Return the number and the pixels, not rounded, of the last frame in a zoom's folder.
+
+    Returns
+    -------
+    (int, (h, w, 3) float32 ndarray) or None
+        None where there is no frame yet.
+
+    Raises
+    ------
+    ParameterError
+        The folder's ``zoom.npz`` is damaged.
+    """
+    state = _read_state(Path(folder) / _STATE)
+    return None if state is None else (state.number, state.frame)
+
+
 _STATE = "zoom.npz"
 _NO_MATTER = ("on_step", "max_memory", "progress")  # parameters that change no picture
 # What older folders do not tell of the network, and how a recipe calls it.
@@ -245,7 +262,7 @@ def _asked(
         "scale": str(scale),
         "format": suffix,
         "network": str(net.name),
-        **{name: str(known[key])[:32] for name, key in _OF_THE_NET.items() if key in known},
+        **{name: str(known[key]) for name, key in _OF_THE_NET.items() if key in known},
     }
 
 
@@ -261,9 +278,12 @@ def _check_same(asked: dict[str, Any], before: dict[str, Any], folder: Path) -> 
     ]
     if other:
         name = other[0]
+        then, now = before.get(name), asked[name]
+        if name == "weights":  # hashes say nothing to people
+            then, now = f"of sha256 {str(then)[:12]}...", f"{now[:12]}..."
         raise ParameterError(
-            f"'{folder}' holds another zoom, made with {name} {before.get(name)}, not "
-            f"{asked[name]}: choose another folder, or delete it to start anew"
+            f"'{folder}' holds another zoom, made with {name} {then}, not {now}: choose another "
+            "folder, or delete it to start anew"
         )
 
 

@@ -13,7 +13,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -27,7 +27,16 @@ from ..drawing.boxes import pair
 from ..errors import ParameterError, WriteError
 from ..files import replacing
 from ..version import __version__
-from .labels import Album, Series, count, describe_albums, find_series, is_one_layer, listed
+from .captions import (
+    Album,
+    Series,
+    count,
+    describe_albums,
+    distinct,
+    find_series,
+    is_one_layer,
+    listed,
+)
 from .manifest import INPUT, NAME, PAGE, Entry, read_manifest
 from .recreate import command_for, files_for
 from .targets import LOW, MID, Target
@@ -198,7 +207,7 @@ class _Page:
             if not within:
                 continue
             if self._one_layer:
-                facts = _distinct(_brief(shot.target) for shots in within for shot in shots)
+                facts = distinct(_brief(shot.target) for shots in within for shot in shots)
                 above = len(facts) == 1
                 title, text = within[0][0].target.layer, facts[0] if above else ""
             items = "".join(self._card(number + at, s, above) for at, s in enumerate(within))
@@ -359,7 +368,7 @@ class _Page:
         shown = {target.layer for _, manifest in self._albums for target in manifest.targets}
         left_out = [
             name
-            for name in _distinct(n for _, m in self._albums for n in m.about["left_out"])
+            for name in distinct(n for _, m in self._albums for n in m.about["left_out"])
             if name not in shown  # as in another network
         ]
         if not left_out:
@@ -421,10 +430,6 @@ def _duration(seconds: float) -> str:
 def _breakable(name: str) -> str:
     """Return a name as HTML that may be broken behind slashes and underscores."""
     return escape(name).replace("/", "/<wbr>").replace("_", "_<wbr>")
-
-
-def _distinct(values: Iterable[Any]) -> list[str]:
-    return list(dict.fromkeys(map(str, values)))
 
 
 def _json(data: Any) -> str:

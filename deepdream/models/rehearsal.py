@@ -19,16 +19,19 @@ from pathlib import Path
 _CHILD = """
 import json, sys
 sys.path[:] = json.loads(sys.argv[1])
+def done(step):
+    print("\\nrehearsed:", step, flush=True)
 import caffe
 if sys.argv[2] != "cpu":
     caffe.set_device(int(sys.argv[2][5:]))
     caffe.set_mode_gpu()
-print("device", flush=True)
+done("device")
 net = caffe.Net(sys.argv[3], 1)
-print("net", flush=True)
+done("net")
 net.copy_from(sys.argv[4])
-print("weights", flush=True)
+done("weights")
 """
+_STEP = re.compile(r"^rehearsed: (\w+)$", re.MULTILINE)  # layers in Python may print, too
 _FATAL = re.compile(r"F\d+ .*?\] (.*)")  # how glog writes what it ends the process for
 _PYTHON = re.compile(r"(?!SystemError)\w+(?:Error|Exception): .*")
 
@@ -63,8 +66,9 @@ def rehearse(prototxt: Path, weights: Path, device: str) -> Rehearsal:
     device : str
         ``"cpu"``, or ``"cuda:0"``.
     """
+    path = json.dumps([entry for entry in sys.path if isinstance(entry, str)])  # as Python does
     done = subprocess.run(
-        [sys.executable, "-c", _CHILD, json.dumps(sys.path), device, str(prototxt), str(weights)],
+        [sys.executable, "-c", _CHILD, path, device, str(prototxt), str(weights)],
         env={**os.environ, "GLOG_minloglevel": "2", "GLOG_logtostderr": "1"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -76,5 +80,5 @@ def rehearse(prototxt: Path, weights: Path, device: str) -> Rehearsal:
     said = [found[1] for found in map(_FATAL.match, lines) if found]
     said += [line for line in lines if _PYTHON.match(line)]
     words = said[0] if said else f"it ended with status {done.returncode}"
-    steps = frozenset(done.stdout.split()) & {"device", "net", "weights"}
+    steps = frozenset(_STEP.findall(done.stdout))
     return Rehearsal(steps, done.returncode not in (0, 1), words[:300])

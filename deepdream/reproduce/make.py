@@ -9,8 +9,6 @@ rounded.
 from __future__ import annotations
 
 import contextlib
-import json
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from ..dreaming.dream2015 import deprocess, dream_steps, guide_features, input_blob
-from ..dreaming.frames import write_zoom
+from ..dreaming.frames import last_frame, write_zoom
 from ..dreaming.objectives import Objective, objective_guide, objective_L2
 from ..errors import ImageError, ParameterError
 from ..files import make_folder, replacing
@@ -269,7 +267,6 @@ def _stand(job: _Job, parameters: Mapping[str, Any], octave: int, step: int) -> 
 def _zoom(job: _Job, seed: int, at: int) -> Picture:
     """Make the frames into a folder of their own; return the last one."""
     work, frames = job.work, job.frames_folder(seed)
-    _check_frames(job, frames)
     job.on_picture(at + _frames_there(frames))
     params: dict[str, Any] = {"end": work.end, **work.parameters, "guide": job.guide}
     for path, _ in write_zoom(
@@ -277,7 +274,7 @@ def _zoom(job: _Job, seed: int, at: int) -> Picture:
         on_step=job.on_step, progress=False, **params,
     ):  # fmt: skip
         job.on_picture(at + int(path.stem) + 1)
-    state = _zoom_state(frames)
+    state = last_frame(frames)
     if state is None or state[0] != work.frames - 1:
         raise ParameterError(
             f"'{frames}' holds another zoom than one of {work.frames} frames: choose another "
@@ -286,37 +283,9 @@ def _zoom(job: _Job, seed: int, at: int) -> Picture:
     return _picture(job, seed, state[1])
 
 
-def _zoom_state(frames: Path) -> tuple[int, np.ndarray] | None:
-    """Return number and pixels, not rounded, of the last frame in a zoom's folder."""
-    try:
-        with np.load(frames / "zoom.npz", allow_pickle=False) as arrays:
-            return int(json.loads(str(arrays["about"]))["number"]), arrays["frame"]
-    # None yet; or damaged, of which `write_zoom` tells.
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
-        return None
-
-
 def _frames_there(frames: Path) -> int:
-    state = _zoom_state(frames)
+    state = last_frame(frames)
     return 0 if state is None else state[0] + 1
-
-
-def _check_frames(job: _Job, frames: Path) -> None:
-    """Refuse to go on from frames that other weights, or another mean, have made."""
-    state = _zoom_state(frames)
-    if state is None:
-        return
-    try:
-        found = read_recipe(frames / f"{state[0]:04d}.png")["model"]
-    except (ImageError, FileNotFoundError):
-        return
-    expected = describe_net(job.net)
-    other = [key for key in expected if found.get(key) != expected[key]]
-    if other:
-        raise ParameterError(
-            f"'{frames}' holds frames of another network: {other[0]} {found.get(other[0])}, not "
-            f"{expected[other[0]]}.\nChoose another folder (-o), or delete it to start anew"
-        )
 
 
 def _keep(job: _Job, made: Made, count: int) -> str:

@@ -390,7 +390,7 @@ class Graph:
 
 
 # What PyTorch says: "CUDA out of memory", "DefaultCPUAllocator: can't allocate memory".
-_OUT_OF_MEMORY = re.compile("out of memory|allocate memory")
+_OUT_OF_MEMORY = re.compile("out of memory|(allocate|enough) memory")
 
 
 @contextlib.contextmanager

@@ -66,8 +66,9 @@ class PythonLayer(Layer):
         return self.shaped_for == [tuple(blob.shape) for blob in bottom]
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        self.shaped_for, self.shaped = [tuple(blob.shape) for blob in bottom], top
-        self.code.reshape(bottom, top)
+        shapes, self.shaped_for = [tuple(blob.shape) for blob in bottom], None
+        self.code.reshape(bottom, top)  # the tops fit only once this has come to its end
+        self.shaped_for, self.shaped = shapes, top
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self.code.forward(bottom, top)

@@ -80,15 +80,19 @@ def find_series(albums: Sequence[Album]) -> list[Series]:
     """
     found = [(folder, manifest, n) for folder, manifest in albums for n in manifest.octaves]
     pictures = _pictures(albums)
-    tellers = [_network, *_TELLERS]
+    tellers = [*_TELLERS]
     if len({_network(manifest) for _, manifest in albums}) == 1:
         tellers += [_mean, _weights]  # networks with names of their own have their own, too
     if len(pictures) == 1:
         tellers += [_size]  # pictures of their own have sizes of their own, too
-    words = [[tell(m) for _, m, _ in found] for tell in tellers]
-    words.insert(1, [count(n, "octave") for _, _, n in found])
-    words.insert(2, [pictures[m.settings["picture"]] for _, m, _ in found])
-    differ = [values for values in words if len(set(values)) > 1] or [words[1]]
+    octaves = [count(n, "octave") for _, _, n in found]
+    words = [  # in the order of a label
+        [_network(m) for _, m, _ in found],
+        octaves,
+        [pictures[m.settings["picture"]] for _, m, _ in found],
+        *([tell(m) for _, m, _ in found] for tell in tellers),
+    ]
+    differ = [values for values in words if len(set(values)) > 1] or [octaves]
     labels = [", ".join(filter(None, parts)) for parts in zip(*differ)]
     if len(set(labels)) < len(labels):  # they differ in something else: their folders tell
         suffixes = _suffixes([folder for folder, _, _ in found])
@@ -110,6 +114,11 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def distinct(values: Iterable[Any]) -> list[str]:
+    """Return the texts of values, each once, in their order."""
+    return list(dict.fromkeys(map(str, values)))
+
+
 def listed(words: Iterable[Any]) -> str:
     """Return ``"2, 4 and 6"``."""
     *first, last = map(str, words)
@@ -120,7 +129,7 @@ def listed(words: Iterable[Any]) -> str:
 
 
 def _title(albums: Sequence[Album]) -> str:
-    networks = _distinct(manifest.settings["network"]["name"] for _, manifest in albums)
+    networks = distinct(manifest.settings["network"]["name"] for _, manifest in albums)
     who = _few(networks, "networks")
     if is_one_layer(albums):
         return f"The channels of {albums[0][1].targets[0].layer} in {who}"
@@ -265,7 +274,6 @@ def _seed(manifest: Manifest) -> str:
     return f"seed {manifest.settings['seed']}"
 
 
-# In the order of a label.
 _TELLERS: tuple[Callable[[Manifest], str], ...] = (
     _steps, _step_size, _octave_scale, _jitter, _clip, _precision, _guide, _objective, _seed,
 )  # fmt: skip
@@ -278,7 +286,3 @@ def _suffixes(folders: Sequence[Path]) -> list[str]:
     while len({path[-length:] for path in parts}) < len(set(parts)):
         length += 1
     return ["/".join(path[-length:]) for path in parts]
-
-
-def _distinct(values: Iterable[Any]) -> list[str]:
-    return list(dict.fromkeys(map(str, values)))
