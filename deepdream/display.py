@@ -17,6 +17,7 @@ from .preview import Preview, encode
 from .progress import Bar, on_terminal
 
 _LEAST = 240  # pixels of width below which pictures wrap to the next row
+_GAP = 12  # pixels between pictures
 
 
 def in_notebook() -> bool:
@@ -66,12 +67,27 @@ def show(*imgs: Any, titles: Sequence[str] | None = None) -> None:
     from IPython.display import display
 
     figures = [_figure(p, t) for p, t in zip(pictures, titles or [""] * len(pictures))]
-    html = (
-        '<div style="display:flex;flex-wrap:wrap;gap:12px;align-items:flex-start">'
-        f"{''.join(figures)}</div>"
-    )
+    layout = f"gap:{_GAP}px;{_layout([p.shape[1] for p in pictures])}"
+    html = f'<div style="{layout}">{"".join(figures)}</div>'
     sizes = ", ".join(f"{p.shape[1]}x{p.shape[0]}" for p in pictures)
     display({"text/html": html, "text/plain": f"<pictures: {sizes}>"}, raw=True)
+
+
+def _layout(widths: Sequence[int]) -> str:
+    """Return the style that lays pictures side by side.
+
+    Pictures of one width have columns of one width, also in a last row that is not full; of others
+    each takes its share of a row.
+    """
+    if len(set(widths)) > 1:
+        return "display:flex;flex-wrap:wrap;align-items:flex-start"
+    n, w = len(widths), widths[0]
+    gaps = _GAP * (n - 1)
+    column = f"max({min(w, _LEAST)}px,calc((100% - {gaps}px)/{n}))"
+    return (
+        f"display:grid;align-items:start;max-width:{n * w + gaps}px;"
+        f"grid-template-columns:repeat(auto-fill,minmax({column},1fr))"
+    )
 
 
 def _figure(picture: Any, title: str) -> str:

@@ -20,6 +20,12 @@ class DeepDreamError(Exception):
     # KeyError prints the repr of its message; every subclass prints it as written.
     __str__ = Exception.__str__
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows instead of the whole traceback."""
+        from .tracebacks import render
+
+        return render(self)
+
 
 class MissingFileError(DeepDreamError, FileNotFoundError, RuntimeError):
     """A file that was named does not exist (pycaffe raises RuntimeError here)."""

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import base64
 import io
+import logging
 import time
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -22,6 +24,24 @@ from .progress import describe
 _SIDE = 480  # longest side of the preview, in pixels
 _INTERVAL = 0.5  # least seconds between two previews
 _SHARE = 0.02  # most of the time that previews may take
+
+# The output of a preview that was taken away, and the cell that it is in. The cell's next dream
+# takes it over: of a loop with more dreams JupyterLab would hide every output behind the 50th.
+_free: list[tuple[Any, Any]] = []
+
+_LOGGER = logging.getLogger(__package__)
+
+
+class _Told(logging.Handler):
+    """Hands on what takes long enough to be told."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        self._tell(f"{text[:1].upper()}{text[1:]}.")
 
 
 class Preview:
@@ -47,15 +67,22 @@ class Preview:
         self._where = ""
         self._next = 0.0
         self._began: tuple[float, float] | None = None
+        self._told: _Told | None = None
 
     def __enter__(self) -> Preview:
+        if not _LOGGER.hasHandlers():
+            self._told = _Told(self._tell)
+            _LOGGER.addHandler(self._told)
         return self
 
     def __exit__(self, kind: Any, *_: Any) -> None:
+        if self._told is not None:
+            _LOGGER.removeHandler(self._told)
         if self._handle is None:
             return
         stopped = kind is not None and issubclass(kind, KeyboardInterrupt)
         self._show(self._note() if stopped else {"text/html": "", "text/plain": ""})
+        _free[:] = [] if stopped else [(_cell(), self._handle)]
 
     def step(self, step: Any) -> None:
         """Draw, if it is time again."""
@@ -74,9 +101,17 @@ class Preview:
         """Note how many dreams are done."""
         self._frame = done
 
+    def _tell(self, text: str) -> None:
+        """Show what is logged until there is a picture; on standard error it would be red."""
+        if self._began is None:
+            self._show({"text/html": escape(text), "text/plain": text})
+
     def _show(self, bundle: dict[str, str]) -> None:
         from IPython.display import display
 
+        if self._handle is None and _free:
+            cell, handle = _free.pop()
+            self._handle = handle if cell is not None and cell == _cell() else None
         if self._handle is None:
             self._handle = display(bundle, raw=True, display_id=True)
         else:
@@ -94,10 +129,9 @@ class Preview:
         jpeg = encode(step.sample(every), "JPEG", (w, h), quality=80)
         # Decoded before it is drawn, or the picture would flicker.
         html = (
-            f'<div style="max-width:{max(w, 320)}px;font-family:sans-serif;font-size:13px;'
-            'line-height:1.5">'
-            f'<img alt="the dream so far" decoding="sync" width="{w}" height="{h}" '
-            f'style="display:block;max-width:100%;height:auto;margin:0" src="{jpeg}">'
+            '<div style="font-family:sans-serif;font-size:13px;line-height:1.5">'
+            f'<img alt="the dream so far" decoding="sync" width="{w}" height="{h}" style="display:'
+            f'block;max-width:100%;height:auto;aspect-ratio:{w}/{h};margin:0" src="{jpeg}">'
             f'<progress max="1" value="{done:.3f}" style="width:{w}px;max-width:100%;display:block;'
             f'margin:6px 0 2px"></progress>{escape(text)}<br>'
             '<span style="opacity:.7">Interrupt the kernel (&#9632;) to stop'
@@ -107,9 +141,19 @@ class Preview:
 
     def _note(self) -> dict[str, str]:
         """Return what is left of the preview where a dream was interrupted."""
-        kept = ": the picture so far is kept" if self._keeps else ""
-        text = f"Stopped at {self._where}{kept}."
+        kept = "the picture so far is kept"
+        if not self._keeps:
+            kept = f"{self._frame} of {self._frames} were finished before"
+        text = f"Stopped at {self._where or 'its beginning'}: {kept}."
         return {"text/html": escape(text), "text/plain": text}
+
+
+def _cell() -> Any:
+    """Return what tells the cell that runs from others, or None."""
+    from IPython import get_ipython
+
+    asked: Any = getattr(get_ipython(), "get_parent", dict)()  # the message that asked to run it
+    return asked.get("header", {}).get("msg_id")
 
 
 def encode(pixels: np.ndarray, form: str, within: tuple[int, int] | None = None, **how: Any) -> str:

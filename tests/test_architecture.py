@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "deepdream"
 # each: inside them modules import each other. The ``__init__`` files of deepdream and of its other
 # packages are not listed: the first offers everything, lazily, and the others hold no code.
 LEVELS = (
-    {"errors", "on_demand", "progress", "version"},
+    {"errors", "on_demand", "progress", "tracebacks", "version"},
     {"files", "memory", "models.rehearsal"},
     {"reading.caffe_pb2", "reading.wire", "dreaming.objectives", "models.registry", "picture"},
     {

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import time
 
@@ -534,3 +535,36 @@ def test_the_page_prints(visitor, folder):
         visitor.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
     printed = visitor.driver.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})
     assert len(printed["data"]) > 10_000
+
+
+# What JupyterLab says of tables in outputs (its classes, its specificities).
+JUPYTER = """<!doctype html><style>
+:not(.jp-RenderedMarkdown).jp-RenderedHTMLCommon td { text-align: right }
+.jp-RenderedHTMLCommon tbody tr:nth-child(even) { background: rgb(245, 245, 245) }
+.jp-RenderedHTMLCommon tr { border: 0 } .jp-RenderedHTMLCommon thead { border-bottom: 1px solid }
+</style><body><div class="jp-RenderedHTMLCommon">%s</div></body>"""
+
+
+def test_a_net_in_jupyter(browser, folder):
+    """The table keeps its own look among Jupyter's rules, and its mark without a style sheet."""
+    net = load_net()
+    (folder / "net.html").write_text(JUPYTER % net._repr_html_(), "utf-8")
+    bare = re.sub("<style>.*?</style>", "", net._repr_html_(), flags=re.DOTALL)
+    (folder / "untrusted.html").write_text(JUPYTER % bare, "utf-8")
+    style = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
+
+    browser.get((folder / "net.html").as_uri())
+    looks = {
+        (what, name): browser.execute_script(style, what, name)
+        for what, name in (
+            ("tbody td:nth-child(2)", "textAlign"),
+            ("tbody .n", "textAlign"),
+            ("tr.target", "backgroundColor"),
+        )
+    }
+    assert list(looks.values()) == ["left", "right", "rgba(194, 24, 91, 0.16)"]
+    browser.get((folder / "untrusted.html").as_uri())
+    assert browser.execute_script(style, "tr.target", "backgroundColor") == (
+        "rgba(194, 24, 91, 0.16)"
+    )
+    assert browser.execute_script(style, "details > div", "overflowY") == "auto"

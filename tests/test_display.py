@@ -6,6 +6,7 @@ import base64
 import contextlib
 import fcntl
 import io
+import logging
 import os
 import pty
 import re
@@ -362,6 +363,37 @@ def test_show_lays_pictures_side_by_side(notebook):
     assert "max-width:43px" in html
     assert "&lt;after&gt; &amp; more</figcaption>" in html
     assert bundle["text/plain"] == "<pictures: 43x31, 37x29>"
+
+
+def test_pictures_of_one_width_are_in_columns(notebook):
+    """A last row that is not full has pictures of the same size as the others."""
+    show(*[noise(31, 43, seed) for seed in range(5)])
+
+    html = notebook.shown[0]["text/html"]
+    assert "display:grid" in html
+    assert "max-width:263px" in html  # five pictures and four gaps
+    assert "auto-fill,minmax(max(43px,calc((100% - 48px)/5)),1fr)" in html
+
+
+def test_what_takes_long_is_told_in_the_preview(notebook, monkeypatch):
+    """Until there is a picture; a program that has set up logging gets it as ever."""
+    log = logging.getLogger("deepdream")
+    monkeypatch.setattr(log, "propagate", False)
+    with Preview((31, 43)) as shown:
+        log.warning("compiling <kernels>")
+        assert notebook.shown == [
+            {"text/html": "Compiling &lt;kernels&gt;.", "text/plain": "Compiling <kernels>."}
+        ]
+        log.info("a detail")
+        shown.step(a_step(0, 10))
+        log.warning("too late")
+        assert len(notebook.shown) == 2
+    assert not log.handlers
+
+    mine = logging.NullHandler()
+    monkeypatch.setattr(log, "handlers", [mine])
+    with Preview((31, 43)):
+        assert log.handlers == [mine]
 
 
 def test_show_draws_the_pixels(notebook):

@@ -251,7 +251,7 @@ def test_a_drawing_is_the_same_each_time_and_runs_nothing(tmp_path):
     path = tmp_path / "net.svg"
     first.save(path)
 
-    assert first.svg == second.svg == first._repr_svg_()
+    assert first.svg == second.svg
     assert first.svg in path.read_text("utf-8")
     assert ElementTree.parse(path).getroot().tag == f"{SVG}svg"
     assert not re.search(r"<script|<style|\bon\w+=|href|url\(|<image", first.svg)
@@ -300,8 +300,8 @@ def test_the_recommended_layer_is_marked_in_the_table():
     """One row, with what it looks like."""
     page = table(load_graph())
 
-    assert page.count("class=target") == 1
-    marked = re.search(r"<tr class=target>.*?</tr>", page)
+    assert page.count('class="target"') == 1
+    marked = re.search(r'<tr class="target" style="background.*?</tr>', page)
     assert marked is not None
     assert "block10/output" in marked.group()
     assert "★" in marked.group() or "&#9733;" in marked.group()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
@@ -48,11 +49,16 @@ class Drawing:
     def __init__(self, svg: str, width: int, height: int) -> None:
         self.svg, self.width, self.height = svg, width, height
 
-    def _repr_svg_(self) -> str:
-        return self.svg
+    def _repr_html_(self) -> str:
+        """Return it as a picture: of SVG itself an untrusted notebook shows nothing."""
+        data = base64.b64encode(self.svg.encode()).decode("ascii")
+        return (
+            f'<img alt="{escape(repr(self))}" width="{self.width}" height="{self.height}" '
+            f'style="max-width:100%;height:auto" src="data:image/svg+xml;base64,{data}">'
+        )
 
     def __repr__(self) -> str:
-        return f"<Drawing, {self.width}x{self.height}: save it as a .svg file, or see a notebook>"
+        return f"<Drawing, {self.width}x{self.height}: its method save writes a .svg file>"
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the picture into an SVG file, beside and then renamed.

@@ -7,26 +7,30 @@ from typing import Any
 
 from .boxes import Box, boxes, find_target
 
+# The class stands twice, or JupyterLab's rules for tables would outweigh these.
 # Text keeps the colour of the page, lines and shades are see-through: light and dark pages alike.
 _STYLE = """<style>
-.deepdream-net{font-size:13px;line-height:1.4;max-width:100%;margin:0 0 8px}
-.deepdream-net summary{cursor:pointer;padding:4px 0}
-.deepdream-net>div{width:fit-content;max-width:100%;max-height:30em;overflow:auto;
+NET{font-size:13px;line-height:1.4;max-width:100%;margin:0 0 8px}
+NET summary{cursor:pointer;padding:4px 0}
+NET>div{width:fit-content;max-width:100%;
 border:1px solid rgba(128,128,128,.35);border-radius:4px}
-@media print{.deepdream-net>div{max-height:none}}
-.deepdream-net table{border-collapse:collapse;margin:0;width:auto;font-size:12px;color:inherit}
-.deepdream-net th,.deepdream-net td{padding:3px 10px;text-align:left;vertical-align:top;
+@media print{NET>div{max-height:none!important}}
+NET table{border-collapse:collapse;margin:0;width:auto;font-size:12px;color:inherit}
+NET th,NET td{padding:3px 10px;text-align:left;vertical-align:top;
 white-space:nowrap;color:inherit;background:none;border:0;
 border-bottom:1px solid rgba(128,128,128,.2)}
-.deepdream-net thead th{position:sticky;top:0;background:rgba(128,128,128,.2);
+NET thead th{position:sticky;top:0;background:rgba(128,128,128,.2);
 -webkit-backdrop-filter:blur(8px);backdrop-filter:blur(8px)}
-.deepdream-net th[scope=row]{font-family:monospace;font-weight:normal}
-.deepdream-net .n{text-align:right;font-variant-numeric:tabular-nums}
-.deepdream-net td:last-child{white-space:normal;min-width:9em}
-.deepdream-net small{opacity:.75;font-size:inherit}
-.deepdream-net tr.target{background:rgba(194,24,91,.16)}
-.deepdream-net tr.target th{font-weight:bold}
-</style>"""
+NET th[scope=row]{font-family:monospace;font-weight:normal}
+NET .n{text-align:right;font-variant-numeric:tabular-nums}
+NET td:last-child{white-space:normal;min-width:9em}
+NET small{opacity:.75;font-size:inherit}
+NET tr.target th{font-weight:bold}
+</style>""".replace("NET", ".deepdream-net.deepdream-net")
+
+# In the elements themselves: a notebook that is not trusted drops the style sheet.
+_SCROLLS = "max-height:30em;overflow:auto"
+_MARKED = "background:rgba(194,24,91,.16)"
 
 
 def table(net: Any) -> str:
@@ -49,7 +53,8 @@ def table(net: Any) -> str:
     rows = [_row(net, box, target) for box in made]
     return (
         f'{_STYLE}<details class="deepdream-net" open><summary>{_summary(net, target)}</summary>'
-        '<div><table><thead><tr><th>layer</th><th>type</th><th>blob</th><th class="n">stride</th>'
+        f'<div style="{_SCROLLS}"><table><thead><tr><th>layer</th><th>type</th><th>blob</th>'
+        '<th class="n">stride</th>'
         '<th class="n">receptive field</th><th>looks like</th></tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div></details>"
     )
@@ -73,9 +78,10 @@ def _row(net: Any, box: Box, target: str) -> str:
     marked = box.name == target
     if marked:
         look = f"&#9733; {look or 'recommended'}"
+    row = f'<tr class="target" style="{_MARKED}">' if marked else "<tr>"
     in_place = "".join(f" <small>+ {escape(layer.type)}</small>" for layer in box.folded)
     return (
-        f'<tr{" class=target" if marked else ""}><th scope="row">{escape(box.name)}</th>'
+        f'{row}<th scope="row">{escape(box.name)}</th>'
         f"<td>{escape(box.words)}{in_place}</td><td>{box.shape}</td>"
         f'<td class="n">{box.stride}</td><td class="n">{box.field_of_view}</td><td>{look}</td></tr>'
     )

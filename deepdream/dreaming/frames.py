@@ -59,7 +59,9 @@ def zoom(
     Yields
     ------
     (h, w, 3) float32 Picture
-        RGB, 0..255; a frame as soon as it is done. Frame 29 is the notebook's ``0029.jpg``.
+        RGB, 0..255; a frame as soon as it is done. Frame 29 is the notebook's ``0029.jpg``. Append
+        them to a list one by one if Ctrl-C is to leave you those before; `write_zoom` keeps them in
+        a folder.
 
     Raises
     ------
