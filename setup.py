@@ -41,7 +41,7 @@ setup(
     packages=[*find_packages(include=["deepdream", "deepdream.*"]), "deepdream.prototxt"],
     package_dir={"deepdream.prototxt": "prototxt"},
     package_data={
-        "deepdream": ["py.typed"],
+        "deepdream": ["py.typed", "stand_in/caffe/*.py"],
         "deepdream.reading": ["*.pyi", "caffe.proto", "caffe.desc"],
         "deepdream.galleries": ["*.html", "*.css", "*.js"],
         "deepdream.prototxt": ["*.md", "*/*.md", "*/*.prototxt"],

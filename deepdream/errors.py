@@ -60,6 +60,10 @@ class NetSpecError(DeepDreamError, TypeError, AttributeError, KeyError, ValueErr
     __str__ = Exception.__str__  # KeyError would print the repr of the message
 
 
+class CoordMapError(NetSpecError, AssertionError, RuntimeError):
+    """A crop between two tops that cannot be had (`deepdream.caffe.coord_map`)."""
+
+
 class WeightsError(DeepDreamError, ValueError):
     """Weights that do not belong to this net: a layer without weights, another shape or count."""
 

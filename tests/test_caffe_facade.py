@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import importlib
 import inspect
+import multiprocessing
 import pickle
 import subprocess
 import sys
@@ -19,7 +20,7 @@ import pytest
 import torch
 from caffe_client import caffe_environment, caffe_python
 from google.protobuf import text_format
-from helpers import assert_close
+from helpers import ROOT, assert_close
 
 import deepdream.caffe
 from deepdream import caffe
@@ -154,7 +155,8 @@ def test_what_serves_training_and_databases_has_no_layer_type() -> None:
 
 @pytest.fixture
 def no_caffe(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Forget every module called caffe, before and after the test."""
+    """Forget every module called caffe, and where one is found, before and after the test."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
 
     def forget() -> dict[str, ModuleType]:
         names = [name for name in sys.modules if name.split(".")[0] == "caffe"]
@@ -226,6 +228,76 @@ def test_a_bare_folder_called_caffe_is_no_caffe(
 
 
 # -- mode and seed --------------------------------------------------------------------------------
+
+
+# Without a GPU or other threads: each of these programs once hung, or found no caffe.
+WORKER = """
+import caffe
+import numpy as np
+
+def work(number):
+    net = caffe.Net({prototxt!r}, {weights!r}, caffe.TEST)
+    net.blobs["data"].data[...] = number
+    return float(net.forward()["prob"][0, 3])
+"""
+PARENT = """
+import multiprocessing, sys
+import deepdream.caffe
+deepdream.caffe.install()
+sys.path.insert(0, {folder!r})
+import worker
+if __name__ == "__main__":
+    here = [worker.work(number) for number in (1, 2)]
+    with multiprocessing.get_context({kind!r}).Pool(2) as pool:
+        there = pool.map_async(worker.work, (1, 2)).get(timeout=60)
+    assert there == here, (there, here)
+    print("equal")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["spawn", "fork", "forkserver"])
+@pytest.mark.parametrize("main", [True, False])
+def test_children_find_caffe_and_compute(
+    kind: str, main: bool, files: tuple[str, str], tmp_path: Path
+) -> None:
+    """However a program starts its workers, and whether or not it is a file that they import."""
+    if kind not in multiprocessing.get_all_start_methods():
+        pytest.skip(f"{kind} is not for this system")
+    (tmp_path / "worker.py").write_text(WORKER.format(prototxt=files[0], weights=files[1]))
+    code = PARENT.format(folder=str(tmp_path), kind=kind)
+    (tmp_path / "parent.py").write_text(code)
+    command = [str(tmp_path / "parent.py")] if main else ["-c", code]
+    done = subprocess.run(
+        [sys.executable, *command],
+        env={**caffe_environment(2), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout == "equal\n"
+
+
+@pytest.mark.slow
+def test_a_script_runs_as_it_stands(files: tuple[str, str], tmp_path: Path) -> None:
+    """By ``python -m deepdream.caffe``, with its arguments, its folder, and its own status."""
+    (tmp_path / "beside.py").write_text("from caffe._caffe import layer_type_list as types\n")
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys\nimport caffe\nfrom caffe.proto import caffe_pb2\nimport beside\n"
+        "net = caffe.Net(sys.argv[1], sys.argv[2], caffe.TEST)\n"
+        "print(__name__, sys.argv[0], len(net.blobs), 'Pooling' in beside.types())\nsys.exit(7)\n"
+    )
+    command = [sys.executable, "-m", "deepdream.caffe"]
+    environment = {**caffe_environment(), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [*command, str(script), *files], env=environment, capture_output=True, text=True
+    )
+    assert done.stdout == f"__main__ {script} 4 True\n", done.stderr
+    assert done.returncode == 7
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert "usage: python -m deepdream.caffe SCRIPT" in done.stderr
 
 
 @pytest.fixture
@@ -300,18 +372,34 @@ def test_nets_are_made_on_the_chosen_device(
     ]
 
 
-def test_a_net_stays_where_it_was_made(
-    fresh_mode: Callable[[int], None], files: tuple[str, str]
+def test_a_net_follows_the_mode_with_all_it_holds(
+    fresh_mode: Callable[[int], None], files: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A change of mode is for nets made afterwards; Caffe moves every net at its next run."""
-    fresh_mode(2)
-    net = caffe.Net(files[0], files[1], caffe.TEST)
-    before = net.forward()["prob"].copy()
+    """At its next forward, as in Caffe: data, diffs, weights and views come along, there and back.
 
-    caffe.set_mode_gpu()
+    ``cpu:0`` stands in for a GPU: tensors there do not share memory with arrays.
+    """
+    monkeypatch.setattr("deepdream.running.blob.shares_host", lambda device: device == "cpu")
+    here = ["cpu"]
+    monkeypatch.setattr("deepdream.caffe.pycaffe.current_device", lambda: here[0])
+    stays, moves = (caffe.Net(*files, caffe.TEST) for _ in range(2))
+    view = moves.blobs["data"].data
 
-    assert mode.current_device() == "cuda:0"
-    assert np.array_equal(net.forward()["prob"], before)  # there is no cuda:0 here to run on
+    for step, here[0] in enumerate(("cpu", "cpu:0", "cpu:0", "cpu")):
+        for net in (stays, moves):
+            net.blobs["data"].data[...] += pictures(4, 3, 5, 7, seed=step)
+            net.params["ip"][0].data[...] *= 1.25
+            net.forward()
+            net.blobs["prob"].diff[...] = net.blobs["prob"].data
+            net.backward()
+        stays.device = here[0]  # it is told that it has moved, and does not
+        for name in stays.blobs:
+            for part in ("data", "diff"):
+                expected = getattr(stays.blobs[name], part)
+                np.testing.assert_array_equal(getattr(moves.blobs[name], part), expected)
+        assert moves.device == here[0]
+        np.testing.assert_array_equal(view, stays.blobs["data"].data)
+    assert caffe.Net(*files, caffe.TEST, device="cpu")._chosen_device is None
 
 
 def test_paths_may_be_path_objects(files: tuple[str, str]) -> None:

@@ -192,6 +192,8 @@ def understand(line: str) -> None:
         words = [word for word in words[1:] if not re.fullmatch(r"-3\.\d+", word)]
         if words[:2] == ["-m", "pip"]:
             understand_pip(words[2:], line)
+        elif words[:2] == ["-m", "deepdream.caffe"]:
+            assert words[2].endswith(".py"), line
         elif words[0] == "-m":
             assert words[1:] == ["venv", ".venv"], line
         else:

@@ -6,6 +6,7 @@ import json
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 from caffe_client import caffe_environment, caffe_python
 from google.protobuf import text_format
@@ -45,6 +46,27 @@ def block(bottom, count):
 x = L.Input(input_param=dict(shape=dict(dim=[1, 2, 5, 7])))
 net = caffe.to_proto(block(block(x, 4), 4), L.Power(x, power=2))
 """,
+    "crops": """
+from importlib import import_module
+coord_map = import_module(caffe.__name__ + ".coord_map")
+n = caffe.NetSpec()
+n.data = L.Input(shape=dict(dim=[1, 3, 61, 77]))
+n.conv1 = L.Convolution(n.data, num_output=4, kernel_size=3, pad=30)
+n.relu1 = L.ReLU(n.conv1, in_place=True)
+n.pool1 = L.Pooling(n.relu1, pool=P.Pooling.MAX, kernel_size=2, stride=2)
+n.conv2 = L.Convolution(n.pool1, num_output=5, kernel_size=[3, 3], dilation=2)
+n.pool2 = L.Pooling(n.conv2, pool=P.Pooling.MAX, kernel_size=2, stride=2)
+n.score2 = L.Convolution(n.pool2, num_output=6, kernel_size=1)
+n.up2 = L.Deconvolution(n.score2, convolution_param=dict(num_output=6, kernel_size=4, stride=2))
+n.score1 = L.Convolution(n.pool1, num_output=6, kernel_size=1)
+n.score1c = coord_map.crop(n.score1, n.up2)
+n.fuse = L.Eltwise(n.up2, n.score1c, operation=P.Eltwise.SUM)
+n.up = L.Deconvolution(n.fuse, convolution_param=dict(num_output=6, kernel_size=4, stride=2))
+n.score = coord_map.crop(n.up, n.data)
+net = n.to_proto()
+maps = [coord_map.coord_map_from_to(n.up, n.data), coord_map.coord_map_from_to(n.data, n.conv2),
+        coord_map.compose((1, 2, 3), (None, 5, 7)), coord_map.inverse((1, 2.0, 3.0))]
+""",
     "half named": """
 n = caffe.NetSpec()
 a = L.Input(shape=dict(dim=[1, 2, 5, 7]))
@@ -64,11 +86,13 @@ def test_the_same_net_as_from_caffe(tmp_path: Path) -> None:
     if python is None:
         pytest.skip("the real Caffe is not installed: scripts/install_caffe.sh")
     code = (
-        "import json, sys\n" + BEFORE + "texts = {}\n"
+        "import json, sys\nimport numpy as np\n" + BEFORE + "texts = {}\n"
         "for name, program in json.load(sys.stdin).items():\n"
         "    exec(program)\n"
         "    texts[name] = str(net)\n"
-        "print(json.dumps(texts))"
+        "    if name == 'crops':\n"
+        "        maps = [[m[0], *(float(np.max(v)) for v in m[1:])] for m in maps]\n"
+        "print(json.dumps([texts, maps]))"
     )
     done = subprocess.run(
         [str(python), "-c", code],
@@ -79,13 +103,16 @@ def test_the_same_net_as_from_caffe(tmp_path: Path) -> None:
         timeout=120,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    theirs = json.loads(done.stdout.splitlines()[-1])
+    theirs, maps = json.loads(done.stdout.splitlines()[-1])
 
     for name, program in PROGRAMS.items():
         names = {"caffe": caffe, "L": caffe.layers, "P": caffe.params}
         exec(program, names)
         expected = text_format.Parse(theirs[name], caffe.io.caffe_pb2.NetParameter())
         assert names["net"] == expected, name
+        if name == "crops":
+            ours = [[m[0], *(float(np.max(v)) for v in m[1:])] for m in names["maps"]]
+            assert ours == maps
 
 
 def test_a_net_of_it_runs(tmp_path: Path) -> None:
@@ -226,3 +253,28 @@ def test_solver_messages_can_be_written() -> None:
     solver = caffe.proto.caffe_pb2.SolverParameter(base_lr=0.01, lr_policy="step")
     solver.solver_mode = caffe.params.Solver.CPU
     assert text_format.Parse(str(solver), type(solver)()) == solver
+
+
+def test_crops_that_cannot_be_had() -> None:
+    """Each says what is in the way; pycaffe raises AssertionError or RuntimeError."""
+    L, crop = caffe.layers, caffe.coord_map.crop
+    n = caffe.NetSpec()
+    n.data, n.other = L.Input(ntop=2)
+    n.pool = L.Pooling(n.data, kernel_size=2, stride=2)
+    n.small = L.Convolution(n.data, kernel_size=4)
+    n.padded = L.Convolution(n.data, kernel_size=3, pad=5)
+    n.sideways = L.Convolution(n.data, kernel_h=3, kernel_w=1)
+    n.turned = L.Permute(n.data)
+    for bottoms, kind, words in (
+        ((n.pool, n.data), AssertionError, "tops of one scale"),
+        ((n.data, n.padded), AssertionError, "before the top"),
+        ((n.data, n.small), AssertionError, "between two positions"),
+        ((n.data, n.turned), RuntimeError, "no common origin"),
+        ((n.sideways, n.data), AssertionError, "kernel_h, kernel_w"),
+    ):
+        with pytest.raises(kind, match=words):
+            crop(*bottoms)
+    with pytest.raises(caffe.coord_map.UndefinedMapException, match="Permute"):
+        caffe.coord_map.coord_map(n.turned.fn)
+    with pytest.raises(caffe.coord_map.AxisMismatchException):
+        caffe.coord_map.compose((1, 1, 0), (2, 1, 0))

@@ -22,6 +22,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,9 @@ from .net_spec import to_proto as to_proto
 if TYPE_CHECKING:
     from .classifier import Classifier as Classifier
     from .pycaffe import Net as Net
+
+# A folder with a module `caffe` that installs this one.
+_STAND_IN = str(Path(__file__).parents[1] / "stand_in")
 
 __version__ = "1.0.0"  # of Caffe, whose behaviour this is
 
@@ -73,6 +77,7 @@ _LAZY = {
     "Classifier": "classifier",
     "Net": "pycaffe",
     "classifier": "classifier",
+    "coord_map": "coord_map",
     "draw": "draw",
     "pycaffe": "pycaffe",
 }
@@ -102,7 +107,6 @@ _ABSENT = {
     ),  # fmt: skip
     **dict.fromkeys(("Detector", "detector"), "crop the windows yourself and use Classifier"),
     **dict.fromkeys(("init_log", "log"), "nothing is logged; use Python's warnings"),
-    "coord_map": "`deepdream layers` shows stride and receptive field",
 }
 
 
@@ -159,6 +163,8 @@ def install() -> ModuleType:
     if present is this:
         return this
     spec = importlib.util.find_spec("caffe") if present is None else present.__spec__
+    if spec is not None and spec.origin and Path(spec.origin).is_relative_to(_STAND_IN):
+        spec = None
     # A folder called caffe, such as Caffe's sources beside a notebook, is a package without code.
     bare_folder = spec is not None and spec.origin is None and spec.submodule_search_locations
     if not bare_folder and (present is not None or spec is not None):
@@ -169,6 +175,7 @@ def install() -> ModuleType:
     # Every submodule needs its entry: Python would load 'caffe.io' a second time from our folder.
     for name in (
         "classifier",
+        "coord_map",
         "draw",
         "io",
         "layer",
@@ -180,4 +187,7 @@ def install() -> ModuleType:
     ):
         sys.modules[f"caffe.{name}"] = importlib.import_module(f"{__name__}.{name}")
     sys.modules["caffe"] = this
+    sys.modules["caffe._caffe"] = this  # the compiled part of pycaffe, whose names are here too
+    if _STAND_IN not in sys.path:
+        sys.path.append(_STAND_IN)  # for children; last, so that a real Caffe goes before
     return this

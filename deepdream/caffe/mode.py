@@ -1,7 +1,6 @@
 """CPU or GPU: what ``caffe.set_mode_gpu()`` and ``caffe.set_device()`` leave behind.
 
-As in Caffe the choice is global. Nets made afterwards follow it; a net that exists stays where it
-was made, where Caffe would move it at its next run.
+As in Caffe the choice is global, and nets follow it at their next forward.
 
 torch is imported only when a GPU is asked for.
 """
@@ -18,13 +17,13 @@ _warned = False
 
 
 def set_mode_cpu() -> None:
-    """Let nets made from now on run on the CPU, as they do at first."""
+    """Let nets run on the CPU, as they do at first."""
     global _gpu
     _gpu = False
 
 
 def set_mode_gpu() -> None:
-    """Let nets made from now on run on the GPU that `set_device` chose (number 0 at first).
+    """Let nets run on the GPU that `set_device` chose (number 0 at first).
 
     Warns
     -----

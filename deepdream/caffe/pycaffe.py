@@ -22,5 +22,7 @@ class Net(net.Net):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if "device" not in kwargs:  # programs of 2015 choose the GPU before or after
+            self._chosen_device = current_device
         kwargs.setdefault("device", current_device())
         super().__init__(*args, **kwargs)

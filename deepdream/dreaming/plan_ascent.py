@@ -59,6 +59,7 @@ def plan_for(net: Any, end: str, precision: str) -> Planner:
         raise Unplannable("functions are to be called before or after its layers")
     if np.dtype(net.dtype) != np.float32:
         raise Unplannable(f"it computes in {np.dtype(net.dtype)}")
+    net.follow_mode()
     return Planner(net, end, device=net.device, precision=precision)
 
 

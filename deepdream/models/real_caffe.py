@@ -23,6 +23,8 @@ from .rehearsal import Rehearsal, rehearse
 
 TEST = 1
 
+_GET = "docs/real-caffe.md tells how to get one. engine='torch' computes the same numbers."
+
 
 def load_real(prototxt: Path, weights: Path, device: str, strict: bool) -> Any:
     """Build a net of the real Caffe.
@@ -179,9 +181,12 @@ def import_caffe() -> ModuleType:
         import caffe
     except Exception as error:  # protobuf raises TypeErrors where its version does not suit
         raise EngineError(
-            f"engine='caffe' needs the real pycaffe, and it cannot be imported ({error}).\n"
-            "docs/real-caffe.md tells how to get one. engine='torch' computes the same numbers."
+            f"engine='caffe' needs the real pycaffe, and it cannot be imported ({error}).\n{_GET}"
         ) from error
+    if caffe is sys.modules.get(f"{__package__.partition('.')[0]}.caffe"):  # by its stand-in
+        raise EngineError(
+            f"engine='caffe' needs the real pycaffe, and 'caffe' is ours here. {_GET}"
+        )
     if not hasattr(caffe, "Net") or not hasattr(caffe, "layer_type_list"):
         raise EngineError(
             f"'{getattr(caffe, '__file__', 'caffe')}' is no pycaffe: it has no Net and no "

@@ -82,6 +82,13 @@ class Memory:
         self._host_ahead = True
         return self._host
 
+    def move(self, device: str) -> None:
+        """Want tensors on another device from now on; the values come along."""
+        if self._host is not None or self._tensor is not None:
+            self.host()  # fetches what only the old device has
+            self._host_ahead = True
+        self.device, self._tensor, self._device_ahead = device, None, False
+
     def tensor(self, write: bool) -> torch.Tensor:
         """Return the buffer as a flat tensor on `device`; with `write` the host is then behind."""
         if shares_host(self.device):
@@ -163,6 +170,12 @@ class Blob:
             self._capacity = self._count
             self._data = Memory(self._count, self.dtype, self.device)
             self._diff = Memory(self._count, self.dtype, self.device)
+
+    def move(self, device: str) -> None:
+        """Want tensors on another device from now on; the values come along."""
+        self.device = device
+        self._data.move(device)
+        self._diff.move(device)
 
     def _legacy_axis(self, axis: int) -> int:
         if len(self._shape) > 4:

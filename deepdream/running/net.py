@@ -35,6 +35,15 @@ from .weights import (
 )
 
 
+def _after_fork() -> None:
+    """Let a forked child compute: its OpenMP would wait for threads that stayed in the parent."""
+    torch.set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 class Net(Graph):
     """A network with pycaffe's interface.
 
@@ -80,6 +89,8 @@ class Net(Graph):
     """
 
     engine = "torch"  # the real Caffe's nets are marked by `models.real_caffe`
+    # For nets that follow caffe.set_mode_gpu: what tells the device that is chosen now.
+    _chosen_device: Callable[[], str] | None = None
 
     def __init__(
         self,
@@ -130,9 +141,30 @@ class Net(Graph):
 
     # -- running --------------------------------------------------------------------------------
 
+    def move(self, device: str) -> None:
+        """Compute on another device from the next forward on; all values come along.
+
+        Parameters
+        ----------
+        device : str
+            ``"cpu"``, ``"cuda"``, ``"cuda:1"``.
+        """
+        self.device = device
+        for layer in self._layers:
+            layer.device = device
+        parameters = (blob for layer in self._layers for blob in layer.blobs)
+        for blob in (*self._by_name.values(), *parameters):
+            blob.move(device)
+
+    def follow_mode(self) -> None:
+        """Move to the device that ``caffe.set_mode_gpu`` and its kin have chosen meanwhile."""
+        if self._chosen_device is not None and self._chosen_device() != self.device:
+            self.move(self._chosen_device())
+
     def _forward(self, start: int, end: int) -> float:
         """Run the layers number `start` to `end`, both included; return the loss."""
         loss = 0.0
+        self.follow_mode()
         with torch.no_grad(), exact_float32():
             for i in range(start, end + 1):
                 for hook in self._hooks["before_forward"]:
