@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,3 +34,10 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         return real_connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", connect)
+
+
+@pytest.fixture(autouse=True)
+def no_stand_in() -> Iterator[None]:
+    """Take back what `deepdream.caffe.install` appends to the path: later tests have no caffe."""
+    yield
+    sys.path[:] = [entry for entry in sys.path if Path(str(entry)).name != "stand_in"]

@@ -155,8 +155,7 @@ def test_what_serves_training_and_databases_has_no_layer_type() -> None:
 
 @pytest.fixture
 def no_caffe(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Forget every module called caffe, and where one is found, before and after the test."""
-    monkeypatch.setattr(sys, "path", [*sys.path])
+    """Forget every module called caffe, before and after the test."""
 
     def forget() -> dict[str, ModuleType]:
         names = [name for name in sys.modules if name.split(".")[0] == "caffe"]
