@@ -74,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
     if args.image is None:
         raise ParameterError("which picture? deepdream gallery IMAGE -o FOLDER")
     from .. import images
+    from ..galleries.captions import count
     from ..galleries.make import write_gallery
     from ..galleries.manifest import read_manifest
 
@@ -97,12 +98,14 @@ def run(args: argparse.Namespace) -> int:
             made, failed = made + (not entry.error), failed + bool(entry.error)
             last = entry.error or last
     except KeyboardInterrupt:
-        print(f"stopped: {_count(made)} written to {folder}; the same command goes on there")
+        print(
+            f"stopped: {count(made, 'picture')} written to {folder}; the same command goes on there"
+        )
         return 130
     before = read_manifest(folder).count_made(folder) - made
     if failed and not made and not before:
         raise ParameterError(f"no picture could be made, of {failed}; the last one: {last}")
-    what = _count(made, "new ")
+    what = count(made, "new picture")
     what += f", {before} from before" if before else ""
     what += f", {failed} could not be made: the page says why" if failed else ""
     seconds = time.monotonic() - began
@@ -119,10 +122,6 @@ def _compare(args: argparse.Namespace) -> int:
     page = compare_galleries(folders, args.out, embed=args.embed)
     print(f"wrote {page} ({len(folders)} galleries)")
     return 0
-
-
-def _count(made: int, kind: str = "") -> str:
-    return f"{made} {kind}picture{'' if made == 1 else 's'}"
 
 
 def _octaves(text: str | int) -> list[int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -63,23 +64,18 @@ def guarded_class(caffe: ModuleType) -> Any:
         def __getattr__(self, name: str) -> Any:
             # Only where there is a graph: who asks for the attribute asks whether shapes are known.
             if name == "infer_shapes" and self.graph is not None:
-                return self._infer_shapes
+                return partial(_infer_shapes, self)
             raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
-
-        def _infer_shapes(
-            self,
-            inputs: Mapping[str, Sequence[int]] | None = None,
-            end: str | None = None,
-            *,
-            strict: bool = True,
-        ) -> dict[str, Shape]:
-            return _infer_shapes(self, inputs, end, strict)
 
     return Net
 
 
 def _infer_shapes(
-    net: Any, inputs: Mapping[str, Sequence[int]] | None, end: str | None, strict: bool = True
+    net: Any,
+    inputs: Mapping[str, Sequence[int]] | None = None,
+    end: str | None = None,
+    *,
+    strict: bool = True,
 ) -> dict[str, Shape]:
     """Return `Graph.infer_shapes`; inputs that are not given have their blobs' present shapes."""
     given: dict[str, Sequence[int]] = {
@@ -105,7 +101,7 @@ def _check_forward(net: Any, end: str | None) -> None:
     checked = net.__dict__.setdefault("_checked", set())
     if seen in checked:
         return
-    shapes = _infer_shapes(net, None, end)
+    shapes = _infer_shapes(net, end=end)
     last = len(graph._layers) - 1 if end is None else graph.layer_index(end)
     for i, layer in enumerate(graph._layers[: last + 1]):
         with graph.named(i):

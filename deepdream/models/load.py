@@ -187,8 +187,10 @@ def _engine(engine: str) -> str:
     EngineError
         PyTorch is asked for, or nothing else is there, and it is not installed.
     """
-    if engine == "caffe" or find_spec("torch") is not None:
-        return "caffe" if engine == "caffe" else "torch"
+    if engine == "caffe":
+        return "caffe"
+    if find_spec("torch") is not None:
+        return "torch"
     if engine == "auto" and find_spec("caffe") is not None:
         return "caffe"
     raise EngineError(

@@ -23,6 +23,8 @@ from .rehearsal import Rehearsal, rehearse
 
 TEST = 1
 
+_OURS = f"{__package__.partition('.')[0]}.caffe"  # the module that may stand in for 'caffe'
+
 _GET = "docs/real-caffe.md tells how to get one. engine='torch' computes the same numbers."
 
 
@@ -170,7 +172,7 @@ def import_caffe() -> ModuleType:
     EngineError
         There is none, or ours has taken its name.
     """
-    ours = sys.modules.get(f"{__package__.partition('.')[0]}.caffe")
+    ours = sys.modules.get(_OURS)
     if ours is not None and sys.modules.get("caffe") is ours:
         raise EngineError(
             "deepdream.caffe.install() has put our own module in the place of 'caffe', so that the "
@@ -183,7 +185,7 @@ def import_caffe() -> ModuleType:
         raise EngineError(
             f"engine='caffe' needs the real pycaffe, and it cannot be imported ({error}).\n{_GET}"
         ) from error
-    if caffe is sys.modules.get(f"{__package__.partition('.')[0]}.caffe"):  # by its stand-in
+    if caffe is sys.modules.get(_OURS):  # by its stand-in
         raise EngineError(
             f"engine='caffe' needs the real pycaffe, and 'caffe' is ours here. {_GET}"
         )

@@ -275,6 +275,11 @@ def is_sequence(value: Any) -> bool:
     return isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str)
 
 
+def shapes_of(blobs: Iterable[Blob]) -> list[tuple[int, ...]]:
+    """Return the present shapes of blobs, as tuples."""
+    return [tuple(blob.shape) for blob in blobs]
+
+
 def check_shape(shape: Iterable[Any]) -> tuple[int, ...]:
     """Return `shape` as a tuple of int.
 

@@ -31,7 +31,7 @@ from ..errors import (
 )
 from ..reading.proto import read_prototxt
 from ..reading.upgrade import upgrade
-from .blob import Blob, check_shape
+from .blob import Blob, check_shape, shapes_of
 from .layers import TEST, BlobVec, Layer, create
 from .wiring import filter_net, insert_splits
 
@@ -383,7 +383,7 @@ class Graph:
                         raise
                     return shapes
             else:
-                tops = [tuple(blob.shape) for blob in self._tops[i]]
+                tops = shapes_of(self._tops[i])
             for name, shape in zip(self._top_names[i], tops):
                 shapes[name] = given.get(name, shape)
         return shapes

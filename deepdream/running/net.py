@@ -21,7 +21,7 @@ import torch
 
 from ..errors import EngineError, NetArgumentError, ParameterError, ShapeError
 from ..reading.proto import read_caffemodel, write_caffemodel, write_hdf5
-from .blob import Blob
+from .blob import Blob, shapes_of
 from .graph import Graph, read_wired
 from .layers import TEST, TRAIN, Layer
 from .weights import (
@@ -170,7 +170,7 @@ class Net(Graph):
                 for hook in self._hooks["before_forward"]:
                     hook(i)
                 layer, bottom, top = self._layers[i], self._bottoms[i], self._tops[i]
-                with self.named(i, _shapes(bottom)):
+                with self.named(i, shapes_of(bottom)):
                     layer.reshape(bottom, top)
                     layer.forward(bottom, top)
                 for blob, weight in zip(top, layer.loss_weights):
@@ -188,7 +188,7 @@ class Net(Graph):
                     hook(i)
                 if self._layer_backward[i]:
                     layer, bottom, top = self._layers[i], self._bottoms[i], self._tops[i]
-                    with self.named(i, _shapes(bottom)):
+                    with self.named(i, shapes_of(bottom)):
                         _check_forward_ran(layer, bottom, top)
                         layer.backward(top, self._bottom_backward[i], bottom)
                 for hook in self._hooks["after_backward"]:
@@ -367,7 +367,7 @@ class Net(Graph):
     def reshape(self) -> None:
         """Give every blob the shape that follows from the inputs' shapes."""
         for i, layer in enumerate(self._layers):
-            with self.named(i, _shapes(self._bottoms[i])):
+            with self.named(i, shapes_of(self._bottoms[i])):
                 layer.reshape(self._bottoms[i], self._tops[i])
 
     def clear_param_diffs(self) -> None:
@@ -503,15 +503,11 @@ def _names(names: list[str] | None) -> list[str]:
     return list(names or [])
 
 
-def _shapes(blobs: Sequence[Blob]) -> list[tuple[int, ...]]:
-    return [tuple(blob.shape) for blob in blobs]
-
-
 def _check_forward_ran(layer: Layer, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
     """Refuse to go back through a layer whose bottom was reshaped since its last forward."""
     if bottom and not layer.fits(bottom, top):
         raise ShapeError(
-            f"the top is still {', '.join(map(str, _shapes(top)))}, made for another size: run "
+            f"the top is still {', '.join(map(str, shapes_of(top)))}, made for another size: run "
             "forward before backward"
         )
 

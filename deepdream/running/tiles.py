@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 
 from ..errors import OutOfMemoryError, ShapeError
 from ..memory import format_size
+from .blob import shapes_of
 from .geometry import Pair
 
 Shape = tuple[int, ...]
@@ -296,7 +297,7 @@ def _shapes(net: Any, layers: Sequence[int], size: Pair) -> dict[str, Shape]:
             with net.named(i, bottoms):
                 tops = [tuple(shape) for shape in net._layers[i].top_shapes(bottoms)]
         else:
-            tops = [tuple(top.shape) for top in net._tops[i]]
+            tops = shapes_of(net._tops[i])
         for name, shape in zip(net._top_names[i], tops):
             shapes[name] = (*shape[:-2], *size) if name == source else shape
     return shapes

@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import WeightsError
 from ..reading.caffe_pb2 import NetParameter
 from . import fillers
-from .blob import Blob
+from .blob import Blob, shapes_of
 from .graph import Graph
 from .layers import Layer
 
@@ -117,7 +117,7 @@ def share_weights(net: Graph, other: Graph) -> None:
     for name, layer in zip(other._layer_names, other._layers):
         if name not in mine:
             continue
-        shapes = [tuple(b.shape) for b in layer.blobs], [tuple(b.shape) for b in mine[name].blobs]
+        shapes = shapes_of(layer.blobs), shapes_of(mine[name].blobs)
         if shapes[0] != shapes[1]:
             raise WeightsError(
                 f"layer '{name}' cannot share its weights: shapes {shapes[0]} and {shapes[1]}"

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from ...errors import PrototxtError, ShapeError, UnknownLayerTypeError, nearest
-from ..blob import MAX_COUNT, Blob
+from ..blob import MAX_COUNT, Blob, shapes_of
 
 Shape = tuple[int, ...]
 
@@ -112,13 +112,13 @@ class Layer:
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Give the tops their shapes; called before every forward."""
-        for blob, shape in zip(top, self.top_shapes([tuple(b.shape) for b in bottom])):
+        for blob, shape in zip(top, self.top_shapes(shapes_of(bottom))):
             blob.reshape(*shape)
 
     def fits(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> bool:
         """Tell whether the tops were shaped for the bottoms' present shapes."""
-        shapes = self.top_shapes([tuple(b.shape) for b in bottom])
-        return [tuple(b.shape) for b in top] == shapes[: len(top)]
+        shapes = self.top_shapes(shapes_of(bottom))
+        return shapes_of(top) == shapes[: len(top)]
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Compute the tops' data from the bottoms' data."""

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...errors import DeepDreamError, PrototxtError
-from ..blob import Blob
+from ..blob import Blob, shapes_of
 from .base import Layer, Shape, Window, register
 
 METHODS = ("setup", "reshape", "forward", "backward")
@@ -49,7 +49,7 @@ class PythonLayer(Layer):
 
     def top_shapes(self, bottom_shapes: Sequence[Shape]) -> list[Shape]:
         if self.shaped_for == [tuple(shape) for shape in bottom_shapes]:
-            return [tuple(blob.shape) for blob in self.shaped]
+            return shapes_of(self.shaped)
         # Only the user's code knows. A copy is asked, with blobs of its own: neither the net
         # changes nor what the object keeps from forward for backward.
         bottoms = [Blob(*shape) for shape in bottom_shapes]
@@ -58,15 +58,15 @@ class PythonLayer(Layer):
             if k < len(bottoms) and self.param.bottom[k] == name:
                 tops[k] = bottoms[k]
         copy.copy(self.code).reshape(bottoms, tops)
-        return [tuple(blob.shape) for blob in tops]
+        return shapes_of(tops)
 
     def fits(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> bool:
         # The user's code is not asked: it may reshape its tops in forward, look at the data, or
         # clear in reshape what backward needs.
-        return self.shaped_for == [tuple(blob.shape) for blob in bottom]
+        return self.shaped_for == shapes_of(bottom)
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        shapes, self.shaped_for = [tuple(blob.shape) for blob in bottom], None
+        shapes, self.shaped_for = shapes_of(bottom), None
         self.code.reshape(bottom, top)  # the tops fit only once this has come to its end
         self.shaped_for, self.shaped = shapes, top
 
