@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import mmap
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -35,40 +34,37 @@ class Array:
     block : Tensor
         The whole memory, flat float32.
     start, step : int
+    rows : Tensor
+        (pixels, channels), a view.
+    image : Tensor
+        The array in the blob's shape, a view.
     """
 
+    # All views are made here, not when they are first asked for: threads ask at the same time.
     def __init__(self, block: torch.Tensor, start: int, step: int, shape: Shape) -> None:
         self.block = block
         self.start = start
         self.step = step
         self.shape = shape
+        self.c, self.h, self.w = shape[1:] if is_map(shape) else (math.prod(shape), 1, 1)
+        self.rows = block.as_strided((self.pixels, self.c), (step, 1), start)
         if is_map(shape):
-            _, self.c, self.h, self.w = shape
+            strides = (self.pixels * step, 1, self.w * step, step)
+            self.image = block.as_strided(shape, strides, start)
         else:
-            self.c, self.h, self.w = math.prod(shape), 1, 1
+            self.image = self.rows.reshape(shape)
+        self._flat = block.numpy() if block.device.type == "cpu" else None
 
     @property
     def pixels(self) -> int:
         """Number of pixels."""
         return self.h * self.w
 
-    @cached_property
+    @property
     def flat(self) -> np.ndarray:
-        """The whole memory as a numpy array (on the CPU)."""
-        return self.block.numpy()
-
-    @cached_property
-    def rows(self) -> torch.Tensor:
-        """(pixels, channels), a view."""
-        return self.block.as_strided((self.pixels, self.c), (self.step, 1), self.start)
-
-    @cached_property
-    def image(self) -> torch.Tensor:
-        """The array in the blob's shape, a view."""
-        if not is_map(self.shape):
-            return self.rows.reshape(self.shape)
-        strides = (self.pixels * self.step, 1, self.w * self.step, self.step)
-        return self.block.as_strided(self.shape, strides, self.start)
+        """The whole memory as a numpy array, on the CPU."""
+        assert self._flat is not None
+        return self._flat
 
 
 def new_block(floats: int, device: torch.device) -> torch.Tensor:
