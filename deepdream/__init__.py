@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from .dreaming.objectives import objective_channel as objective_channel
     from .dreaming.objectives import objective_guide as objective_guide
     from .dreaming.objectives import objective_L2 as objective_L2
+    from .dreaming.pictures.noise import noise as noise
+    from .dreaming.styles import styles as styles
     from .galleries.make import gallery as gallery
     from .images import load_image as load_image
     from .images import save_image as save_image
@@ -49,6 +51,7 @@ _HOME = {
     "load_image": "images",
     "load_net": "models.load",
     "make_step": "dreaming.dream2015",
+    "noise": "dreaming.pictures.noise",
     "objective_L2": "dreaming.objectives",
     "objective_channel": "dreaming.objectives",
     "objective_guide": "dreaming.objectives",
@@ -57,6 +60,7 @@ _HOME = {
     "rerun": "repeat",
     "save_image": "images",
     "show": "display",
+    "styles": "dreaming.styles",
     "zoom": "dreaming.frames",
 }
 

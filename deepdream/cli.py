@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from .commands import dream, gallery, layers, models, reproduce, rerun, show, zoom
+from .commands import dream, gallery, layers, models, reproduce, rerun, show, styles, zoom
 from .errors import DeepDreamError
 from .version import __version__
 
@@ -73,6 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
     reproduce.add(commands)
     show.add(commands)
     rerun.add(commands)
+    styles.add(commands)
     layers.add(commands)
     models.add(commands)
     return parser

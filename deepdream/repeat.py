@@ -1,8 +1,11 @@
-"""A picture again, from the recipe that it carries.
+"""A picture again, from the recipe that it carries, or one like it.
 
 On the same machine with the same versions it is the same picture, byte for byte: `dream` with a
 seed repeats itself, and everything else that mattered is in the recipe. Files are recognised by
 their hashes, so that a picture of the same name is not mistaken for the one that was used.
+
+Parameters may be changed on the way. A larger width or height makes the same dream larger: it is
+composed at the size of the recipe, and goes on from there.
 """
 
 from __future__ import annotations
@@ -15,6 +18,9 @@ from typing import TYPE_CHECKING, Any
 from .dreaming.dream import OnStep, dream
 from .dreaming.frames import zoom
 from .dreaming.objectives import objective_channel
+from .dreaming.parameters import wanted_size
+from .dreaming.pictures.noise import noise
+from .dreaming.styles import NOTEBOOK, style_named
 from .errors import ImageError, MissingFileError, ParameterError, WeightsError
 from .files import FileName, file_hash
 from .images import load_image
@@ -35,29 +41,36 @@ def rerun(
     *,
     img: FileName | None = None,
     guide: FileName | None = None,
+    mask: FileName | None = None,
     net: Net | None = None,
     on_step: OnStep | None = None,
     progress: bool | None = None,
+    **changes: Any,
 ) -> Picture:
-    """Make a picture again.
+    """Make a picture again, or one that differs from it in some parameters.
 
     Parameters
     ----------
     path : str or PathLike
         A picture that this package has written: a dream, a frame of a zoom, a picture of a gallery.
-    img, guide : str or PathLike, optional
-        The picture that it was made from, and its guide. Without them they are looked for by name
-        beside `path`, one folder above, and in the current folder.
+    img, guide, mask : str or PathLike, optional
+        The picture that it was made from, its guide and its mask. Without them they are looked for
+        by name beside `path`, one folder above, and in the current folder.
     net : Net, optional
         What is to dream, see `load_recipes_net`; needed where the recipe's network is not a
         registered one.
     on_step, progress
         As for `deepdream.dream`.
+    **changes
+        Parameters of `deepdream.dream` that are to be others than the recipe's, of a dream (not of
+        a zoom). ``style=`` replaces all that styles decide. With a larger ``width`` or ``height``
+        the dream is composed at the recipe's size, and its detail is dreamt on at the larger one.
 
     Returns
     -------
     Picture
-        With the recipe of `path`. The frames before a zoom's frame are made, too.
+        With the recipe of `path` where nothing was changed. The frames before a zoom's frame are
+        made, too.
 
     Raises
     ------
@@ -71,19 +84,31 @@ def rerun(
     """
     recipe = read_recipe(path)
     keywords = repeatable(recipe, os.fsdecode(path))
+    changes = {name: value for name, value in changes.items() if value is not None}
+    if changes and recipe["command"] == "zoom":
+        raise ParameterError(
+            f"'{os.fsdecode(path)}' is a frame of a zoom: it can be made again as it is, not with "
+            f"another {next(iter(changes))}"
+        )
     beside = Path(os.fsdecode(path)).parent
     places = [beside, beside.parent, Path()]  # a gallery has its input above its folders
-    picture = load_image(
-        find_file(recipe.get("input"), img, places, "the picture it was made from")
-    )
-    if recipe.get("guide") is not None:
-        keywords["guide"] = load_image(find_file(recipe["guide"], guide, places, "its guide"))
+    picture = _start(recipe["input"], img, places)
+    for name, given in (("guide", guide), ("mask", mask)):
+        if recipe.get(name) is not None:
+            keywords[name] = load_image(find_file(recipe[name], given, places, f"its {name}"))
+        elif given is not None:
+            changes[name] = load_image(given)
     net = load_recipes_net(recipe) if net is None else net
     check_net(net, recipe["model"])
     keywords.update(seed=recipe["seed"], on_step=on_step, progress=progress)
     if recipe["command"] == "zoom":
         count = int(recipe["frame"]) + 1
+        if "first" in recipe and count > 1:
+            keywords["first"] = recipe["first"]
         *_, made = zoom(net, picture, count, float(recipe["scale"]), **keywords)
+    elif changes:
+        h, w = picture.shape[:2]
+        return dream(net, picture, **changed(keywords, changes, (h, w)))
     else:
         made = dream(net, picture, **keywords)
     now = {**recipe, **(made.recipe or {})}
@@ -96,7 +121,7 @@ def rerun(
 
 
 def repeatable(recipe: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return the keywords of `dream` that a recipe holds.
+    """Return the keywords of `dream` that a recipe holds, and the notebook's for all others.
 
     Parameters
     ----------
@@ -110,7 +135,7 @@ def repeatable(recipe: Mapping[str, Any], name: str) -> dict[str, Any]:
     ImageError
         It cannot be repeated; the message says why.
     """
-    keywords = dict(recipe.get("parameters", {}))
+    keywords = {"style": "2015", **recipe.get("parameters", {})}
     objective = keywords.pop("objective", None)
     reason = ""
     if recipe.get("reproduces"):
@@ -126,6 +151,8 @@ def repeatable(recipe: Mapping[str, Any], name: str) -> dict[str, Any]:
         reason = "it was made without a seed"
     elif not isinstance(recipe.get("input"), Mapping):
         reason = "it was made from an array, not from a file"
+    elif not isinstance(recipe.get("mask", {}), Mapping):
+        reason = "its mask was an array, not a file"
     elif recipe.get("guide") is not None:
         if not isinstance(recipe["guide"], Mapping):
             reason = "its guide was an array, not a file"
@@ -139,6 +166,49 @@ def repeatable(recipe: Mapping[str, Any], name: str) -> dict[str, Any]:
             "'deepdream show' prints what is known of it."
         )
     return keywords
+
+
+def changed(
+    keywords: Mapping[str, Any], changes: Mapping[str, Any], size: tuple[int, int]
+) -> dict[str, Any]:
+    """Return the keywords of a dream that is to differ from another one.
+
+    Parameters
+    ----------
+    keywords : mapping
+        From `repeatable`.
+    changes : mapping
+        What is to be another. A style takes the place of all that styles decide.
+    size : (int, int)
+        Height and width of the picture that the dream began with.
+    """
+    kept = dict(keywords)
+    if "style" in changes:
+        kept = {name: value for name, value in kept.items() if name not in NOTEBOOK}
+        if end_of_style(changes["style"]):
+            kept.pop("end", None)
+    if "guide" in changes or "objective" in changes:
+        kept.pop("objective", None)
+        kept.pop("guide", None)
+    if "width" in changes or "height" in changes:
+        before = wanted_size(size, kept.pop("width", None), kept.pop("height", None))
+        after = wanted_size(size, changes.get("width"), changes.get("height"))
+        if after[0] >= before[0] and after[1] >= before[1] and after != before:
+            kept.setdefault("compose", [before[1], before[0]])
+    return {**kept, **changes}
+
+
+def end_of_style(style: Any) -> bool:
+    """Tell whether a style names layers of its own."""
+    return bool(style_named(style).ends)
+
+
+def _start(known: Mapping[str, Any], given: FileName | None, places: list[Path]) -> Picture:
+    """Return the picture that a recipe began with."""
+    if "noise" in known:
+        w, h = known["size"]
+        return noise(int(h), int(w), int(known["noise"]))
+    return load_image(find_file(known, given, places, "the picture it was made from"))
 
 
 def find_file(
@@ -172,14 +242,14 @@ def find_file(
         where = " or ".join(f"'{path}'" for path in dict.fromkeys(paths))
         raise MissingFileError(
             f"{what}, '{name}', is missing: there is no {where}. Give its place "
-            "(--input, or --guide for a guide)."
+            "(--input, --guide or --mask)."
         )
     for path in there:
         if digits is None or file_hash(path) == digits:
             return path
     raise ParameterError(
         f"'{there[0]}' is not {what}: its sha256 is {file_hash(there[0])[:12]}..., the recipe says "
-        f"{str(digits)[:12]}.... Give the right file (--input, or --guide for a guide)."
+        f"{str(digits)[:12]}.... Give the right file (--input, --guide or --mask)."
     )
 
 

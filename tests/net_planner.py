@@ -17,6 +17,7 @@ class NetPlanner:
     """Plans of one net, which share it: only the last one may be used."""
 
     notes = ("plan: the net itself",)
+    native = False
 
     def __init__(self, net, ends, *, device="cpu", precision="float32", kernels="auto"):
         self.net, self.ends = net, (ends,) if isinstance(ends, str) else tuple(ends)

@@ -97,7 +97,7 @@ def test_every_keyword_of_dream_is_a_flag_with_its_default():
     """Flags are the keywords, and no default is typed twice."""
     args = vars(build_parser().parse_args(["dream", "x.jpg"]))
     for name, parameter in inspect.signature(dream).parameters.items():
-        if name in ("net", "img", "objective", "on_step", "progress"):
+        if name in ("net", "img", "compose", "objective", "on_step", "progress"):
             continue
         assert args[name] == parameter.default, name
 

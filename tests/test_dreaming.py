@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from tiny import tiny_net
 
 from deepdream.dreaming.dream import dream, recommended_end
-from deepdream.dreaming.dream2015 import deepdream, preprocess
-from deepdream.dreaming.octaves import octave_bases, octave_sizes, resize
+from deepdream.dreaming.dream2015 import deepdream
+from deepdream.dreaming.pictures.octaves import Bases, larger_sizes, octave_sizes
+from deepdream.dreaming.pictures.operations import Operations
 from deepdream.errors import (
     FlatGradientError,
     ImageError,
@@ -22,6 +23,7 @@ from deepdream.errors import (
     UnknownBlobError,
     UnknownLayerError,
 )
+from deepdream.picture import Picture
 
 
 def picture(h=53, w=71, seed=5):
@@ -92,12 +94,12 @@ def test_seed_makes_a_dream_repeatable_and_leaves_np_random_alone():
 
 def test_resize_leaves_no_zero_border():
     """Where scipy's zoom zeroes the last row, the border value stands."""
-    x = np.random.RandomState(0).uniform(50, 200, (3, 128, 60)).astype(np.float32)
+    x = np.random.RandomState(0).uniform(50, 200, (128, 60, 3)).astype(np.float32)
 
-    small = resize(x, 91, 43)
+    small = Operations().resize(x, (91, 43))
 
-    assert small.shape == (3, 91, 43)
-    np.testing.assert_allclose(small[:, -1, -1], x[:, -1, -1], rtol=1e-5)
+    assert small.shape == (91, 43, 3)
+    np.testing.assert_allclose(small[-1, -1], x[-1, -1], rtol=1e-5)
     assert small.min() > 49
 
 
@@ -105,17 +107,40 @@ def test_resize_leaves_no_zero_border():
 @given(st.integers(7, 90), st.integers(7, 90), st.integers(1, 6), st.floats(1, 2.5))
 def test_octaves_grow_to_the_picture(h, w, octave_n, octave_scale):
     """Sizes never shrink along the loop, are never empty, and end with the picture itself."""
-    base = preprocess(FakeNet(), picture(h, w))
+    img, mean = picture(h, w), np.float32([104, 117, 123])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         sizes = octave_sizes(tiny_net(), "a/output", (h, w), octave_n, octave_scale)
-    bases = octave_bases(base, sizes)
+    bases = Bases(Operations(), Picture(img), mean, sizes)
+    made = [bases.of(octave) for octave in range(len(sizes))]
 
-    assert 1 <= len(bases) <= octave_n
-    assert bases[-1] is base
-    for small, large in zip(bases, bases[1:]):
+    assert 1 <= len(made) <= octave_n
+    np.testing.assert_array_equal(made[-1], img[..., ::-1] - mean)
+    for small, large in zip(made, made[1:]):
+        assert small.shape[0] <= large.shape[0]
         assert small.shape[1] <= large.shape[1]
-        assert small.shape[2] <= large.shape[2]
+
+
+@pytest.mark.parametrize("size", [(211, 340), (91, 500), (89, 70), (7, 9)])
+def test_all_octaves_go_down_to_a_small_side(size):
+    """As many as there are above 90 pixels, each made as if their number had been given."""
+    sizes = octave_sizes(tiny_net(), "a/output", size, "all", 1.4, 90)
+
+    assert sizes[-1] == size
+    assert min(sizes[0]) >= 90 or len(sizes) == 1
+    assert min(sizes[0]) / 1.4 < 90.5
+    assert sizes == octave_sizes(tiny_net(), "a/output", size, len(sizes), 1.4)
+
+
+def test_octaves_between_a_composed_dream_and_a_larger_one():
+    """They are evenly spaced, no further apart than asked for, and end at the size wanted."""
+    sizes = larger_sizes((575, 1024), (2246, 4000), 1.4)
+
+    assert sizes[-1] == (2246, 4000)
+    assert len(sizes) == 5
+    for (_, small), (_, large) in zip([(575, 1024), *sizes], sizes):
+        assert 1.2 < large / small < 1.41
+    assert larger_sizes((575, 1024), (575, 1024), 1.4) == []
 
 
 def test_octaves_too_small_for_the_net_are_left_out_with_a_note():
@@ -272,12 +297,37 @@ def test_clip_keeps_values_in_range():
     assert dream(net_with_mean(), picture(), clip=False, **wild).max() > 255
 
 
+def half_a_step(octave, step):
+    return 1.5
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
         ({"iter_n": -1}, "iter_n is -1: a whole number from 0"),
         ({"iter_n": 2.5}, "iter_n is 2.5"),
         ({"octave_n": 0}, "octave_n is 0: a whole number from 1"),
+        ({"octave_n": "some"}, "octave_n is 'some': a whole number from 1, or 'all'"),
+        ({"octave_n": "all", "octave_scale": 1.01}, "with octave_n='all' 1.05 or more"),
+        ({"octave_min": 0}, "octave_min is 0: a whole number from 1"),
+        ({"iter_n": (3, 2, 1)}, r"iter_n is \(3, 2, 1\): one number, or two"),
+        ({"iter_n": (3, -2)}, r"iter_n is \(3, -2\), with -2: a whole number"),
+        ({"iter_n": half_a_step}, "iter_n is a function that returned 1.5"),
+        ({"smooth": -1}, "smooth is -1: a number from 0"),
+        ({"smooth": float("nan")}, "smooth is nan"),
+        ({"normalize": "max"}, "normalize is 'max': one of mean, std, laplacian"),
+        ({"bands": 0}, "bands is 0: a whole number from 1"),
+        ({"border": "mirror"}, "border is 'mirror': one of roll, reflect, edge"),
+        ({"keep_colors": 2}, "keep_colors is 2: True, False, or how much"),
+        ({"strength": -0.5}, "strength is -0.5: 0 is the picture"),
+        ({"clip": "no"}, "clip is 'no': True or False"),
+        ({"width": 0}, "width is 0: a whole number of pixels"),
+        ({"height": 3.5}, "height is 3.5: a whole number of pixels"),
+        ({"compose": 40}, "compose is 40: width and height"),
+        ({"compose": (90, 70)}, "compose is 90x70, larger than the dream, 71x53"),
+        ({"style": "animal"}, "no style is called 'animal'. Did you mean 'animals'"),
+        ({"mask": np.zeros((53, 71))}, "the mask is black everywhere"),
+        ({"mask": np.ones((71, 53))}, "the mask is 53x71, the picture 71x53"),
         ({"octave_n": True}, "octave_n is True"),
         ({"octave_scale": 0.7}, "octave_scale is 0.7: the ratio .* 1 or more"),
         ({"octave_scale": float("nan")}, "octave_scale is nan: a finite"),
@@ -287,7 +337,7 @@ def test_clip_keeps_values_in_range():
         ({"seed": -1}, "seed is -1: a whole number from 0 to"),
         ({"seed": 2**32}, "seed is 4294967296"),
     ],
-    ids=lambda value: str(value) if isinstance(value, dict) else "",
+    ids=lambda value: str([*value]) if isinstance(value, dict) else "",
 )
 def test_impossible_parameters_are_refused(wrong, message):
     """Each value that makes no sense is named, with what is expected."""

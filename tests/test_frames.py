@@ -12,6 +12,7 @@ from fakes import FakeNet
 from deepdream.dreaming import frames
 from deepdream.dreaming.dream2015 import deepdream
 from deepdream.dreaming.frames import write_zoom, zoom
+from deepdream.dreaming.styles import Style
 from deepdream.errors import ParameterError
 from deepdream.images import load_image
 
@@ -153,7 +154,7 @@ def test_a_zoom_goes_on_with_other_memory(tmp_path):
     more = {**FEW, "max_memory": "1G", "precision": "float32"}
 
     assert len(list(write_zoom(NamedNet(), picture(), tmp_path, frames=2, **more))) == 1
-    with pytest.raises(ParameterError, match="precision None, not tf32"):
+    with pytest.raises(ParameterError, match="precision as in the notebook, not tf32"):
         list(write_zoom(NamedNet(), picture(), tmp_path, frames=3, **{**FEW, "precision": "tf32"}))
 
 
@@ -168,3 +169,42 @@ def test_a_folder_of_foreign_frames_is_not_written_over(tmp_path):
         (tmp_path / "zoom.npz").write_bytes(content)
         with pytest.raises(ParameterError, match=r"zoom.npz' cannot be read"):
             list(write_zoom(NamedNet(), picture(), tmp_path, frames=1, **FEW))
+
+
+def styled():
+    """Return a style with more steps in the first frame, and a net that takes it."""
+    return Style("quick", "for a test", {"iter_n": (4, 2), "step_size": 2.0}, again={"iter_n": 1})
+
+
+def test_frames_after_the_first_go_on_with_fewer_steps():
+    """As the style says; a keyword counts for all, `first` for the first alone."""
+    net = NamedNet()
+
+    def steps(**more):
+        taken = []
+        for frame in zoom(net, picture(), 3, seed=1, end="top", octave_n=2,
+                          on_step=lambda step: taken.append(step.size), **more):  # fmt: skip
+            yield len(taken), frame.recipe
+            taken.clear()
+
+    assert [n for n, _ in steps(style=styled())] == [6, 2, 2]
+    assert [n for n, _ in steps(style=styled(), iter_n=3)] == [6, 6, 6]
+    assert [n for n, _ in steps(style=styled(), iter_n=3, first=5)] == [10, 6, 6]
+    assert [n for n, _ in steps(style="2015", iter_n=2)] == [4, 4, 4]
+    firsts = [recipe.get("first") for _, recipe in steps(style=styled())]
+    assert firsts == [None, {"iter_n": (4, 2)}, {"iter_n": (4, 2)}]
+
+
+def test_a_styled_zoom_goes_on_as_if_nothing_had_happened(tmp_path):
+    """The frame after an interruption is no first one, and its recipe tells what the first had."""
+    how = {"end": "top", "octave_n": 2, "style": styled(), "seed": 6}
+    whole = [made for _, made in write_zoom(NamedNet(), picture(), tmp_path / "a", frames=3, **how)]
+    list(write_zoom(NamedNet(), picture(), tmp_path / "b", frames=1, **how))
+    rest = [made for _, made in write_zoom(NamedNet(), picture(), tmp_path / "b", frames=3, **how)]
+
+    assert len(rest) == 2
+    for one, other in zip(whole[1:], rest):
+        np.testing.assert_array_equal(one, other)
+        assert one.recipe == other.recipe
+    with pytest.raises(ParameterError, match="first iter_n"):
+        list(write_zoom(NamedNet(), picture(), tmp_path / "b", frames=4, first=7, **how))

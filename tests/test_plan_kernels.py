@@ -464,41 +464,6 @@ def test_depthwise_back(size, channels, kernel, stride, pad, accumulate):
     dx.check(hwc(x.grad) + (before if accumulate else 0), **close())
 
 
-# -- the picture ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("ox", "oy"), [(0, 0), (3, -2), (-32, 31), (11, 7)])
-def test_roll_and_step_are_numpys(ox, oy):
-    """The roll into the input, and the step back, give NumPy's numbers to the last bit."""
-    x = normal(3, 7, 11) * 50
-    moved = np.roll(np.roll(x, ox, -1), oy, -2)
-    data = Value(np.zeros((7, 11, 3), np.float32))
-    for r0, r1 in ranges(7):
-        K.roll_in(x.ravel(), (7, 11), 3, ox, oy, data.flat, data.at, r0, r1)
-    data.check(moved.transpose(1, 2, 0))
-
-    g = normal(7, 11, 3, seed=1)
-    g[2, 3, 1] = NAN
-    lo, hi, value = np.float32([-60, -50, -40]), np.float32([40, 50, 60]), Value(g)
-    factor = np.float32(1.5) / np.float32(0.0317)
-    stepped = x.copy().ravel()
-    for r0, r1 in ranges(7):
-        K.roll_step(stepped, (7, 11), 3, ox, oy, value.flat, value.at, factor, lo, hi, r0, r1)
-
-    expected = np.roll(np.roll(moved + factor * g.transpose(2, 0, 1), -ox, -1), -oy, -2)
-    expected = np.clip(expected, lo[:, None, None], hi[:, None, None])
-    np.testing.assert_array_equal(stepped.reshape(x.shape), expected)
-
-
-def test_abs_sum():
-    """The sum of absolute values is exact to float64, range by range."""
-    g = normal(7, 11, 3)
-    value = Value(g)
-
-    total = sum(K.abs_sum(value.flat, value.at, 3, p0, p1) for p0, p1 in ranges(77))
-    assert total == pytest.approx(np.abs(g.astype(float)).sum(), rel=1e-14)
-
-
 # -- interrupts -------------------------------------------------------------------------------
 
 

@@ -29,7 +29,7 @@ def test_every_public_name_is_documented(name):
 
     assert doc
     if inspect.isfunction(value):
-        assert "Parameters\n----------" in doc
+        assert "Parameters\n----------" in doc or not inspect.signature(value).parameters
         for parameter in inspect.signature(value).parameters:
             assert parameter in doc, parameter
 

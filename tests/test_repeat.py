@@ -247,3 +247,124 @@ def test_show_of_an_empty_recipe():
     rows = dict(lines({"deepdream": "0.0.1", "command": "dream"}))
     assert rows["input"] == "an array"
     assert rows["seed"] == "none"
+
+
+# -- with other parameters ------------------------------------------------------------------------
+
+EVERYTHING = ["--iter-n", "3:1", "--octave-n", "all", "--octave-min", "20", "--smooth", "1",
+              "--normalize", "laplacian", "--bands", "2", "--border", "reflect", "--keep-colors",
+              "0.5", "--strength", "0.9", "--blur", "0.2", "--tv", "0.1", "--l2", "0.01",
+              "--rotate", "5", "--rescale", "0.1", "--flip", "--step-size", "2:1",
+              "--width", "80"]  # fmt: skip
+
+
+def test_everything_that_a_dream_can_do_is_repeated(tmp_path, model, sky, capsys):
+    """From the command line into the recipe, shown, and back, byte for byte."""
+    mask = tmp_path / "mask.png"
+    save_image(np.linspace(0, 255, 71) * np.ones((53, 1)), mask)
+    how = ["--end", "a/output", "--seed", "3", *EVERYTHING, "--mask", str(mask)]
+    first, again = tmp_path / "dream.png", tmp_path / "again.png"
+    assert main(["dream", str(sky), "-o", str(first), *model, *how]) == 0
+
+    assert main(["rerun", str(first), "-o", str(again), *model]) == 0
+    assert again.read_bytes() == first.read_bytes()
+    recipe = read_recipe(first)
+    told = recipe["parameters"]
+    for flag, value in zip(EVERYTHING[::1], EVERYTHING[1::1]):
+        if flag.startswith("--") and not value.startswith("--"):
+            name = flag[2:].replace("-", "_")
+            shown = "all" if told[name] == "all" else str(told[name]).strip("[]").replace(", ", ":")
+            assert shown.replace(".0", "") == value.replace(".0", ""), name
+    assert told["flip"] is True
+    assert recipe["mask"]["file"] == "mask.png"
+    capsys.readouterr()
+    assert main(["show", str(first)]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    for words in ("style 2015", "iter_n 3 to 1", "mask mask.png (71x53)", "normalize laplacian"):
+        assert words in printed
+    mask.unlink()
+    with pytest.raises(MissingFileError, match="its mask, 'mask.png', is missing"):
+        rerun(first, net=load_net(model[1], model[3], mean=(104, 117, 123)))
+
+
+def test_parameters_may_be_changed(tmp_path, model, sky, capsys):
+    """What is said is another, the rest stays; the recipe is that of the new picture."""
+    first = dreamt(sky, model, "dream.png", "--smooth", "1")
+    changed, expected = (
+        tmp_path / "changed.png",
+        dreamt(sky, model, "expected.png", "--jitter", "3"),
+    )
+    assert main(["rerun", str(first), "-o", str(changed), *model, "--jitter", "3",
+                 "--smooth", "0"]) == 0  # fmt: skip
+
+    assert "changed: smooth, jitter" in capsys.readouterr().out.replace(
+        "jitter, smooth", "smooth, jitter"
+    )
+    np.testing.assert_array_equal(load_image(changed), load_image(expected))
+    assert read_recipe(changed)["parameters"]["jitter"] == 3
+    styled = tmp_path / "styled.png"
+    assert main(["rerun", str(first), "-o", str(styled), *model, "--style", "subtle",
+                 "--iter-n", "1"]) == 0  # fmt: skip
+    recipe = read_recipe(styled)
+    assert recipe["style"] == "subtle"
+    assert recipe["parameters"]["keep_colors"] == 1.0
+    assert recipe["parameters"]["end"] == "a/output"
+
+
+def test_the_same_dream_larger(tmp_path, model, sky):
+    """A larger width composes at the recipe's size; a second rerun keeps that size."""
+    first, large, larger = (tmp_path / f"{n}.png" for n in (1, 2, 3))
+    small = ["--width", "60", "--iter-n", "3", "--octave-n", "2", "--seed", "3", "--smooth", "1"]
+    assert main(["dream", str(sky), "-o", str(first), *model, "--end", "a/output", *small]) == 0
+    assert main(["rerun", str(first), "-o", str(large), *model, "--width", "200"]) == 0
+    assert main(["rerun", str(large), "-o", str(larger), *model, "--height", "200"]) == 0
+
+    assert load_image(large).shape == (149, 200, 3)
+    assert read_recipe(large)["parameters"]["compose"] == [60, 45]
+    assert load_image(larger).shape == (200, 268, 3)
+    found = read_recipe(larger)["parameters"]
+    assert found["compose"] == [60, 45]
+    assert "width" not in found
+    again = tmp_path / "again.png"
+    assert main(["rerun", str(large), "-o", str(again), *model]) == 0
+    assert again.read_bytes() == large.read_bytes()
+    smaller = tmp_path / "smaller.png"
+    assert main(["rerun", str(first), "-o", str(smaller), *model, "--width", "40"]) == 0
+    assert "compose" not in read_recipe(smaller)["parameters"]
+
+
+def test_a_frame_takes_no_changes(tmp_path, model, sky):
+    """All frames before it would be others, too."""
+    folder = tmp_path / "frames"
+    assert main(["zoom", str(sky), "-o", str(folder), "--frames", "1", *model, *HOW]) == 0
+    shutil.copy(sky, folder / "sky.png")
+    with pytest.raises(ParameterError, match="frame of a zoom: .* not with another jitter"):
+        rerun(folder / "0000.png", jitter=3)
+
+
+def test_a_dream_of_noise_needs_no_file(tmp_path, model, capsys):
+    """The noise is made again from its seed, which is the dream's."""
+    first, again = tmp_path / "dream.png", tmp_path / "again.png"
+    assert main(["dream", "noise:71x53", "-o", str(first), *model, *HOW]) == 0
+    assert main(["rerun", str(first), "-o", str(again), *model]) == 0
+
+    assert again.read_bytes() == first.read_bytes()
+    assert load_image(first).shape == (53, 71, 3)
+    capsys.readouterr()
+    assert main(["show", str(first)]) == 0
+    assert "noise of seed 3 (71x53)" in capsys.readouterr().out
+    assert main(["dream", "noise:many", "-o", str(first), *model, *HOW]) == 2
+    assert "as noise:1024x576" in capsys.readouterr().err
+
+
+def test_old_recipes_have_the_notebooks_numbers(tmp_path, model, sky):
+    """What a recipe of an earlier version does not name was not there yet, whatever the style."""
+    first = dreamt(sky, model, "dream.png")
+    recipe = read_recipe(first)
+    del recipe["style"]
+    picture = load_image(first)
+    save_image(picture, first, recipe=recipe)
+    net = load_net(model[1], model[3], mean=(104, 117, 123))
+    net.model = dataclasses.replace(MODELS["efficientnet_lite0"], end="a/output")
+
+    np.testing.assert_array_equal(np.rint(rerun(first, net=net)), picture)

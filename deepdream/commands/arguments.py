@@ -6,6 +6,7 @@ import argparse
 import ast
 import gc
 import os
+import re
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -77,43 +78,126 @@ def model_arguments(parser: argparse.ArgumentParser, recipe: bool = False) -> No
     group.add_argument("--device", help=f"auto, cpu or cuda (default: {auto})", default=unset)
 
 
-def dream_arguments(parser: argparse.ArgumentParser, without: Collection[str] = ()) -> None:
+# Flags that are keywords of `deepdream.dream`: name, type, metavar, help.
+_DREAM_FLAGS: tuple[tuple[str, Any, str, str], ...] = (
+    ("--iter-n", "whole", "N", "steps per octave"),
+    ("--octave-n", "octaves", "N", "number of octaves, or all"),
+    ("--octave-scale", float, "R", "ratio of neighbouring octaves"),
+    ("--octave-min", int, "PIXELS", "for --octave-n all: smaller side of the smallest octave"),
+    ("--step-size", "number", "S", "mean change per step, in grey levels"),
+    ("--jitter", "whole", "PIXELS", "largest random offset"),
+    ("--smooth", "number", "PIXELS", "smooth the gradient: no grain"),
+    ("--normalize", str, "HOW", "mean, std or laplacian: how a gradient becomes a step"),
+    ("--bands", int, "N", "of the laplacian pyramid"),
+    ("--border", str, "HOW", "roll, reflect or edge: what the network sees beyond the edges"),
+    ("--strength", float, "S", "0 is the picture, 1 the dream, more exaggerates"),
+    ("--blur", "number", "PIXELS", "blur the picture after each step"),
+    ("--tv", "number", "W", "keep neighbours alike (total variation)"),
+    ("--l2", "number", "W", "keep the dream near the picture"),
+    ("--rotate", "number", "DEGREES", "turn the picture at random, so much at most, for each step"),
+    ("--rescale", "number", "SHARE", "scale it at random, as 0.1"),
+)  # fmt: skip
+
+
+def dream_arguments(
+    parser: argparse.ArgumentParser, without: Collection[str] = (), recipe: bool = False
+) -> None:
     """Add the flags that are keywords of `deepdream.dream`; `chosen` and `seed` read them.
 
-    A command that means something else by a flag leaves it out, by its name.
+    Parameters
+    ----------
+    parser : ArgumentParser
+    without : collection of str
+        Flags that the command leaves out, because it means something else by them.
+    recipe : bool
+        The command has the recipe of a picture, which says what is not given.
     """
-    defaults = signature_defaults("dreaming.dream", "dream")
-    group = parser.add_argument_group("dream")
-    flags = (
-        ("--end", str, "LAYER", "layer to dream at (default: the model's recommended one)"),
-        ("--iter-n", int, "N", "steps per octave"),
-        ("--octave-n", int, "N", "number of octaves"),
-        ("--octave-scale", float, "R", "ratio of neighbouring octaves"),
-        ("--step-size", float, "S", "mean change per step, in grey levels"),
-        ("--jitter", int, "PIXELS", "largest random roll"),
-        (
-            "--max-memory",
-            str,
-            "SIZE",
-            "bytes to take at most, as 2G or 1500M; a picture that needs "
-            "more goes through the net in tiles (default: most of what is free)",
-        ),
-    )
-    keywords(group, defaults, *(flag for flag in flags if flag[0] not in without))
-    precision = defaults["precision"]
-    group.add_argument(
-        "--precision", choices=("float32", "tf32", "bfloat16"), default=precision,
-        help=f"of products in the net; tf32 and bfloat16 are for GPUs (default: {precision})",
+    usual = "the recipe's" if recipe else "the style's"
+    group = parser.add_argument_group(
+        "dream", "What is not given is as the style says ('deepdream styles'). Of most numbers "
+        "there may be two, for the smallest and the largest octave: --iter-n 40:8."
     )  # fmt: skip
+    own = "the recipe's" if recipe else "the model's recommended one"
+    if "--style" not in without:
+        group.add_argument(
+            "--style", metavar="NAME", help=f"what is used where nothing is said (default: {own})"
+        )
+    if "--end" not in without:
+        group.add_argument(
+            "--end", metavar="LAYER", help=f"layer to dream at (default: {usual}, or {own})"
+        )
+    for flag, kind, metavar, text in _DREAM_FLAGS:
+        if flag not in without:
+            group.add_argument(flag, type=_kind(kind), metavar=metavar, help=text)
     group.add_argument(
-        "--no-clip", dest="clip", action="store_false", help="let values leave 0..255 on the way"
+        "--keep-colors", type=_share, nargs="?", const=1.0, metavar="SHARE",
+        help="the dream's light with the picture's colours; with a number from 0 to 1, so much of "
+        "them",
+    )  # fmt: skip
+    for flag, text in (("clip", "keep values in 0..255 on the way"),
+                       ("flip", "mirror the picture at random, for each step")):  # fmt: skip
+        group.add_argument(f"--{flag}", action=argparse.BooleanOptionalAction, help=text)
+    group.add_argument(
+        "--mask", metavar="IMAGE", help="white where the picture may change, black where not"
     )
     group.add_argument("--guide", metavar="IMAGE", help="a picture to steer by")
+    for flag in ("--width", "--height"):
+        if flag not in without:
+            group.add_argument(
+                flag, type=int, metavar="PIXELS",
+                help="make the same dream larger, with more detail" if recipe
+                else "bring the picture to this size first; one of the two keeps its shape",
+            )  # fmt: skip
     if "--seed" not in without:
         group.add_argument(
             "--seed", type=int, metavar="N",
-            help="makes the picture repeatable (default: a new one, kept in the picture's recipe)",
+            help="makes the picture repeatable (default: "
+            + ("the recipe's)" if recipe else "a new one, kept in the picture's recipe)"),
         )  # fmt: skip
+    group = parser.add_argument_group("machine")
+    group.add_argument(
+        "--max-memory", metavar="SIZE",
+        help="bytes to take at most, as 2G or 1500M; a picture that needs more goes through the "
+        "net in tiles (default: most of what is free)",
+    )  # fmt: skip
+    group.add_argument(
+        "--precision", choices=("float32", "tf32", "bfloat16"),
+        default=None if recipe else "float32",
+        help="of products in the net; tf32 and bfloat16 are for GPUs (default: "
+        + ("the recipe's)" if recipe else "float32)"),
+    )  # fmt: skip
+
+
+def _share(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"a number from 0 to 1 may follow, not '{text}': put IMAGE before the flags"
+        ) from None
+
+
+def _kind(kind: Any) -> Any:
+    """Return what reads a flag's value; argparse names it in its errors."""
+    if kind == "octaves":
+
+        def octaves(text: str) -> int | str:
+            return text if text == "all" else int(text)
+
+        return octaves
+    return number(kind == "whole") if kind in ("whole", "number") else kind
+
+
+def number(whole: bool = False) -> Callable[[str], Any]:
+    """Return what reads a number, or two as ``40:8`` for the smallest and the largest octave."""
+
+    def read(text: str) -> Any:
+        from ..dreaming.schedules import parse_scheduled
+
+        return parse_scheduled(text, whole)
+
+    read.__name__ = "whole number, or pair," if whole else "number, or pair of numbers,"
+    return read
 
 
 def keywords(parser: Any, defaults: Mapping[str, Any], *flags: tuple[str, Any, str, str]) -> None:
@@ -151,10 +235,56 @@ def signature_defaults(module: str, function: str) -> Mapping[str, Any]:
 
 
 def chosen(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the keywords of `deepdream.dream` among the flags, but for guide and seed."""
-    names = ("end", "iter_n", "octave_n", "octave_scale", "step_size", "jitter", "clip",
-             "max_memory", "precision")  # fmt: skip
-    return {name: getattr(args, name) for name in names}
+    """Return the keywords of `deepdream.dream` among the flags that are given, but for the seed.
+
+    Pictures are loaded.
+    """
+    from ..images import load_image
+
+    names = ["style", "end", "keep_colors", "clip", "flip", "width", "height", "max_memory",
+             "precision", *(flag[2:].replace("-", "_") for flag, *_ in _DREAM_FLAGS)]  # fmt: skip
+    found = {name: getattr(args, name, None) for name in names}
+    for name in ("mask", "guide"):
+        file = getattr(args, name, None)
+        found[name] = None if file is None else load_image(file)
+    return {name: value for name, value in found.items() if value is not None}
+
+
+_NOISE = re.compile(r"noise:(\d+)x(\d+)", re.IGNORECASE)
+
+
+def load_start(name: str, number: int = 0) -> Any:
+    """Return the picture that a dream begins with: a file's, or noise for ``noise:1024x576``.
+
+    Parameters
+    ----------
+    name : str
+    number : int
+        The seed of the noise.
+
+    Raises
+    ------
+    ParameterError
+        ``noise:`` without a size.
+    ImageError
+        See `deepdream.load_image`.
+    """
+    if not name.lower().startswith("noise:"):
+        from ..images import load_image
+
+        return load_image(name)
+    found = _NOISE.fullmatch(name)
+    if found is None:
+        raise ParameterError(f"'{name}' is no noise: its size is expected, as noise:1024x576")
+    from ..dreaming.pictures.noise import noise
+
+    w, h = (int(side) for side in found.groups())
+    return noise(h, w, number)
+
+
+def stem_of(name: str) -> str:
+    """Return the name of a picture, without folder and ending, to name others by."""
+    return "noise" if name.lower().startswith("noise:") else Path(name).stem
 
 
 def seed(args: argparse.Namespace) -> int:

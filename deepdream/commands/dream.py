@@ -7,13 +7,25 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .arguments import chosen, command, dream_arguments, load_net, model_arguments, say, seed
+from .arguments import (
+    chosen,
+    command,
+    dream_arguments,
+    load_net,
+    load_start,
+    model_arguments,
+    say,
+    seed,
+    stem_of,
+)
 
 
 def add(commands: Any) -> None:
     """Add the command's parser."""
     parser = command(commands, "dream", run, "dream on a picture")
-    parser.add_argument("image", metavar="IMAGE", help="any picture that Pillow reads")
+    parser.add_argument(
+        "image", metavar="IMAGE", help="any picture that Pillow reads, or noise:WIDTHxHEIGHT"
+    )
     parser.add_argument(
         "-o", "--out", metavar="OUT",
         help="the picture to write, .png, .jpg, .tif or .webp (default: IMAGE's name with "
@@ -30,15 +42,14 @@ def run(args: argparse.Namespace) -> int:
     from ..progress import Bar
 
     began = time.monotonic()
-    out = Path(args.out) if args.out else Path(f"{Path(args.image).stem}_dream.png")
+    out = Path(args.out) if args.out else Path(f"{stem_of(args.image)}_dream.png")
     images.check_writable(out)
-    img = images.load_image(args.image)
-    guide = None if args.guide is None else images.load_image(args.guide)
-    net = load_net(args)
     number = seed(args)
+    img, keywords = load_start(args.image, number), chosen(args)
+    net = load_net(args)
     say(args, f"network {net.name or args.model}, seed {number}")
     with Bar() as bar:
-        picture = dream(net, img, guide=guide, seed=number, on_step=bar.step, **chosen(args))
+        picture = dream(net, img, seed=number, on_step=bar.step, **keywords)
     images.save_image(picture, out)
     stopped = bool(picture.recipe and picture.recipe.get("stopped"))
     h, w = picture.shape[:2]

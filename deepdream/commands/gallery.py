@@ -14,6 +14,7 @@ from .arguments import (
     dream_arguments,
     keywords,
     load_net,
+    load_start,
     model_arguments,
     signature_defaults,
 )
@@ -39,7 +40,8 @@ def add(commands: Any) -> None:
             "--octave-n",
             str,
             "N,N",
-            "numbers of octaves, as 2,6; each layer is dreamt at with each",
+            "numbers of octaves, as 2,6 or 4,all; each layer is dreamt at with each (default: the "
+            "style's)",
         ),
         (
             "--channels",
@@ -63,8 +65,8 @@ def add(commands: Any) -> None:
         help="make no pictures: write one page for these galleries, as of two models",
     )  # fmt: skip
     model_arguments(parser)
-    dream_arguments(parser, without=("--end", "--octave-n", "--seed"))
-    parser.set_defaults(end=None)
+    without = ("--end", "--octave-n", "--seed", "--width", "--height")
+    dream_arguments(parser, without=without)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -73,25 +75,21 @@ def run(args: argparse.Namespace) -> int:
         return _compare(args)
     if args.image is None:
         raise ParameterError("which picture? deepdream gallery IMAGE -o FOLDER")
-    from .. import images
     from ..galleries.captions import count
     from ..galleries.make import write_gallery
     from ..galleries.manifest import read_manifest
 
     began = time.monotonic()
-    img = images.load_image(args.image)
-    guide = None if args.guide is None else images.load_image(args.guide)
+    img, params = load_start(args.image, args.seed), chosen(args)
     octaves = _octaves(args.octave_n)
     net = load_net(args)
-    params = {
-        name: value for name, value in chosen(args).items() if name not in ("end", "octave_n")
-    }
+    params = {name: value for name, value in params.items() if name not in ("octave_n", "width")}
     folder = Path(args.out)
     made, failed, last = 0, 0, ""
     todo = write_gallery(
         net, img, folder, layers=args.layers, octave_n=octaves, channels=args.channels,
         width=args.width, seed=args.seed, suffix=f".{args.format}", embed=args.embed,
-        guide=guide, **params,
+        **params,
     )  # fmt: skip
     try:
         for entry in todo:
@@ -124,8 +122,12 @@ def _compare(args: argparse.Namespace) -> int:
     return 0
 
 
-def _octaves(text: str | int) -> list[int]:
+def _octaves(text: str | None) -> list[int | str] | None:
+    if text is None:
+        return None
     try:
-        return [int(number) for number in str(text).split(",")]
+        return [part if part == "all" else int(part) for part in text.split(",")]
     except ValueError:
-        raise ParameterError(f"--octave-n is '{text}': numbers are expected, as 4 or 2,6") from None
+        raise ParameterError(
+            f"--octave-n is '{text}': numbers are expected, as 4 or 2,6, or all"
+        ) from None

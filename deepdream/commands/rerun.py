@@ -7,12 +7,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .arguments import collector_paused, command, model_arguments
+from .arguments import chosen, collector_paused, command, dream_arguments, model_arguments
 
 
 def add(commands: Any) -> None:
     """Add the command's parser."""
-    parser = command(commands, "rerun", run, "make a picture again, from the recipe in it")
+    parser = command(
+        commands, "rerun", run,
+        "make a picture again, from the recipe in it, larger or with other parameters",
+    )  # fmt: skip
     parser.add_argument("file", metavar="FILE", help="a picture that deepdream has written")
     parser.add_argument(
         "-o", "--out", metavar="OUT",
@@ -22,8 +25,8 @@ def add(commands: Any) -> None:
         "--input", metavar="IMAGE",
         help="the picture it was made from (default: by its name, beside FILE or in this folder)",
     )  # fmt: skip
-    parser.add_argument("--guide", metavar="IMAGE", help="its guide (default: as for --input)")
     model_arguments(parser, recipe=True)
+    dream_arguments(parser, recipe=True)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -42,6 +45,9 @@ def run(args: argparse.Namespace) -> int:
 
     recipe = read_recipe(path)
     repeatable(recipe, str(path))  # before a net is loaded
+    changes = {name: value for name, value in chosen(args).items() if name not in ("guide", "mask")}
+    if args.seed is not None:
+        changes["seed"] = args.seed
     net = load_recipes_net(
         recipe, model=args.model, weights=args.weights, mean=args.mean, engine=args.engine,
         device=args.device,
@@ -49,11 +55,13 @@ def run(args: argparse.Namespace) -> int:
     frames = int(recipe.get("frame", 0)) + 1
     with Bar(frames) as bar:
         made = rerun(
-            path, img=args.input, guide=args.guide, net=net, on_step=bar.step, progress=False
-        )
+            path, img=args.input, guide=args.guide, mask=args.mask, net=net, on_step=bar.step,
+            progress=False, **changes,
+        )  # fmt: skip
     images.save_image(made, out)
     stopped = made.recipe is not None and made.recipe.get("stopped")
-    print(f"wrote {out} ({time.monotonic() - began:.0f} s); {compared(path, out)}")
+    what = f"changed: {', '.join(changes)}" if changes else compared(path, out)
+    print(f"wrote {out} ({time.monotonic() - began:.0f} s); {what}")
     return 130 if stopped else 0
 
 

@@ -34,6 +34,8 @@ def run(args: argparse.Namespace) -> int:
 
 def lines(recipe: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield names and values, the network and the input before the parameters."""
+    from ..dreaming.schedules import in_words
+
     model = recipe.get("model") or {}
     yield "made by", f"deepdream {recipe.get('deepdream')}, {recipe.get('command')}"
     yield "network", str(model.get("name") or "without a name")
@@ -44,19 +46,24 @@ def lines(recipe: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "  mean", ", ".join(f"{value:g}" for value in model["mean"]) + " (B, G, R)"
     if "engine" in recipe:
         yield "computed by", f"engine {recipe['engine']} on {recipe.get('device', 'a device')}"
-    for what in ("input", "guide"):
+    if "style" in recipe:
+        yield "style", str(recipe["style"])
+    for what in ("input", "guide", "mask"):
         source = recipe.get(what)
         if isinstance(source, Mapping):
             w, h = source.get("size") or ("?", "?")
+            if "noise" in source:
+                yield what, f"noise of seed {source['noise']} ({w}x{h})"
+                continue
             yield what, f"{source.get('file')} ({w}x{h})"
             yield "", f"sha256 {source.get('sha256')}"
         elif what == "input" or source is not None:
             yield what, "an array" if source is None else str(source)
     for name, value in (recipe.get("parameters") or {}).items():
-        yield name, str(value)
+        yield name, "all" if value == "all" else in_words(value)
     yield "seed", "none" if recipe.get("seed") is None else str(recipe["seed"])
-    shown = {"deepdream", "command", "model", "engine", "device", "input", "guide", "parameters",
-             "seed"}  # fmt: skip
+    shown = {"deepdream", "command", "model", "engine", "device", "style", "input", "guide", "mask",
+             "parameters", "seed"}  # fmt: skip
     for name, value in recipe.items():
         if name not in shown:
             yield name, str(value)

@@ -13,7 +13,9 @@ from .arguments import (
     dream_arguments,
     keywords,
     load_net,
+    load_start,
     model_arguments,
+    number,
     signature_defaults,
 )
 
@@ -21,7 +23,7 @@ from .arguments import (
 def add(commands: Any) -> None:
     """Add the command's parser."""
     parser = command(commands, "zoom", run, "dream on dreams, zooming in: a folder of frames")
-    parser.add_argument("image", metavar="IMAGE", help="the picture to begin with")
+    parser.add_argument("image", metavar="IMAGE", help="the picture to begin with, or noise:WxH")
     parser.add_argument(
         "-o", "--out", metavar="FOLDER", required=True,
         help="folder for 0000.png, 0001.png ...; a zoom that was interrupted there goes on",
@@ -33,21 +35,23 @@ def add(commands: Any) -> None:
         ("--scale", float, "S", "share of height and width cut off between frames"),
     )
     parser.add_argument(
+        "--first", type=number(whole=True), metavar="N",
+        help="steps per octave of the first frame (default: the style's)",
+    )  # fmt: skip
+    parser.add_argument(
         "--format", choices=("png", "jpg"), default="png", help="of the frames (default: png)"
     )
     model_arguments(parser)
-    dream_arguments(parser)
+    dream_arguments(parser, without=("--width", "--height"))
 
 
 def run(args: argparse.Namespace) -> int:
     """Write frames until all are there, or until Ctrl-C."""
-    from .. import images
     from ..dreaming.frames import write_zoom
     from ..progress import Bar
 
     began = time.monotonic()
-    img = images.load_image(args.image)
-    guide = None if args.guide is None else images.load_image(args.guide)
+    img, keywords = load_start(args.image, args.seed or 0), chosen(args)
     net = load_net(args)
     folder = Path(args.out)
     count = 0
@@ -55,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         try:
             for path, _ in write_zoom(
                 net, img, folder, frames=args.frames, scale=args.scale, suffix=f".{args.format}",
-                guide=guide, seed=args.seed, on_step=bar.step, **chosen(args),
+                first=args.first, seed=args.seed, on_step=bar.step, **keywords,
             ):  # fmt: skip
                 count += 1
                 bar.frame(path)

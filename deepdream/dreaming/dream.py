@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import logging
 import math
-import numbers
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Optional, Union
@@ -29,15 +28,20 @@ import numpy as np
 from ..display import watching
 from ..errors import OutOfMemoryError, ParameterError, UnknownLayerError
 from ..images import Picture, as_picture
+from ..picture import resized
 from ..recipe import build_recipe
-from .ascent import Ascent, NetAscent
-from .dream2015 import guide_features, input_name, target_blob
+from .ascent.ascent import Ascent, Source
+from .dream2015 import guide_features, input_mean, input_name, target_blob
 from .objectives import Objective, objective_guide, objective_L2
-from .octaves import Size, check_size, octave_sizes
+from .parameters import Parameters, check_precision, check_seed, composed_size, wanted_size
+from .pictures.borders import Canvas, Size, canvas_for
+from .pictures.finish import finish_for
+from .pictures.masks import as_mask
+from .pictures.octaves import Bases, check_size, larger_sizes, octave_sizes
+from .schedules import Scheduled
+from .styles import Style, end_of
 
 _log = logging.getLogger(__name__)
-
-PRECISIONS = ("float32", "tf32", "bfloat16")
 
 Seed = Union[int, np.random.RandomState, None]
 
@@ -95,12 +99,30 @@ def dream(
     img: Any,
     end: str | None = None,
     *,
-    iter_n: int = 10,
-    octave_n: int = 4,
-    octave_scale: float = 1.4,
-    step_size: float = 1.5,
-    jitter: int = 32,
-    clip: bool = True,
+    style: str | Style | None = None,
+    iter_n: Scheduled | None = None,
+    octave_n: int | str | None = None,
+    octave_scale: float | None = None,
+    octave_min: int | None = None,
+    step_size: Scheduled | None = None,
+    jitter: Scheduled | None = None,
+    clip: bool | None = None,
+    smooth: Scheduled | None = None,
+    normalize: str | None = None,
+    bands: int | None = None,
+    border: str | None = None,
+    mask: Any = None,
+    keep_colors: bool | None = None,
+    strength: float | None = None,
+    width: int | None = None,
+    height: int | None = None,
+    compose: tuple[int, int] | None = None,
+    blur: Scheduled | None = None,
+    tv: Scheduled | None = None,
+    l2: Scheduled | None = None,
+    rotate: Scheduled | None = None,
+    rescale: Scheduled | None = None,
+    flip: bool | None = None,
     objective: Objective | None = None,
     guide: Any = None,
     seed: Seed = None,
@@ -111,27 +133,78 @@ def dream(
 ) -> Picture:
     """Dream on a picture.
 
+    Parameters that are not given are those of the style. Where a step uses a number, there may be
+    a pair ``(first octave, last octave)`` or a function ``f(octave, step)`` instead: these are
+    marked "schedule".
+
     Parameters
     ----------
     net : Net
         From `deepdream.load_net`; any net with pycaffe's interface and a ``transformer`` works.
     img : (h, w, 3) array or PIL.Image
-        RGB, 0..255. Left as it is.
+        RGB, 0..255. Left as it is. `deepdream.noise` makes one of noise.
     end : str, optional
-        The layer whose blob is to grow. Without it the layer recommended for the model; for a net
-        of your own ``inception_4c/output`` where there is one.
-    iter_n : int
+        The layer whose blob is to grow. Without it the style's layer, or the one recommended for
+        the model; for a net of your own ``inception_4c/output`` where there is one.
+    style : str, optional
+        A name from `deepdream.styles`. Without it the one recommended for the model: ``"2015"``,
+        the notebook's numbers, for the networks of 2015 and your own.
+    iter_n : int, schedule
         Steps per octave.
-    octave_n : int
-        Number of octaves, 1 or more. Those too small for the net are left out with a warning.
+    octave_n : int or "all"
+        Number of octaves, 1 or more; ``"all"``: as many as there are with a smaller side of
+        `octave_min` pixels. Those too small for the net are left out, of a number with a warning.
     octave_scale : float
         Ratio of neighbouring octaves' sides, above 1.
-    step_size : float
-        Mean absolute change of a value per step, in grey levels, before clipping.
-    jitter : int
-        Largest random roll in pixels, 0 or more.
+    octave_min : int
+        For ``octave_n="all"``: smaller side of the smallest octave, in pixels.
+    step_size : float, schedule
+        Mean absolute change of a value per step, in grey levels, before clipping (with
+        ``normalize="mean"``; see there).
+    jitter : int, schedule
+        Largest random offset in pixels, 0 or more.
     clip : bool
         Keep all values in 0..255.
+    smooth : float, schedule
+        Pixels. The gradient is the mean of itself blurred by Gaussians with standard deviations of
+        half, once and twice this: no grain of two or three pixels. 0 leaves it.
+    normalize : {"mean", "std", "laplacian"}
+        How a gradient becomes a step: divided by its mean absolute value (the notebook's), by its
+        standard deviation, or each band of a Laplacian pyramid by its own, so that coarse shapes
+        grow as fast as fine ones. `ascent.directions.direction` has the formulas.
+    bands : int
+        Of the pyramid.
+    border : {"roll", "reflect", "edge"}
+        What the net sees beyond the picture's edge: its other side (the notebook's roll, which
+        leaves a frame of another texture along the edges), the picture mirrored, or its last row
+        and column continued.
+    mask : (h, w) or (h, w, 3) array or PIL.Image, optional
+        Where the picture may change: white or 1; black or 0 where not, and between them less. The
+        result has the input's own values where it is 0. Steps are as strong inside as `step_size`
+        says. Of the picture's shape, at any size.
+    keep_colors : bool
+        The dream's lightness with the input's colours, see `pictures.colors`.
+    strength : float
+        0 is the input, 1 the dream, between them a blend; above 1 exaggerates.
+    width, height : int, optional
+        The picture is first brought to this size, in pixels; one of them keeps its shape.
+    compose : (int, int), optional
+        Width and height at which the dream is composed, where that is smaller than its size: the
+        octaves up to there are those of a dream of that size, and on the way to the full size
+        detail is dreamt on. What ``rerun --width`` uses for prints.
+    blur : float, schedule
+        Pixels: after each step the picture is blurred by a Gaussian of this standard deviation.
+    tv, l2 : float, schedule
+        Priors. From each step's direction, whose mean is 1, so many times the gradient of the
+        total variation is taken (small differences between neighbours go), or so many times the
+        distance from the input in grey levels (the dream stays near it).
+    rotate : float, schedule
+        Degrees: besides its offset the picture is turned by a random angle, this at most, for each
+        step.
+    rescale : float, schedule
+        The same for its scale, between ``1 / (1 + rescale)`` and ``1 + rescale``.
+    flip : bool
+        Mirrored, left and right exchanged, in every second step on average.
     objective : callable, optional
         ``objective(dst)`` reads ``dst.data`` and writes ``dst.diff``, the gradient of what is to
         be maximised, (1, channels, h, w) numpy arrays. Default: `objective_L2`.
@@ -166,10 +239,10 @@ def dream(
     UnknownBlobError, UnknownLayerError
         `end` is no layer with a blob of its own; the message says which to use.
     ImageError
-        `img` or `guide` is no picture, or holds NaN.
+        `img`, `mask` or `guide` is no picture, or holds NaN.
     ParameterError
-        A value that makes no sense, or a `precision` that this net cannot have; the message says
-        which.
+        A value that makes no sense, an unknown style, a mask of another shape, or a `precision`
+        that this net cannot have; the message says which.
     OutOfMemoryError
         The dream would take more than `max_memory`; nothing has been done.
     ShapeError
@@ -179,20 +252,31 @@ def dream(
 
     Notes
     -----
-    Equal to the notebook's ``deepdream`` to rounding, on a net that has not been used, for sizes
-    that scipy's zoom leaves no zero border on, and ``np.random.seed(seed)``.
+    With the style ``"2015"`` equal to the notebook's ``deepdream`` to rounding, on a net that has
+    not been used, for sizes that scipy's zoom leaves no zero border on, and
+    ``np.random.seed(seed)``.
 
     This package's own nets run through a plan (``running.plan``) and keep no blobs for you to read.
     Other nets, and those that have hooks or no plan, run layer by layer. The logger ``deepdream``
     tells which way it goes and how much memory it takes (level INFO, and WARNING for tiles).
     """
-    check_parameters(iter_n=iter_n, octave_n=octave_n, octave_scale=octave_scale,
-                     step_size=step_size, jitter=jitter, seed=seed,
-                     precision=precision)  # fmt: skip
+    given = {"iter_n": iter_n, "octave_n": octave_n, "octave_scale": octave_scale,
+             "octave_min": octave_min, "step_size": step_size, "jitter": jitter, "clip": clip,
+             "smooth": smooth, "normalize": normalize, "bands": bands, "border": border,
+             "keep_colors": keep_colors, "strength": strength, "blur": blur, "tv": tv, "l2": l2,
+             "rotate": rotate, "rescale": rescale, "flip": flip}  # fmt: skip
+    chosen = Parameters(net, style, given)
+    check_seed(seed)
+    check_precision(precision)
     if guide is not None and objective is not None:
         raise ParameterError("guide and objective both given: a guide is an objective; leave one")
-    picture = as_picture(img)
-    end = recommended_end(net) if end is None else end
+    original = as_picture(img)
+    size = wanted_size(original.shape[:2], width, height)
+    start = resized(original, size)
+    composed = None if compose is None else composed_size(compose, size)
+    masked = None if mask is None else as_mask(mask, size)
+    if end is None:
+        end = end_of(net, chosen.style) or recommended_end(net)
     target_blob(net, end)
     if guide is not None:
         guide = as_picture(guide)
@@ -201,22 +285,33 @@ def dream(
     if seed is not None:
         rng = seed if isinstance(seed, np.random.RandomState) else np.random.RandomState(seed)
 
-    sizes = octave_sizes(net, end, picture.shape[:2], octave_n, octave_scale)
-    ascent, objective = _ascent(net, end, picture, sizes, objective, guide, max_memory, precision,
-                                step_size=step_size, clip=clip)  # fmt: skip
-    total, done = iter_n * sum(ascent.work), 0
+    canvas = _canvases(net, end, chosen)
+    sizes = octave_sizes(net, end, composed or size, chosen.octave_n, chosen.octave_scale,
+                         chosen.octave_min, lambda size: canvas(size).shape)  # fmt: skip
+    octave_n_found = len(sizes)
+    if composed is not None:
+        sizes += larger_sizes(composed, size, chosen.octave_scale)
+    canvases = [canvas(size) for size in sizes]
+    source, objective = _source(net, end, canvases, chosen, objective, guide, max_memory, precision,
+                                masked is not None)  # fmt: skip
+    bases = Bases(source.ops, start, input_mean(net), sizes,
+                  None if composed is None else octave_n_found, original)  # fmt: skip
+    ascent = Ascent(source, bases, canvases, input_mean(net), chosen.settled, masked,
+                    finish_for(chosen))  # fmt: skip
+    steps = [chosen.iter_n_at(octave, octave_n_found) for octave in range(len(sizes))]
+    total, done = sum(n * work for n, work in zip(steps, ascent.work)), 0
     stopped = None
     try:
-        with watching(progress, on_step, picture.shape[:2]) as watch:
-            for octave, size in enumerate(sizes):
+        with watching(progress, on_step, size) as watch:
+            for octave, octave_size in enumerate(sizes):
                 ascent.begin(octave)
-                for i in range(iter_n):
-                    ox, oy = rng.randint(-jitter, jitter + 1, 2)
-                    ascent.step(int(ox), int(oy))
+                for i in range(steps[octave]):
+                    ascent.step(chosen.move(rng, octave, i, octave_n_found),
+                                chosen.push(octave, i, octave_n_found))  # fmt: skip
                     done += ascent.work[octave]
                     if watch is not None and watch(
-                        Step(octave, len(sizes), i, iter_n, size, done / total, ascent.gradient(),
-                             ascent.picture(), ascent.sample)
+                        Step(octave, len(sizes), i, steps[octave], octave_size, done / total,
+                             ascent.gradient(), ascent.picture(), ascent.sample)
                     ) is False:  # fmt: skip
                         raise _Stop
                 ascent.end_octave()
@@ -224,27 +319,51 @@ def dream(
         stopped = True
     pixels = ascent.result()
 
-    parameters = {"end": end, "iter_n": iter_n, "octave_n": octave_n, "octave_scale": octave_scale,
-                  "step_size": step_size, "jitter": jitter, "clip": clip,
-                  "objective": objective}  # fmt: skip
+    parameters = {"end": end, **chosen.plain(octave_n_found), "objective": objective}
+    for name, value in (("width", width), ("height", height), ("compose", compose)):
+        if value is not None:
+            parameters[name] = value
     if precision != "float32":
         parameters["precision"] = precision
     recipe = build_recipe(
         net,
         parameters,
         seed=None if isinstance(seed, np.random.RandomState) else seed,
-        source=picture.source,
+        source=original.source,
+        style=chosen.style.name,
         guide=None if guide is None else guide.source or "an array",
+        mask=None if mask is None else getattr(mask, "source", None) or "an array",
         stopped=stopped,
     )
-    return Picture(pixels, picture.alpha, recipe, picture.source)
+    return Picture(pixels, start.alpha, recipe, original.source)
 
 
-def _ascent(
-    net: Any, end: str, picture: Picture, sizes: list[Size], objective: Objective | None,
-    guide: Picture | None, max_memory: Any, precision: str, *, step_size: float, clip: bool,
-) -> tuple[Ascent, Objective]:  # fmt: skip
-    """Return what takes the steps, through a plan where there is one, and the objective."""
+def _canvases(net: Any, end: str, chosen: Parameters) -> Callable[[Size], Canvas]:
+    """Return what tells the canvas of a picture of some size."""
+    jitter = 0
+    if chosen.border != "roll":
+        # Octaves are not known before canvases are: of a function, some values have to do.
+        jitter = int(chosen.largest("jitter", 16))
+    stride = None if chosen.transforms else _stride(net, end)
+    return lambda size: canvas_for(size, chosen.border, jitter, stride)
+
+
+def _stride(net: Any, end: str) -> Size | None:
+    """Return how many pixels lie between two positions of a target, or None."""
+    graph = getattr(net, "graph", net)
+    if not hasattr(graph, "infer_shapes") or not hasattr(graph, "layer_index"):
+        return None
+    from ..running.geometry import views
+
+    view = views(graph).get(end)
+    return None if view is None else view.stride
+
+
+def _source(
+    net: Any, end: str, canvases: list[Canvas], chosen: Parameters, objective: Objective | None,
+    guide: Picture | None, max_memory: Any, precision: str, masked: bool,
+) -> tuple[Source, Objective]:  # fmt: skip
+    """Return where gradients come from, through a plan where there is one, and the objective."""
     from ..memory import memory_limit
 
     reason = ""
@@ -253,19 +372,21 @@ def _ascent(
     limit = memory_limit(max_memory, str(net.device) if ours else "cpu")
     if ours:
         from ..running.plan import Unplannable
-        from .plan_ascent import PlanAscent, plan_for, planned_features
+        from .ascent.plan_source import PlanSource, plan_for, planned_features
 
         try:
             planner = plan_for(net, end, precision)
             if guide is not None:
                 objective = objective_guide(planned_features(planner, guide, limit))
             objective = objective or objective_L2
-            made = PlanAscent(planner, picture, sizes, objective,
-                              step_size=step_size, clip=clip, limit=limit)  # fmt: skip
+            made = PlanSource(planner, canvases, objective, limit=limit,
+                              arrays=chosen.arrays(masked), recorded=not chosen.waits)  # fmt: skip
             return made, objective
         except Unplannable as error:
             reason = f": {error}"
-    _check_memory(net, end, sizes[-1], limit)
+    from .ascent.net_source import NetSource
+
+    _check_memory(net, end, canvases[-1].shape, limit)
     if precision != "float32":
         raise ParameterError(
             f"precision is {precision!r}, but this net runs layer by layer in float32{reason}"
@@ -274,7 +395,7 @@ def _ascent(
     if guide is not None:
         objective = objective_guide(guide_features(net, guide, end))
     objective = objective or objective_L2
-    return NetAscent(net, end, picture, sizes, objective, step_size=step_size, clip=clip), objective
+    return NetSource(net, end, canvases, objective), objective
 
 
 def _check_memory(net: Any, end: str, size: Size, limit: int) -> None:
@@ -332,51 +453,3 @@ def recommended_end(net: Any) -> str:
         f"which layer? This net has no recommended one: pass end=, for example {some}.\n"
         "List them: deepdream layers --model PROTOTXT, or list(net.blobs)"
     )
-
-
-def check_parameters(
-    *,
-    iter_n: Any = 10,
-    octave_n: Any = 4,
-    octave_scale: Any = 1.4,
-    step_size: Any = 1.5,
-    jitter: Any = 32,
-    seed: Any = None,
-    precision: Any = "float32",
-) -> None:
-    """Refuse values that make no sense, before any work is done.
-
-    Raises
-    ------
-    ParameterError
-        The message names the parameter, the value, and what is expected.
-    """
-    for name, value, low in (
-        ("iter_n", iter_n, 0),
-        ("octave_n", octave_n, 1),
-        ("jitter", jitter, 0),
-    ):
-        if isinstance(value, bool) or not isinstance(value, numbers.Integral) or int(value) < low:
-            raise ParameterError(f"{name} is {value!r}: a whole number from {low} is expected")
-    for name, value in (("octave_scale", octave_scale), ("step_size", step_size)):
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, numbers.Real)
-            or not math.isfinite(value)
-        ):
-            raise ParameterError(f"{name} is {value!r}: a finite number is expected")
-    if precision not in PRECISIONS:
-        raise ParameterError(f"precision is {precision!r}: one of {', '.join(PRECISIONS)}")
-    if octave_scale < 1:
-        raise ParameterError(
-            f"octave_scale is {octave_scale!r}: the ratio of an octave to the next smaller one is "
-            "1 or more (1.4 in the notebook)"
-        )
-    if isinstance(seed, np.random.RandomState) or seed is None:
-        return
-    if (
-        isinstance(seed, bool)
-        or not isinstance(seed, numbers.Integral)
-        or not 0 <= int(seed) < 2**32
-    ):
-        raise ParameterError(f"seed is {seed!r}: a whole number from 0 to 4294967295 is expected")

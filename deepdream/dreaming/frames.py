@@ -15,7 +15,7 @@ import numbers
 import os
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,9 @@ from ..errors import ParameterError
 from ..files import make_folder, replacing
 from ..images import Picture, as_picture, save_image
 from ..recipe import describe_net
-from .dream import check_parameters, dream
+from .dream import dream
+from .parameters import Parameters, check_seed
+from .styles import NOTEBOOK, style_of
 
 
 def zoom(
@@ -36,6 +38,7 @@ def zoom(
     frames: int = 100,
     scale: float = 0.05,
     *,
+    first: Any = None,
     progress: bool | None = None,
     **dream_params: Any,
 ) -> Iterator[Picture]:
@@ -51,6 +54,10 @@ def zoom(
         How many frames, 1 or more.
     scale : float
         Share of the picture's height and width that is cut off between two frames, 0..1.
+    first : int, pair or mapping, optional
+        Steps per octave of the first frame, or keywords of `deepdream.dream` for it alone. Most
+        styles say more for the first frame, which makes a dream of a photograph, than for those
+        that go on from it; the notebook's treats all alike.
     progress : bool, optional
         As for `deepdream.dream`; one bar, and one preview, for all frames.
     **dream_params
@@ -71,24 +78,63 @@ def zoom(
         Ctrl-C in the middle of a frame, which is dropped. The loop ends quietly where `on_step`
         returns False.
     """
+    return _zoom(net, as_picture(img), frames, scale, first, progress, dream_params, begins=True)
+
+
+def _zoom(
+    net: Any, start: Picture, frames: Any, scale: Any, first: Any, progress: bool | None,
+    given: dict[str, Any], *, begins: bool,
+) -> Iterator[Picture]:  # fmt: skip
+    """Do what `zoom` does; without `begins`, the first of these frames is one of the others."""
     if not isinstance(frames, numbers.Integral) or frames < 1:
         raise ParameterError(f"frames is {frames!r}: a whole number from 1 is expected")
-    if not isinstance(scale, numbers.Real) or not 0 <= scale < 1:
+    if not isinstance(scale, numbers.Real) or not 0 <= float(scale) < 1:
         raise ParameterError(
             f"scale is {scale!r}: the share cut off between frames, from 0 to below 1 (0.05)"
         )
-    seed = dream_params.pop("seed", None)
+    given, scale = dict(given), float(scale)
+    seed, on_step = given.pop("seed", None), given.pop("on_step", None)
     if seed is not None and not isinstance(seed, np.random.RandomState):
         seed = np.random.RandomState(seed)
-    on_step = dream_params.pop("on_step", None)
-    return _frames(net, as_picture(img), int(frames), scale, seed, on_step, progress, dream_params)
+    begin, others = _by_frame(net, first, given)
+    differs = _differing(_settled(net, begin), _settled(net, others))
+    todo = [begin if begins else others, *[others] * (int(frames) - 1)]
+    return _frames(net, start, todo, scale, seed, on_step, progress, differs, begins)
+
+
+def _by_frame(
+    net: Any, first: Any, given: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the keywords of the first frame, and of all others."""
+    said = {name: value for name, value in given.items() if value is not None}
+    others = {**style_of(net, said.get("style")).again, **said}
+    if first is None:
+        return said, others
+    if isinstance(first, Mapping):
+        return {**others, **first}, others
+    return {**said, "iter_n": first}, others
+
+
+def _settled(net: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what styles and keywords decide, as a recipe has it."""
+    known = {name: given.get(name) for name in NOTEBOOK}
+    return Parameters(net, given.get("style"), known).plain(_SOME)
+
+
+def _differing(begin: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of the first frame that are not those of the others."""
+    return {
+        name: begin.get(name, NOTEBOOK.get(name))
+        for name in {**begin, **others}
+        if begin.get(name) != others.get(name)
+    }
 
 
 def _frames(
-    net: Any, frame: Picture, frames: int, scale: float, seed: Any, on_step: Any,
-    progress: bool | None, params: Any,
+    net: Any, frame: Picture, todo: list[dict[str, Any]], scale: float, seed: Any, on_step: Any,
+    progress: bool | None, differs: dict[str, Any], begins: bool,
 ) -> Iterator[Picture]:  # fmt: skip
-    shown = display_for(progress, on_step, frame.shape[:2], frames)
+    shown = display_for(progress, on_step, frame.shape[:2], len(todo))
     stopped_on_purpose = False
 
     def watch(step: Any) -> bool:
@@ -99,13 +145,16 @@ def _frames(
         return not stopped_on_purpose
 
     with shown or contextlib.nullcontext():
-        for i in range(frames):
+        for i, params in enumerate(todo):
             if i:
                 frame = enlarge(frame, scale)
             frame = dream(net, frame, seed=seed, on_step=watch, progress=False, **params)
+            assert frame.recipe is not None
+            if differs and not (begins and i == 0):
+                frame.recipe["first"] = differs
             if stopped_on_purpose:
                 return
-            if frame.recipe and frame.recipe.get("stopped"):
+            if frame.recipe.get("stopped"):
                 raise KeyboardInterrupt
             if shown is not None:
                 shown.frame(i + 1)
@@ -193,7 +242,7 @@ def write_zoom(
             )
         first, frame = 0, picture
         seed = int.from_bytes(os.urandom(4), "little") if seed is None else seed
-        check_parameters(seed=seed)
+        check_seed(seed)
         rng = np.random.RandomState(seed)
     else:
         seed = state.seed if seed is None else seed
@@ -205,7 +254,9 @@ def write_zoom(
     left = frames - first
     if left <= 0:
         return
-    todo = zoom(net, frame, left, scale, seed=rng, **dream_params)
+    params = {**dream_params, "seed": rng}
+    first_frame, progress = params.pop("first", None), params.pop("progress", None)
+    todo = _zoom(net, frame, left, scale, first_frame, progress, params, begins=state is None)
     for number, made in enumerate(todo, start=first):
         path = folder / f"{number:04d}{suffix}"
         made.recipe = {**(made.recipe or {}), "command": "zoom", "seed": seed, "frame": number,
@@ -233,6 +284,8 @@ def last_frame(folder: str | os.PathLike[str]) -> tuple[int, np.ndarray] | None:
 
 
 _STATE = "zoom.npz"
+_PICTURES = ("guide", "mask")
+_SOME = 16  # octaves for which functions of the octave are written out
 _NO_MATTER = ("on_step", "max_memory", "progress")  # parameters that change no picture
 # What older folders do not tell of the network, and how a recipe calls it.
 _OF_THE_NET = {"mean": "mean", "weights": "caffemodel_sha256"}
@@ -251,12 +304,21 @@ def _asked(
     net: Any, picture: Picture, scale: float, suffix: str, dream_params: dict[str, Any]
 ) -> dict[str, str]:
     """Return what makes two zooms the same, as text."""
-    asked = {name: str(value) for name, value in dream_params.items() if name not in _NO_MATTER}
-    if asked.get("precision") == "float32":  # the default, which older folders do not name
-        del asked["precision"]
-    guide = dream_params.get("guide")
-    if guide is not None:
-        asked["guide"] = _digest(as_picture(guide))
+    said = {
+        name: value for name, value in dream_params.items() if name not in (*_NO_MATTER, "first")
+    }
+    begin, given = _by_frame(net, dream_params.get("first"), said)
+    settled = _settled(net, given)
+    # As a recipe has it: what is as in the notebook is not named, nor is it in older folders.
+    asked = {name: str(value) for name, value in settled.items()}
+    for name, value in _differing(_settled(net, begin), settled).items():
+        asked[f"first {name}"] = str(value)
+    given = {name: value for name, value in given.items() if name not in (*NOTEBOOK, "style")}
+    if given.get("precision") == "float32":
+        del given["precision"]
+    for name, value in given.items():
+        if value is not None:
+            asked[name] = _digest(as_picture(value)) if name in _PICTURES else str(value)
     known = describe_net(net)
     return {
         **asked,
@@ -275,12 +337,12 @@ def _digest(picture: Picture) -> str:
 def _check_same(asked: dict[str, Any], before: dict[str, Any], folder: Path) -> None:
     other = [
         name
-        for name, value in asked.items()
-        if value != before.get(name) and (name in before or name not in _OF_THE_NET)
+        for name in {**asked, **before}
+        if asked.get(name) != before.get(name) and (name in before or name not in _OF_THE_NET)
     ]
     if other:
         name = other[0]
-        then, now = before.get(name), asked[name]
+        then, now = (known.get(name, "as in the notebook") for known in (before, asked))
         if name == "weights":  # hashes say nothing to people
             then, now = f"of sha256 {str(then)[:12]}...", f"{now[:12]}..."
         raise ParameterError(

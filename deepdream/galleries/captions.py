@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..dreaming.pictures.octaves import ALL
+from ..dreaming.schedules import in_words
+
 if TYPE_CHECKING:
     from .manifest import Manifest
 
@@ -85,7 +88,7 @@ def find_series(albums: Sequence[Album]) -> list[Series]:
         tellers += [_mean, _weights]  # networks with names of their own have their own, too
     if len(pictures) == 1:
         tellers += [_size]  # pictures of their own have sizes of their own, too
-    octaves = [count(n, "octave") for _, _, n in found]
+    octaves = [_octaves(n) for _, _, n in found]
     words = [  # in the order of a label
         [_network(m) for _, m, _ in found],
         octaves,
@@ -188,7 +191,7 @@ def _steered_by(manifest: Manifest) -> str:
 def _meta(albums: Sequence[Album]) -> list[str]:
     manifests = [manifest for _, manifest in albums]
     octaves = [f"{listed(m.octaves)} octave{'s' if m.octaves != [1] else ''}" for m in manifests]
-    steps = [f"{_steps(m)} of {m.settings['parameters']['step_size']:g}" for m in manifests]
+    steps = [f"{_steps(m)} of {in_words(m.settings['parameters']['step_size'])}" for m in manifests]
     if len(set(steps)) > 1:  # one of the two may agree
         steps = [_steps(m) for m in manifests]
     shown = {frozenset((t.layer, t.channel) for t in m.targets) for m in manifests}
@@ -197,11 +200,12 @@ def _meta(albums: Sequence[Album]) -> list[str]:
         [f"{_size(manifest)} pixels" for manifest in manifests],
         octaves,
         steps,
+        [_more(manifest) for manifest in manifests],
         [_guide(manifest) for manifest in manifests],
         [_objective(manifest) for manifest in manifests],
         [_seed(manifest) for manifest in manifests],
     ]
-    usual = ("no guide", "no objective")
+    usual = ("no guide", "no objective", "")
     return [each[0] for each in facts if len(set(each)) == 1 and each[0] not in usual]
 
 
@@ -236,11 +240,12 @@ def _size(manifest: Manifest) -> str:
 
 
 def _steps(manifest: Manifest) -> str:
-    return count(manifest.settings["parameters"]["iter_n"], "step")
+    n = manifest.settings["parameters"]["iter_n"]
+    return count(n, "step") if isinstance(n, int) else f"{in_words(n)} steps"
 
 
 def _step_size(manifest: Manifest) -> str:
-    return f"steps of {manifest.settings['parameters']['step_size']:g}"
+    return f"steps of {in_words(manifest.settings['parameters']['step_size'])}"
 
 
 def _octave_scale(manifest: Manifest) -> str:
@@ -248,7 +253,7 @@ def _octave_scale(manifest: Manifest) -> str:
 
 
 def _jitter(manifest: Manifest) -> str:
-    return f"jitter {manifest.settings['parameters']['jitter']}"
+    return f"jitter {in_words(manifest.settings['parameters']['jitter'])}"
 
 
 def _clip(manifest: Manifest) -> str:
@@ -270,12 +275,29 @@ def _objective(manifest: Manifest) -> str:
     return "no objective" if name is None else f"objective {name}"
 
 
+def _more(manifest: Manifest) -> str:
+    """Return what a notebook of 2015 could not do: ``smooth 1.5, border reflect``."""
+    parameters = manifest.settings["parameters"]
+    known = ("iter_n", "octave_n", "octave_scale", "step_size", "jitter", "clip", "precision",
+             "guide", "objective")  # fmt: skip
+    return ", ".join(
+        f"{name.replace('_', ' ')} {'a picture' if name == 'mask' else in_words(value)}"
+        for name, value in parameters.items()
+        if name not in known
+    )
+
+
+def _octaves(n: Any) -> str:
+    return "all octaves" if n == ALL else count(n, "octave")
+
+
 def _seed(manifest: Manifest) -> str:
     return f"seed {manifest.settings['seed']}"
 
 
 _TELLERS: tuple[Callable[[Manifest], str], ...] = (
-    _steps, _step_size, _octave_scale, _jitter, _clip, _precision, _guide, _objective, _seed,
+    _steps, _step_size, _octave_scale, _jitter, _clip, _precision, _more, _guide, _objective,
+    _seed,
 )  # fmt: skip
 
 

@@ -17,8 +17,11 @@ from typing import Any, Union
 import numpy as np
 
 from ..display import display_for
-from ..dreaming.dream import Step, check_parameters, dream
+from ..dreaming.dream import Step, dream
 from ..dreaming.objectives import objective_channel
+from ..dreaming.parameters import Parameters, check_precision, check_seed
+from ..dreaming.pictures.octaves import ALL
+from ..dreaming.styles import NOTEBOOK
 from ..errors import DeepDreamError, ParameterError
 from ..files import make_folder
 from ..images import Picture, as_picture, load_image, save_image, to_uint8
@@ -28,15 +31,15 @@ from .page import Thumbnails, write_page
 from .recreate import model_flags
 from .targets import Target, find_targets, left_out
 
-OctaveN = Union[int, Sequence[int]]
+OctaveN = Union[int, str, Sequence[Union[int, str]], None]
 
 # Parameters of a dream that all pictures of a gallery share; others change no picture, or are the
 # gallery's own business.
-_SHARED = ("iter_n", "octave_scale", "step_size", "jitter", "clip", "precision")
+_SHARED = tuple(name for name in NOTEBOOK if name != "octave_n")
 _STEERS = ("guide", "objective")
-_OTHER = (*_STEERS, "max_memory")
-_DEFAULTS = {"iter_n": 10, "octave_scale": 1.4, "step_size": 1.5, "jitter": 32, "clip": True,
-             "precision": "float32"}  # fmt: skip
+_PICTURES = ("guide", "mask")
+_OTHER = (*_STEERS, "mask", "style", "precision", "max_memory")
+_WIDEST = 16  # octaves for which functions of the octave are written out
 
 _PAGE_EVERY = 10.0  # seconds at least between two pages while pictures are made
 _PAGE_SHARE = 0.05  # of the time that pages may take
@@ -68,7 +71,7 @@ def gallery(
     folder: str | os.PathLike[str],
     *,
     layers: str = "*",
-    octave_n: OctaveN = 4,
+    octave_n: OctaveN = None,
     channels: str | Sequence[int] | None = None,
     width: int | None = None,
     seed: int = 0,
@@ -92,8 +95,8 @@ def gallery(
         ``input.png`` what was dreamt on, ``gallery.json`` what the folder holds.
     layers : str
         Patterns as in a shell, ``"inception_4*"``, several separated by commas.
-    octave_n : int or sequence of int
-        Numbers of octaves; each layer is dreamt at with each of them.
+    octave_n : int or "all", or a sequence of them, optional
+        Numbers of octaves; each layer is dreamt at with each of them. Default: the style's.
     channels : str or sequence of int, optional
         Instead of one picture of the layer one for each of these channels: ``"0-15,40"``,
         ``"all"``, or numbers. `layers` has to name one layer.
@@ -105,9 +108,10 @@ def gallery(
     progress : bool, optional
         As for `deepdream.dream`.
     **options
-        Of `deepdream.dream`: ``iter_n, octave_scale, step_size, jitter, clip, guide, objective,
-        max_memory, precision, on_step``. ``suffix=".png"`` writes PNG instead of JPEG,
-        ``embed=True`` puts the full pictures into the page.
+        Of `deepdream.dream`: the ``style``, what it decides (``iter_n, octave_scale, step_size,
+        smooth, border, keep_colors`` ...), and ``mask, guide, objective, max_memory, precision,
+        on_step``. ``suffix=".png"`` writes PNG instead of JPEG, ``embed=True`` puts the full
+        pictures into the page.
 
     Returns
     -------
@@ -143,7 +147,7 @@ def write_gallery(
     folder: str | os.PathLike[str],
     *,
     layers: str = "*",
-    octave_n: OctaveN = 4,
+    octave_n: OctaveN = None,
     channels: str | Sequence[int] | None = None,
     width: int | None = None,
     seed: int = 0,
@@ -172,15 +176,17 @@ def write_gallery(
     Entry
         Each picture that this call made, when its file is written, and each that failed.
     """
-    several: Any = [octave_n] if isinstance(octave_n, numbers.Integral) else octave_n
-    params = _checked([*several], width, seed, suffix, channels, dream_params)
-    octaves = sorted({int(n) for n in several})
+    params, chosen = _checked(net, octave_n, width, seed, suffix, channels, dream_params)
+    octaves = sorted({c.octave_n for c in chosen}, key=lambda n: (n == ALL, n))
     given = as_picture(img)
     size = _shrunk(given.shape[:2], width)
     targets = find_targets(net, size, layers, channels)
     network = describe_net(net)
-    shared = {**_DEFAULTS, **{k: v for k, v in params.items() if k in _SHARED}}
-    shared.update({k: _named(params[k]) for k in _STEERS if params.get(k) is not None})
+    shared = chosen[0].plain(_WIDEST)
+    del shared["octave_n"]
+    shared["precision"] = params.get("precision", "float32")
+    steers = (*_STEERS, *_PICTURES)
+    shared.update({k: _named(params[k]) for k in steers if params.get(k) is not None})
     settings = {
         "network": network,
         "picture": _digest(given),
@@ -191,13 +197,15 @@ def write_gallery(
     }
     keeps_source = given.source is not None and size == given.shape[:2]
     name = given.source["file"] if given.source is not None else "a picture"
-    guide = getattr(params.get("guide"), "source", None) or {}
+    guide, mask = (getattr(params.get(name), "source", None) or {} for name in _PICTURES)
     about = {
         "picture": name,
         "size": [size[1], size[0]],
         "input": name if keeps_source else INPUT,
         "model_flags": model_flags(net, network),
         "guide": guide.get("file"),
+        "mask": mask.get("file"),
+        "style": chosen[0].style.name,
         "left_out": left_out(net),
     }
     folder = Path(folder)
@@ -214,7 +222,8 @@ def write_gallery(
         for n in octaves
         if not manifest.is_made(folder, (target.layer, target.channel, n))
     ]
-    maker = _Maker(net, start, folder, manifest, todo, {**params, "seed": seed}, embed)
+    ratio = float(chosen[0].octave_scale) ** -2
+    maker = _Maker(net, start, folder, manifest, todo, {**params, "seed": seed}, embed, ratio)
     return maker.run(on_step, progress)
 
 
@@ -223,12 +232,14 @@ class _Maker:
 
     def __init__(
         self, net: Any, start: Picture, folder: Path, manifest: Manifest,
-        todo: list[tuple[Target, int]], params: dict[str, Any], embed: bool,
+        todo: list[tuple[Target, Any]], params: dict[str, Any], embed: bool, ratio: float,
     ) -> None:  # fmt: skip
         self._net, self._start, self._folder = net, start, folder
         self._manifest, self._todo, self._params, self._embed = manifest, todo, params, embed
-        ratio = params.get("octave_scale", _DEFAULTS["octave_scale"]) ** -2
-        self._work = [target.cost * sum(ratio**i for i in range(n)) for target, n in todo]
+        self._work = [
+            target.cost * sum(ratio**i for i in range(_WIDEST if n == ALL else n))
+            for target, n in todo
+        ]
         self._thumbnails = Thumbnails()
         self._stopped = False
 
@@ -271,7 +282,7 @@ class _Maker:
         return now + max(_PAGE_EVERY, (now - began) / _PAGE_SHARE)
 
     def _make(
-        self, number: int, target: Target, octave_n: int, shown: Any, on_step: Any
+        self, number: int, target: Target, octave_n: Any, shown: Any, on_step: Any
     ) -> Entry | None:
         """Return what came of one picture, or None where it was stopped."""
         file = self._manifest.file_of(target, octave_n)
@@ -342,20 +353,25 @@ def describe_target(target: Target) -> str:
 
 
 def _checked(
-    octaves: Sequence[Any], width: Any, seed: Any, suffix: str, channels: Any,
+    net: Any, octave_n: OctaveN, width: Any, seed: Any, suffix: str, channels: Any,
     dream_params: dict[str, Any],
-) -> dict[str, Any]:  # fmt: skip
-    """Return the parameters of all dreams, after refusing what makes no sense for any layer."""
+) -> tuple[dict[str, Any], list[Parameters]]:  # fmt: skip
+    """Return the keywords of all dreams, and what they settle for each number of octaves.
+
+    What makes no sense for any layer is refused.
+    """
     wrong = next((name for name in dream_params if name not in _SHARED + _OTHER), None)
     if wrong is not None:
         hint = ": 'layers' says where to dream" if wrong == "end" else ""
         raise ParameterError(f"a gallery has no parameter '{wrong}'{hint}")
-    if not octaves:
+    one = octave_n is None or isinstance(octave_n, (numbers.Integral, str))
+    several: Sequence[Any] = [octave_n] if one else octave_n  # type: ignore[assignment]
+    if not several:
         raise ParameterError("octave_n is empty: give one number of octaves or more")
-    numbers_checked = ("iter_n", "octave_scale", "step_size", "jitter", "precision")
-    known = {name: dream_params[name] for name in numbers_checked if name in dream_params}
-    for octave_n in octaves:
-        check_parameters(octave_n=octave_n, seed=seed, **known)
+    given = {name: dream_params.get(name) for name in _SHARED}
+    chosen = [Parameters(net, dream_params.get("style"), {**given, "octave_n": n}) for n in several]
+    check_seed(seed)
+    check_precision(dream_params.get("precision", "float32"))
     if not isinstance(seed, numbers.Integral):
         raise ParameterError(f"seed is {seed!r}: a whole number, the same for all pictures")
     if width is not None and (not isinstance(width, numbers.Integral) or width < 1):
@@ -368,9 +384,10 @@ def _checked(
         raise ParameterError(f"channels and {steers[0]} both given: one of them says what grows")
     if len(steers) > 1:
         raise ParameterError("guide and objective both given: a guide is an objective; leave one")
-    if params.get("guide") is not None:
-        params["guide"] = as_picture(params["guide"])
-    return params
+    for name in _PICTURES:
+        if params.get(name) is not None:
+            params[name] = as_picture(params[name])
+    return params, chosen
 
 
 def _shrunk(size: tuple[int, ...], width: int | None) -> tuple[int, int]:

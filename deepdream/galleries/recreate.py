@@ -5,18 +5,14 @@ What it needs besides are the files it names.
 
 from __future__ import annotations
 
-import inspect
 import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from ..dreaming.dream import dream
-from ..models.registry import ALIASES, DEFAULT_MODEL, plain
+from ..dreaming.schedules import as_flag
+from ..dreaming.styles import NOTEBOOK, STYLES
+from ..models.registry import ALIASES, DEFAULT_MODEL, MODELS, plain
 from .targets import Target
-
-_DEFAULTS = {
-    name: parameter.default for name, parameter in inspect.signature(dream).parameters.items()
-}
 
 
 def model_flags(net: Any, network: Mapping[str, Any]) -> list[str]:
@@ -67,12 +63,12 @@ def files_for(about: Mapping[str, Any]) -> list[str]:
     if "--model" in given and plain(given["--model"]) not in ALIASES:
         files.append(given["--model"])
     files += [given["--weights"]] if "--weights" in given else []
-    files += [about["guide"]] if about.get("guide") else []
+    files += [about[name] for name in ("guide", "mask") if about.get(name)]
     return list(dict.fromkeys(map(str, files)))
 
 
 def command_for(
-    settings: Mapping[str, Any], about: Mapping[str, Any], target: Target, octave_n: int, file: str
+    settings: Mapping[str, Any], about: Mapping[str, Any], target: Target, octave_n: Any, file: str
 ) -> str:
     """Return a command line for a shell.
 
@@ -81,14 +77,15 @@ def command_for(
     settings, about
         See `manifest.Manifest`.
     target : Target
-    octave_n : int
+    octave_n : int or "all"
     file : str
         Of the picture, below the gallery's folder.
 
     Returns
     -------
     str
-        Empty where no command can do it: the objective is a function of the user's.
+        Empty where no command can do it: the objective, or a parameter, is a function of the
+        user's.
     """
     parameters = {**settings["parameters"], "octave_n": octave_n}
     if parameters.pop("objective", None) is not None:
@@ -100,17 +97,62 @@ def command_for(
         words = ["deepdream", "gallery", about["input"], "-o", "channel"]
         words += [*about["model_flags"], *_flag("--layers", target.layer)]
         words += ["--channels", str(target.channel)]
-    if about.get("guide"):
-        words += ["--guide", about["guide"]]
-    for name, value in parameters.items():
-        if name == "clip":
-            words += [] if value else ["--no-clip"]
-        elif value != _DEFAULTS[name]:
-            words += _flag(f"--{name.replace('_', '-')}", value)
+    for name in ("guide", "mask"):
+        if about.get(name):
+            words += [f"--{name}", about[name]]
+        parameters.pop(name, None)
+    if parameters.pop("precision", "float32") != "float32":
+        words += ["--precision", settings["parameters"]["precision"]]
+    network = MODELS.get(str(settings["network"].get("name")))
+    flags = style_flags(
+        parameters, about.get("style", "2015"), network.style if network else "2015"
+    )
+    if flags is None:
+        return ""
+    words += flags
     words += ["--seed", str(settings["seed"])]
     return " ".join(map(shlex.quote, words))
 
 
-def _flag(flag: str, value: Any) -> list[str]:
-    text = f"{value:g}" if isinstance(value, float) else str(value)
+def style_flags(parameters: Mapping[str, Any], style: str, usual: str) -> list[str] | None:
+    """Return the flags that give a dream its parameters.
+
+    Parameters
+    ----------
+    parameters : mapping
+        As in a recipe: what is not there is as in the notebook.
+    style : str
+        The style that most of them come from.
+    usual : str
+        The style that is used where none is named.
+
+    Returns
+    -------
+    list of str or None
+        None where a parameter is a function, which no flag can be.
+    """
+    known = STYLES.get(style)
+    flags = [] if known is None or style == usual else ["--style", style]
+    base = {**NOTEBOOK, **(known or STYLES[usual]).parameters}
+    for name, value in {**NOTEBOOK, **parameters}.items():
+        if _same(value, base.get(name)):
+            continue
+        text, flag = as_flag(value), f"--{name.replace('_', '-')}"
+        if text is None:
+            return None
+        if isinstance(value, bool):
+            flags.append(flag if value else f"--no-{flag[2:]}")
+        else:
+            flags += _flag(flag, text)
+    return flags
+
+
+def _same(one: Any, other: Any) -> bool:
+    pair = (list, tuple)
+    if isinstance(one, pair) and isinstance(other, pair):
+        return [*one] == [*other]
+    return bool(one == other)
+
+
+def _flag(flag: str, text: str) -> list[str]:
     return [f"{flag}={text}"] if text.startswith("-") else [flag, text]

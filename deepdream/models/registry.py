@@ -41,6 +41,8 @@ class ModelEntry:
         Paper or page of origin.
     end : str
         The layer that `dream` uses where none is given.
+    style : str
+        The style that `dream` uses where none is given: the notebook's for networks of 2015.
     urls : tuple of str
         Where to get the weights, best first. An address that ends in ``.tar.gz`` is an archive
         that holds `weights_file`. Empty for the bundled network.
@@ -71,6 +73,7 @@ class ModelEntry:
     non_commercial: bool = False
     layers: Mapping[str, str] = field(default_factory=dict, hash=False)
     aliases: tuple[str, ...] = ()
+    style: str = "2015"
 
     @property
     def bundled(self) -> bool:
@@ -125,6 +128,7 @@ _ENTRIES = (
             "block14/output": "mountains and castles, finely grained, now and then one animal",
         },
         aliases=("efficientnet", "bundled", "default"),
+        style="animals",
     ),
     ModelEntry(
         name="googlenet",

@@ -1,49 +1,179 @@
 """Gradient ascent on one picture, octave by octave.
 
-`dream` decides how many steps there are, where they roll the picture, and when to stop. An `Ascent`
-holds the picture and takes the steps. `NetAscent` takes them with any pycaffe-like net and numpy;
-``plan_ascent.PlanAscent`` with a plan of our own nets, on tensors.
+`dream` decides how many steps there are, how they move the picture, and when to stop. An `Ascent`
+holds the picture and takes the steps; a `Source` gets the gradients.
 """
 
 from __future__ import annotations
 
+import math
+import weakref
 from collections.abc import Callable
-from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from .dream2015 import (
-    deprocess,
-    input_blob,
-    input_mean,
-    mean_gradient,
-    preprocess,
-    target_blob,
-)
-from .objectives import Objective
-from .octaves import Size, octave_bases, resize
+from ..pictures.borders import Canvas
+from ..pictures.finish import Finish
+from ..pictures.looks import Look, Move
+from ..pictures.octaves import Bases
+from ..pictures.operations import Operations
+from .directions import direction, smoothed
 
 
-class Ascent(Protocol):
-    """What `dream` needs: begin an octave, take its steps, end it, and so on; then the result.
+class Push(NamedTuple):
+    """What one step does with a gradient; see `deepdream.dream`."""
+
+    step_size: float = 1.5
+    smooth: float = 0.0
+    blur: float = 0.0
+    tv: float = 0.0
+    l2: float = 0.0
+
+
+class Gradient(Protocol):
+    """The gradient at pictures on one canvas."""
+
+    def at(self, x: Any, look: Look) -> Any:
+        """Return the gradient with respect to what the net sees, (H, W, 3).
+
+        Parameters
+        ----------
+        x : (h, w, 3) array
+            The picture.
+        look : Look
+            How the net sees it.
+
+        Returns
+        -------
+        array
+            Overwritten by the next call.
+        """
+
+    def explain(self, x: Any, look: Look, mean: float) -> Exception:
+        """Return the error that tells why the gradient is no direction."""
+
+
+class Source(Protocol):
+    """Where gradients come from.
 
     Attributes
     ----------
-    sizes : list of (int, int)
-        Height and width of each octave, the smallest first.
-    work : list of int
-        What a step costs at each octave, in pixels that go through the net.
+    ops : Operations
+        On the arrays that its gradients take and return.
     """
 
-    sizes: list[Size]
-    work: list[int]
+    ops: Operations
+
+    def work(self, octave: int) -> int:
+        """Return what a step costs at an octave, in pixels that go through the net."""
+
+    def open(self, octave: int) -> Gradient:
+        """Return the gradient at an octave; the one before is closed."""
+
+    def close(self) -> None:
+        """Give the memory of the open gradient back."""
+
+    def recorded(self, octave: int, ascent: Ascent) -> Any:
+        """Return steps that are recorded for a device, or None."""
+
+
+class Settled(NamedTuple):
+    """What stays the same through all steps; see `deepdream.dream`."""
+
+    clip: bool = True
+    normalize: str = "mean"
+    bands: int = 4
+
+
+class Ascent:
+    """Steps on a picture.
+
+    Parameters
+    ----------
+    source : Source
+    bases : Bases
+        The picture at each octave.
+    canvases : list of Canvas
+        What the net sees at each octave, the smallest first.
+    mean : (3) ndarray
+        What the net's input is free of, B, G, R.
+    settled : Settled
+    mask : (h, w) float32 ndarray, optional
+        Where the picture may change, 0..1, at full size.
+    finish : callable, optional
+        What is done to the picture when it is shown or done, see `pictures.finish`.
+    """
+
+    def __init__(
+        self, source: Source, bases: Bases, canvases: list[Canvas], mean: np.ndarray,
+        settled: Settled, mask: np.ndarray | None = None, finish: Finish | None = None,
+    ) -> None:  # fmt: skip
+        self._source, self._ops, self._bases = source, source.ops, bases
+        self._canvases, self.settled = canvases, settled
+        self._mean = np.ravel(mean).astype(np.float32)
+        self.low = self.high = None
+        if settled.clip:
+            self.low = self._ops.array(-self._mean)
+            self.high = self._ops.array(255 - self._mean)
+        self.work = [source.work(octave) for octave in range(len(canvases))]
+        self._full_mask, self._finish = mask, finish
+        self.mask: Any = None
+        self.octave = -1
+        self.x: Any = None
+        self._gradient: Gradient | None = None
+        self._recorded: Any = None
+        self._last = 0.0
+        self._start: Any = None  # of this octave
+        self._shown: Callable[[], _Snapshot | None] = lambda: None
+
+    # -- octaves --------------------------------------------------------------------------------
 
     def begin(self, octave: int) -> None:
         """Enlarge what has been dreamt, and add it to the picture at this octave's size."""
+        self._keep_shown()
+        self._gradient = self._recorded = self._start = None
+        self._source.close()
+        ops, x = self._ops, self._bases.new(octave)
+        self.mask = self._mask_at(octave)
+        if octave > 0:
+            detail = self.x - self._bases.of(octave - 1)
+            if self.mask is None:
+                ops.add_resized(x, detail)
+            else:  # enlarged, it reaches a little beyond the mask
+                x += ops.resize(detail, x.shape[:2]) * (self.mask > 0)
+            del detail
+        self.x, self.octave = x, octave
+        for done in range(octave):
+            self._bases.forget(done)
+        self._gradient = self._source.open(octave)
+        self._recorded = self._source.recorded(octave, self)
 
-    def step(self, ox: int, oy: int) -> None:
-        """Take one step, on the picture rolled by ox columns and oy rows.
+    def _mask_at(self, octave: int) -> Any:
+        if self._full_mask is None:
+            return None
+        mask = np.repeat(self._full_mask[..., None], 3, axis=2)
+        return self._ops.resize(self._ops.array(mask), self._canvases[octave].size)
+
+    def end_octave(self) -> None:
+        """Wait for the last step.
+
+        Raises
+        ------
+        FlatGradientError
+            A step's gradient was no direction, on a device that is not waited for.
+        """
+        wrong = None if self._recorded is None else self._recorded.check()
+        if wrong is not None:
+            self._explain(self._look(wrong.move), wrong.mean)
+
+    # -- steps ----------------------------------------------------------------------------------
+
+    def _look(self, move: Move) -> Look:
+        return Look(self._ops, self._canvases[self.octave], move)
+
+    def step(self, move: Move, push: Push) -> None:
+        """Take one step.
 
         Raises
         ------
@@ -51,116 +181,135 @@ class Ascent(Protocol):
             The gradient is zero or not finite; the picture is as it was before the step. Where
             the device is not waited for, `end_octave` may be the one to raise it.
         """
+        self._keep_shown()
+        if self._recorded is not None:
+            self._recorded.step(move, push)
+            return
+        assert self._gradient is not None
+        look = self._look(move)
+        g = self._gradient.at(self.x, look)
+        if (
+            move.is_shift
+            and self.settled.normalize == "mean"
+            and push == (push.step_size, 0, 0, 0, 0)
+        ):
+            self._plain_step(g, look, push.step_size)
+            return
+        ops, border = self._ops, look.canvas.border
+        g = smoothed(ops, look.back(g), push.smooth, border)
+        d, factor, mean = direction(
+            ops, g, self.settled.normalize, self.settled.bands, border, self.mask
+        )
+        self._check(mean, look)
+        if push.tv or push.l2:
+            d, factor = d * factor, 1.0
+            if push.tv:
+                d -= push.tv * ops.tv_gradient(self.x)
+            if push.l2:
+                if self._start is None:
+                    self._start = self._bases.of(self.octave)
+                d -= push.l2 * (self.x - self._start)
+        h, w = look.canvas.size
+        whole = slice(0, h), slice(0, w)
+        ops.climb(self.x, d, whole, whole, push.step_size * factor, self.low, self.high, self.mask)
+        if push.blur:
+            blurred = ops.blur(self.x, (push.blur,), border)
+            if self.mask is not None:
+                blurred = self.x + self.mask * (blurred - self.x)
+            self.x = blurred
 
-    def end_octave(self) -> None:
-        """Wait for the last step."""
+    def _plain_step(self, g: Any, look: Look, step_size: float) -> None:
+        """Take the notebook's step, part by part, without an array more."""
+        ops, pieces = self._ops, list(look.pieces())
+        if self.mask is not None:
+            mean = ops.mean_abs(look.back(g), self.mask)
+        elif look.canvas.border == "roll":
+            h, w = look.canvas.size
+            mean = ops.mean_abs(g[:h, :w])
+        else:
+            mean = ops.mean_abs(g[pieces[0][1]])
+        self._check(mean, look)
+        for there, here in pieces:
+            ops.climb(self.x, g, there, here, step_size / mean, self.low, self.high, self.mask)
+
+    def _check(self, mean: float, look: Look) -> None:
+        if not (mean > 0 and math.isfinite(mean)):
+            self._explain(look, mean)
+        self._last = mean
+
+    def _explain(self, look: Look, mean: float) -> None:
+        assert self._gradient is not None
+        raise self._gradient.explain(self.x, look, mean)
 
     def gradient(self) -> Callable[[], float]:
         """Return what tells the last step's mean absolute gradient before scaling."""
+        mean = self._last if self._recorded is None else self._recorded.mean()
+        return lambda: float(mean)
+
+    # -- pictures -------------------------------------------------------------------------------
 
     def picture(self) -> Callable[[], np.ndarray]:
         """Return what tells the picture as it is now: (h, w, 3) float32 RGB, at this size.
 
         It may be asked at any later time.
         """
+        shown = self._shown()
+        if shown is None:
+            shown = _Snapshot(lambda: self.sample(1))
+            self._shown = weakref.ref(shown)
+        return shown
+
+    def _keep_shown(self) -> None:
+        """Let who still holds the picture of the last step have it, before it changes."""
+        shown = self._shown()
+        if shown is not None:
+            shown()
+        self._shown = lambda: None
 
     def sample(self, every: int) -> np.ndarray:
         """Return every so many-th row and column of the picture as it is now, for a preview."""
+        pixels = self._deprocess(self.x[::every, ::every])
+        if self._finish is None:
+            return pixels
+        return self._finish(pixels, self._deprocess(self._bases.of(self.octave)[::every, ::every]))
+
+    def _deprocess(self, x: Any) -> np.ndarray:
+        pixels = self._ops.numpy(x)
+        out = np.empty(pixels.shape, np.float32)
+        np.add(pixels[..., ::-1], self._mean[::-1], out=out)
+        return out
 
     def result(self) -> np.ndarray:
         """Return the picture so far at full size, (h, w, 3) float32 RGB; nothing follows."""
+        last = len(self._canvases) - 1
+        if self.octave < 0:
+            return self._deprocess(self._bases.of(last))
+        self._keep_shown()
+        self._gradient = self._recorded = None
+        self._source.close()
+        x, start = self.x, np.asarray(self._bases.picture)
+        if self.octave < last:
+            detail = x - self._bases.of(self.octave)
+            x = self._bases.new(last)
+            self._ops.add_resized(x, detail)
+        pixels = self._deprocess(x)
+        if self._finish is not None:
+            pixels = self._finish(pixels, start)
+        if self._full_mask is not None:
+            outside = self._full_mask == 0
+            pixels[outside] = start[outside]
+        return pixels
 
 
-class NetAscent:
-    """Steps with the net itself, whatever net it is, in numpy.
+class _Snapshot:
+    """The picture of one step: read when it is asked for, or just before it changes."""
 
-    Parameters
-    ----------
-    net : Net
-        Anything with pycaffe's interface.
-    end : str
-        The target.
-    picture : (h, w, 3) float32 ndarray
-        RGB, 0..255.
-    sizes : list of (int, int)
-        See `octave_sizes`.
-    objective : callable
-    step_size : float
-    clip : bool
-    """
+    def __init__(self, read: Callable[[], np.ndarray]) -> None:
+        self._read: Callable[[], np.ndarray] | None = read
+        self._picture: np.ndarray | None = None
 
-    def __init__(
-        self, net: Any, end: str, picture: np.ndarray, sizes: list[Size], objective: Objective,
-        *, step_size: float, clip: bool,
-    ) -> None:  # fmt: skip
-        self.sizes = sizes
-        self.work = [h * w for h, w in sizes]
-        self._net, self._end, self._objective = net, end, objective
-        self._step_size, self._clip = step_size, clip
-        self._src, self._dst = input_blob(net), target_blob(net, end)
-        self._frontier = _frontier(net, end)
-        self._mean = input_mean(net)
-        self._bases = octave_bases(preprocess(net, picture), sizes)
-        self._octave = 0
-        self._x = self._bases[0]
-        self._gradient = 0.0
-
-    def begin(self, octave: int) -> None:
-        base = self._bases[octave]
-        if octave > 0:
-            detail = self._x - self._bases[octave - 1]
-            self._x, self._octave = base + resize(detail, *base.shape[-2:]), octave
-        self._src.reshape(1, *base.shape)
-
-    def step(self, ox: int, oy: int) -> None:
-        src, dst, end = self._src, self._dst, self._end
-        src.data[0] = np.roll(np.roll(self._x, ox, -1), oy, -2)
-        self._net.forward(end=end)
-        for blob in [*self._frontier, dst]:
-            blob.diff[...] = 0
-        self._objective(dst)
-        self._net.backward(start=end)
-        g = src.diff[0]
-        mean = mean_gradient(g, dst, end)
-        moved = src.data[0] + self._step_size / mean * g
-        moved = np.roll(np.roll(moved, -ox, -1), -oy, -2)
-        self._x = np.clip(moved, -self._mean, 255 - self._mean) if self._clip else moved
-        self._gradient = float(mean)
-
-    def end_octave(self) -> None:
-        pass
-
-    def gradient(self) -> Callable[[], float]:
-        mean = self._gradient
-        return lambda: mean
-
-    def picture(self) -> Callable[[], np.ndarray]:
-        return partial(deprocess, self._net, self._x)
-
-    def sample(self, every: int) -> np.ndarray:
-        return np.asarray(deprocess(self._net, self._x[:, ::every, ::every]))
-
-    def result(self) -> np.ndarray:
-        x, full = self._x, self._bases[-1]
-        if self._octave < len(self.sizes) - 1:
-            x = full + resize(x - self._bases[self._octave], *full.shape[-2:])
-        return np.ascontiguousarray(deprocess(self._net, x), np.float32)
-
-
-def _frontier(net: Any, end: str) -> list[Any]:
-    """Return the blobs that layers up to `end` make and only layers after it read.
-
-    Their diffs are read on the way back, though nothing writes them: what an earlier, deeper
-    target left there would add to the gradient.
-    """
-    if not hasattr(net, "top_names"):
-        return []
-    loose: set[str] = set()
-    for layer, tops in net.top_names.items():
-        loose.difference_update(net.bottom_names[layer])
-        loose.update(tops)
-        if layer == end:
-            break
-    loose.discard(end)
-    # An input that never got a shape, of a label say, has no diff; the real Caffe ends the process.
-    return [net.blobs[name] for name in net.blobs if name in loose and net.blobs[name].count]
+    def __call__(self) -> np.ndarray:
+        if self._read is not None:
+            self._picture, self._read = self._read(), None
+        assert self._picture is not None
+        return self._picture

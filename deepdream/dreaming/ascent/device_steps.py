@@ -1,22 +1,44 @@
 """Steps that never leave the device, recorded once and replayed.
 
-The whole step (roll, forward, objective, backward, scale, clip) is one function without arguments:
-the offsets are numbers on the device, written before each run. On a GPU it is captured as a CUDA
-graph, so that a step costs the host one call. Nobody waits for a result: a gradient of zero is
-remembered on the device, the picture stays as it was from there on, and `check` tells afterwards.
+The whole step (what the net sees, forward, objective, backward, direction, clip) is one function
+without arguments: the offsets and the step size are numbers on the device, written before each run.
+On a GPU it is captured as a CUDA graph, so that a step costs the host one call. Nobody waits for a
+result: a gradient of zero is remembered on the device, the picture stays as it was from there on,
+and `check` tells afterwards.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from ..running.rolling import mean_abs
-from .gradients import WholeGradient
+from ..pictures.borders import Canvas
+from ..pictures.looks import Move
+from ..pictures.tensors import Tensors
+from .directions import direction, smoothed
+from .plan_gradients import WholeGradient
+
+if TYPE_CHECKING:
+    from .ascent import Ascent, Push
 
 _log = logging.getLogger(__name__)
+
+
+class Wrong(NamedTuple):
+    """A step whose gradient was no direction, and its mean absolute value."""
+
+    move: Move
+    mean: float
+
+
+class _Unwaited(Tensors):
+    """Operations whose sums stay on the device."""
+
+    def total(self, x: Any) -> Any:
+        return self.sum(x)
 
 
 class DeviceSteps:
@@ -26,58 +48,74 @@ class DeviceSteps:
     ----------
     gradient : WholeGradient
         With an objective that works on tensors.
-    x : (h, 3 w) float32 tensor
-        Rows of the picture; changed in place by each step.
-    step_size : float
-        Mean absolute change of a value, in grey levels, before clipping.
-    low, high : (3 w) float32 tensors
-        Bounds of a row's values.
+    canvas : Canvas
+    ascent : Ascent
+        Its picture is changed in place by each step.
     """
 
-    def __init__(
-        self, gradient: WholeGradient, x: torch.Tensor, step_size: float, low: torch.Tensor,
-        high: torch.Tensor,
-    ) -> None:  # fmt: skip
-        h, w = x.shape[0], x.shape[1] // 3
-        self._gradient, self._x, self._step_size = gradient, x, step_size
-        self._low, self._high = low.view(w, 3), high.view(w, 3)
-        self._rows = torch.arange(h, device=x.device)
-        self._columns = torch.arange(w, device=x.device)
+    def __init__(self, gradient: WholeGradient, canvas: Canvas, ascent: Ascent) -> None:
+        self._gradient, self._canvas, self._ascent = gradient, canvas, ascent
+        self._x = x = ascent.x
+        self._ops = _Unwaited(x.device)
+        self._axes = [torch.arange(n, device=x.device) for n in canvas.shape]
+        self._own = [torch.arange(n, device=x.device) for n in canvas.size]
         self._ox = torch.zeros((), dtype=torch.int64, device=x.device)
         self._oy = torch.zeros_like(self._ox)
+        self._step_size = torch.zeros((), dtype=torch.float64, device=x.device)
         self._good = torch.ones((), dtype=torch.bool, device=x.device)
         self._mean = torch.zeros((), dtype=torch.float64, device=x.device)
-        self.means: list[torch.Tensor] = []
-        self.offsets: list[tuple[int, int]] = []
-        self._run = capture(self._step, [x, self._good])
+        self._smooth = 0.0
+        self._run: Callable[[], None] | None = None
+        self._means: list[torch.Tensor] = []
+        self._moves: list[Move] = []
 
-    def step(self, ox: int, oy: int) -> None:
-        """Take a step on the picture rolled by ox columns and oy rows."""
-        self._ox.fill_(ox)
-        self._oy.fill_(oy)
+    def step(self, move: Move, push: Push) -> None:
+        """Take a step."""
+        self._ox.fill_(move.ox)
+        self._oy.fill_(move.oy)
+        self._step_size.fill_(push.step_size)
+        if self._run is None or push.smooth != self._smooth:
+            self._smooth = push.smooth
+            self._run = capture(self._step, [self._x, self._good])
         self._run()
-        self.means.append(self._mean.clone())
-        self.offsets.append((ox, oy))
+        self._means.append(self._mean.clone())
+        self._moves.append(move)
 
-    def check(self) -> int | None:
-        """Wait for all steps; return the number of the first whose gradient was no direction."""
-        if not self.means or bool(self._good):
+    def mean(self) -> torch.Tensor:
+        """Return the last step's mean absolute gradient, not waited for."""
+        return self._means[-1]
+
+    def check(self) -> Wrong | None:
+        """Wait for all steps; return the first whose gradient was no direction."""
+        if not self._means or bool(self._good):
             return None
-        means = torch.stack(self.means)
-        return int(((means > 0) & means.isfinite()).long().argmin())
+        means = torch.stack(self._means)
+        first = int(((means > 0) & means.isfinite()).long().argmin())
+        return Wrong(self._moves[first], float(means[first]))
 
     def _step(self) -> None:
-        x = self._x.view(self._rows.shape[0], -1, 3)
-        h, w = x.shape[:2]
-        there = ((self._rows - self._oy) % h)[:, None], (self._columns - self._ox) % w
-        back = ((self._rows + self._oy) % h)[:, None], (self._columns + self._ox) % w
-        self._gradient.rows.view(h, w, 3).copy_(x[there])
+        canvas, ascent, ops, x = self._canvas, self._ascent, self._ops, self._x
+        rows = canvas.index(0, self._oy, self._axes[0])
+        columns = canvas.index(1, self._ox, self._axes[1])
+        self._gradient.seen.copy_(x[rows][:, columns])
         g = self._gradient.run()
-        mean = mean_abs(g)
+        down, along = (self._own[axis] + canvas.place(axis, offset)
+                       for axis, offset in ((0, self._oy), (1, self._ox)))  # fmt: skip
+        if canvas.border == "roll":
+            down, along = down % canvas.size[0], along % canvas.size[1]
+        g = smoothed(ops, g[down][:, along], self._smooth, canvas.border)
+        settled = ascent.settled
+        d, factor, mean = direction(
+            ops, g, settled.normalize, settled.bands, canvas.border, ascent.mask
+        )
         self._mean.copy_(mean)
         self._good.logical_and_((mean > 0) & mean.isfinite())
-        moved = g.view(h, w, 3)[back].mul_((self._step_size / mean).float()).add_(x)
-        torch.clamp(moved, self._low, self._high, out=moved)
+        moved = d * (self._step_size * factor).float()
+        if ascent.mask is not None:
+            moved = moved * ascent.mask
+        moved = moved.add_(x)
+        if ascent.low is not None:
+            torch.clamp(moved, ascent.low, ascent.high, out=moved)
         x.copy_(torch.where(self._good, moved, x))
 
 

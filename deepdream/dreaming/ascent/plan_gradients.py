@@ -1,24 +1,26 @@
 """The gradient of an objective at a picture, through a plan: at once, or tile by tile.
 
-A picture is given as its rows (see ``running.rolling``), and by how far it shall be rolled; the
-gradient is that of the rolled picture. An objective is a `Writer` here: a function that reads the
-target's values and writes their gradient, both tensors.
+An objective is a `Writer` here: a function that reads the target's values and writes their
+gradient, both tensors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 
-from ..running.blob import Blob
-from ..running.plan import Plan
-from ..running.rolling import image_of, roll_into, rows_of
-from ..running.tiles import Tile
-from .objectives import Channel, Guide, Objective, objective_L2
+from ...running.blob import Blob
+from ...running.plan import Plan
+from ...running.tiles import Tile
+from ..dream2015 import flat_gradient
+from ..objectives import Channel, Guide, Objective, objective_L2
+from ..pictures.borders import Canvas
+from ..pictures.looks import Look
+from ..pictures.operations import Operations
 
 Writer = Callable[[torch.Tensor, torch.Tensor], None]
 
@@ -78,71 +80,71 @@ def is_local(write: Writer) -> bool:
     return not isinstance(write, HostObjective)
 
 
-class Gradient(Protocol):
-    """The gradient at pictures of one size."""
-
-    def at(self, x: torch.Tensor, ox: int, oy: int) -> torch.Tensor:
-        """Return the gradient of the picture rolled by ox columns and oy rows.
-
-        Parameters
-        ----------
-        x : (h, 3 w) float32 tensor
-            Rows of the picture before it is rolled.
-
-        Returns
-        -------
-        (h, 3 w) float32 tensor
-            Overwritten by the next call.
-        """
-
-    def target(self, x: torch.Tensor, ox: int, oy: int) -> Any:
-        """Return the target and what the objective writes: ``data`` and ``diff``, numpy arrays."""
+def pixels_of(image: torch.Tensor, ops: Operations) -> Any:
+    """Return a channels-last (1, 3, h, w) tensor as one of `ops`'s pictures, (h, w, 3): a view."""
+    pixels = image.permute(0, 2, 3, 1)[0]
+    return pixels.numpy() if isinstance(ops.empty(()), np.ndarray) else pixels
 
 
-class WholeGradient:
-    """The gradient of a picture that goes through the net at once.
+class PlanGradient:
+    """What gradients through a plan share.
 
     Parameters
     ----------
     plan : Plan
-        For the size of the picture.
+        For the size of the canvas, or of the tiles' crops.
     end : str
         The target.
     write : callable
         See `writer`.
+    ops : Operations
+    """
+
+    def __init__(self, plan: Plan, end: str, write: Writer, ops: Operations) -> None:
+        self.plan, self.write, self._ops, self._end = plan, write, ops, end
+        self.seen = pixels_of(plan.data, ops)
+        self._diff = pixels_of(plan.diff, ops)
+        self._target = plan.target_data[end], plan.target_diff[end]
+
+    def target(self, x: Any, look: Look) -> Any:
+        """Return the target and what the objective writes: ``data`` and ``diff``, numpy arrays."""
+        raise NotImplementedError
+
+    def explain(self, x: Any, look: Look, mean: float) -> Exception:
+        """Return the error that tells why the gradient is no direction."""
+        return flat_gradient(mean, look.canvas.size, self.target(x, look), self._end)
+
+
+class WholeGradient(PlanGradient):
+    """The gradient of a picture that goes through the net at once.
 
     Attributes
     ----------
-    rows : (h, 3 w) float32 tensor
-        Where `run` reads the rolled picture.
+    seen : (H, W, 3) array
+        Where `run` reads what the net is to see.
     """
 
-    def __init__(self, plan: Plan, end: str, write: Writer) -> None:
-        self.plan, self.write = plan, write
-        self.rows = rows_of(plan.data)
-        self._diff = rows_of(plan.diff)
-        self._target = plan.target_data[end], plan.target_diff[end]
-
-    def at(self, x: torch.Tensor, ox: int, oy: int) -> torch.Tensor:
-        roll_into(self.rows, x, ox, oy)
+    def at(self, x: Any, look: Look) -> Any:
+        look.write(self.seen, x)
         return self.run()
 
-    def run(self) -> torch.Tensor:
-        """Return the gradient at what is in `rows`."""
+    def run(self) -> Any:
+        """Return the gradient at what is in `seen`."""
         self.plan.forward()
-        self.write(*self._target)
+        with self.plan.threads():
+            self.write(*self._target)
         self.plan.backward()
         return self._diff
 
-    def target(self, x: torch.Tensor, ox: int, oy: int) -> Any:
-        roll_into(self.rows, x, ox, oy)
+    def target(self, x: Any, look: Look) -> Any:
+        look.write(self.seen, x)
         self.plan.forward()
         self.write(*self._target)
         data, diff = (tensor.cpu().numpy() for tensor in self._target)
         return SimpleNamespace(data=data, diff=diff)
 
 
-class TiledGradient:
+class TiledGradient(PlanGradient):
     """The gradient of a picture that goes through the net in parts.
 
     Each tile answers for its own positions of the target, and the gradients of the tiles add up.
@@ -151,69 +153,67 @@ class TiledGradient:
 
     Parameters
     ----------
-    plan : Plan
-        For the size of the tiles' crops.
-    end : str
-        The target.
-    write : callable
-        See `writer`.
+    plan, end, write, ops
+        See `PlanGradient`.
     tiles : list of Tile
-        From ``running.tiles.choose_tiles``.
-    size : (int, int)
-        Height and width of the picture.
+        From ``running.tiles.choose_tiles``, for the canvas.
+    canvas : Canvas
     """
 
     def __init__(
-        self, plan: Plan, end: str, write: Writer, tiles: list[Tile], size: tuple[int, int]
-    ) -> None:
-        h, w = size
-        self.plan, self.write, self.tiles = plan, write, tiles
-        self._rows = rows_of(plan.data)
-        self._data, self._diff = plan.target_data[end], plan.target_diff[end]
+        self, plan: Plan, end: str, write: Writer, ops: Operations, tiles: list[Tile],
+        canvas: Canvas,
+    ) -> None:  # fmt: skip
+        super().__init__(plan, end, write, ops)
+        self.tiles = tiles
+        data = self._target[0]
         self._shape = (
-            *self._data.shape[:2],
+            *data.shape[:2],
             *(max(tile.own[axis].stop for tile in tiles) for axis in (0, 1)),
         )
-        self._g = plan.data.new_empty((h, 3 * w))
+        self._g = ops.empty((*canvas.shape, 3))
 
-    def at(self, x: torch.Tensor, ox: int, oy: int) -> torch.Tensor:
+    def at(self, x: Any, look: Look) -> Any:
         whole = None
         if not is_local(self.write):
-            data = self._assemble(x, ox, oy)
+            data = self._assemble(x, look)
             whole = torch.empty_like(data)
             self.write(data, whole)
             del data
-        g = image_of(self._g.zero_())
+        g = self._g
+        g[...] = 0
         for tile in self.tiles:
-            self._forward(tile, x, ox, oy)
-            self._differentiate(tile, whole)
+            self._forward(tile, x, look)
+            with self.plan.threads():
+                self._differentiate(tile, whole)
             self.plan.backward()
-            tile.cut(g).add_(self.plan.diff)
-        return self._g
+            g[tile.crop] += self._diff
+        return g
 
-    def _forward(self, tile: Tile, x: torch.Tensor, ox: int, oy: int) -> None:
-        roll_into(self._rows, x, ox, oy, tile.crop)
+    def _forward(self, tile: Tile, x: Any, look: Look) -> None:
+        look.write(self.seen, x, tile.crop)
         self.plan.forward()
 
     def _differentiate(self, tile: Tile, whole: torch.Tensor | None) -> None:
         """Write the gradient at the tile's own positions, zero at the others."""
+        data, diff = self._target
         if whole is not None:
-            tile.scatter(whole.to(self._diff.device), self._diff)
+            tile.scatter(whole.to(diff.device), diff)
             return
-        self._diff.zero_()
+        diff.zero_()
         inner = (..., *tile.inner)
-        self.write(self._data[inner], self._diff[inner])
+        self.write(data[inner], diff[inner])
 
-    def _assemble(self, x: torch.Tensor, ox: int, oy: int) -> torch.Tensor:
+    def _assemble(self, x: Any, look: Look) -> torch.Tensor:
         """Return the target of the whole picture, in the machine's memory."""
         data = torch.empty(self._shape)
         for tile in self.tiles:
-            self._forward(tile, x, ox, oy)
-            tile.gather(self._data, data)
+            self._forward(tile, x, look)
+            tile.gather(self._target[0], data)
         return data
 
-    def target(self, x: torch.Tensor, ox: int, oy: int) -> Any:
-        data = self._assemble(x, ox, oy)
+    def target(self, x: Any, look: Look) -> Any:
+        data = self._assemble(x, look)
         diff = torch.empty_like(data)
         self.write(data, diff)
         return SimpleNamespace(data=data.numpy(), diff=diff.numpy())
@@ -237,16 +237,15 @@ def features(plan: Plan, end: str, tiles: list[Tile], image: np.ndarray) -> np.n
     (channels, rows, columns) float32 ndarray
     """
     found = plan.target_data[end]
+    into, rows = plan.data.permute(0, 2, 3, 1)[0], torch.from_numpy(image)
     if len(tiles) == 1:
-        plan.data.copy_(torch.from_numpy(image).permute(2, 0, 1)[None])
+        into.copy_(rows)
         plan.forward()
         return found[0].cpu().numpy().copy()
     h, w = (max(tile.own[axis].stop for tile in tiles) for axis in (0, 1))
     data = torch.empty((1, found.shape[1], h, w))
-    rows = torch.from_numpy(image).view(image.shape[0], -1)
-    into = rows_of(plan.data)
     for tile in tiles:
-        roll_into(into, rows, 0, 0, tile.crop)
+        into.copy_(rows[tile.crop])
         plan.forward()
         tile.gather(found, data)
     return data[0].numpy()

@@ -8,17 +8,29 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Union
 
 import numpy as np
 
-from ..errors import ShapeError
-from .dream2015 import input_name
+from ...errors import ShapeError
+from ...picture import Picture, resized
+from ..dream2015 import input_name
+from .borders import Size
+from .operations import Operations
 
-Size = tuple[int, int]
+OctaveN = Union[int, str]
+
+ALL = "all"
+
+# What the net sees of a picture of this size; see `borders.canvas_for`.
+CanvasSize = Callable[[Size], Size]
 
 
-def octave_sizes(net: Any, end: str, size: Size, octave_n: int, octave_scale: float) -> list[Size]:
+def octave_sizes(
+    net: Any, end: str, size: Size, octave_n: OctaveN, octave_scale: float, octave_min: int = 1,
+    seen: CanvasSize = lambda size: size,
+) -> list[Size]:  # fmt: skip
     """Return the sizes of a picture's octaves, the smallest first.
 
     Parameters
@@ -28,10 +40,15 @@ def octave_sizes(net: Any, end: str, size: Size, octave_n: int, octave_scale: fl
         The target decides which size is too small.
     size : (int, int)
         Height and width of the picture.
-    octave_n : int
-        How many octaves are wanted.
+    octave_n : int or "all"
+        How many octaves are wanted; all are as many as there are with a smaller side of
+        `octave_min` pixels or more.
     octave_scale : float
         Ratio of neighbours.
+    octave_min : int
+        For ``"all"``.
+    seen : callable
+        Tells the size that the net sees of a picture of some size.
 
     Returns
     -------
@@ -48,61 +65,117 @@ def octave_sizes(net: Any, end: str, size: Size, octave_n: int, octave_scale: fl
     UserWarning
         Octaves are left out: too small for the net, or not smaller than the one before.
     """
-    check_size(net, end, *size, what="picture")
+    check_size(net, end, *size, what="picture", seen=seen)
+    every = octave_n == ALL
     sizes = [size]
-    while len(sizes) < octave_n:
+    while every or len(sizes) < int(octave_n):
         h, w = (round(side * (1.0 / octave_scale)) for side in sizes[-1])
+        if every and (min(h, w) < octave_min or (h, w) == sizes[-1]):
+            break
         reason = ""
-        if not _fits(net, end, h, w):
+        if not _fits(net, end, (h, w), seen):
             reason = f"{w}x{h} is too small for '{end}'"
         elif octave_scale > 1 and (h, w) == sizes[-1]:
             reason = f"{w}x{h} does not get any smaller"
         if reason:
-            warnings.warn(
-                f"{octave_n - len(sizes)} of {octave_n} octaves are left out: {reason}",
-                stacklevel=3,
-            )
+            if not every:
+                warnings.warn(
+                    f"{int(octave_n) - len(sizes)} of {octave_n} octaves are left out: {reason}",
+                    stacklevel=3,
+                )
             break
         sizes.append((h, w))
     return sizes[::-1]
 
 
-def octave_bases(base: np.ndarray, sizes: list[Size]) -> list[np.ndarray]:
-    """Return a picture at the sizes of its octaves.
+def larger_sizes(composed: Size, size: Size, octave_scale: float) -> list[Size]:
+    """Return the sizes of the octaves that lead from a composed dream to a larger one.
 
     Parameters
     ----------
-    base : (3, h, w) float32 ndarray
-        The picture, as `preprocess` returns it.
+    composed, size : (int, int)
+        Height and width of the dream that is there, and of the one that is wanted.
+    octave_scale : float
+        Largest ratio of neighbours; they are evenly spaced, and the last is `size`.
+    """
+    ratio = max(a / b for a, b in zip(size, composed))
+    if ratio <= 1:
+        return []
+    count = max(1, math.ceil(math.log(ratio) / math.log(max(octave_scale, 1.05)) - 1e-9))
+    shares = [(i + 1) / count for i in range(count)]
+    sizes = [tuple(round(a * (b / a) ** share) for a, b in zip(composed, size)) for share in shares]
+    return [*((h, w) for h, w in sizes[:-1]), size]
+
+
+class Bases:
+    """A picture at the sizes of its octaves, as the net reads it: B, G, R without the mean.
+
+    Each octave is made from the next larger one, bilinear, as in the notebook. Those that follow a
+    composed dream are made from the picture itself.
+
+    Parameters
+    ----------
+    ops : Operations
+    picture : (h, w, 3) Picture
+        RGB, 0..255.
+    mean : (3) ndarray
+        B, G, R.
     sizes : list of (int, int)
-        From `octave_sizes`. Each octave is made from the next larger one.
-
-    Returns
-    -------
-    list of (3, h, w) float32 ndarray
-        The smallest first; the last is `base` itself.
+        The smallest first; the last is the picture's.
+    composed : int, optional
+        How many octaves are those of a dream at a smaller size.
+    original : (h, w, 3) Picture, optional
+        What `picture` was made from, at its own size: octaves of other sizes than `picture`'s that
+        are not made from a larger one are made from this.
     """
-    bases = [base]
-    for h, w in sizes[-2::-1]:
-        bases.append(resize(bases[-1], h, w))
-    return bases[::-1]
+
+    def __init__(
+        self, ops: Operations, picture: Picture, mean: np.ndarray, sizes: list[Size],
+        composed: int | None = None, original: Picture | None = None,
+    ) -> None:  # fmt: skip
+        self.picture = picture
+        self._original = picture if original is None else original
+        self._ops, self._mean = ops, np.ravel(mean).astype(np.float32)
+        self._sizes = sizes
+        self._chained = len(sizes) if composed is None else composed
+        self._kept: dict[int, Any] = {}
+
+    def new(self, octave: int) -> Any:
+        """Return the picture at an octave's size, an (h, w, 3) array to write to."""
+        if octave == len(self._sizes) - 1 or octave >= self._chained:
+            return self._read(self._sizes[octave])
+        return self._ops.copy(self.of(octave))
+
+    def of(self, octave: int) -> Any:
+        """Return the picture at an octave's size, to be left as it is."""
+        if octave >= self._chained:
+            return self._read(self._sizes[octave])
+        if octave not in self._kept:
+            last = self._chained - 1
+            base = self._read(self._sizes[last])
+            if octave == last:
+                return base  # as large as the rest together: not kept
+            for smaller in range(last - 1, -1, -1):
+                base = self._ops.resize(base, self._sizes[smaller])
+                self._kept[smaller] = base
+        return self._kept[octave]
+
+    def forget(self, octave: int) -> None:
+        """Give back the memory of an octave that is done."""
+        if octave in self._kept:
+            self._kept[octave] = self._ops.empty((0, 0, 3))
+
+    def _read(self, size: Size) -> Any:
+        whole = size == tuple(self.picture.shape[:2])
+        pixels = np.asarray(self.picture if whole else resized(self._original, size))
+        rows = np.empty((*size, 3), np.float32)
+        np.subtract(pixels[..., ::-1], self._mean, out=rows)
+        return self._ops.array(rows)
 
 
-def resize(x: np.ndarray, h: int, w: int) -> np.ndarray:
-    """Resize a (channels, rows, columns) array to h rows and w columns, bilinear.
-
-    Grid corners are aligned, as in the notebook's ``nd.zoom(order=1)``. That one takes a last
-    sample which rounding puts a hair outside for zero; "nearest" takes it for the border.
-    """
-    h1, w1 = x.shape[-2:]
-    if (h, w) == (h1, w1):
-        return x
-    import scipy.ndimage as nd
-
-    return nd.zoom(x, (1, 1.0 * h / h1, 1.0 * w / w1), order=1, mode="nearest")
-
-
-def check_size(net: Any, end: str, h: int, w: int, *, what: str) -> None:
+def check_size(
+    net: Any, end: str, h: int, w: int, *, what: str, seen: CanvasSize = lambda size: size
+) -> None:
     """Refuse a picture that is too small for a net.
 
     Parameters
@@ -114,36 +187,39 @@ def check_size(net: Any, end: str, h: int, w: int, *, what: str) -> None:
         Height and width of the picture.
     what : str
         What to call it.
+    seen : callable
+        Tells the size that the net sees of a picture of some size.
 
     Raises
     ------
     ShapeError
         The message tells the smallest size that is large enough.
     """
-    if _fits(net, end, h, w):
+    if _fits(net, end, (h, w), seen):
         return
-    large = next((2**k for k in range(13) if _fits(net, end, 2**k, 2**k)), None)
+    large = next((2**k for k in range(13) if _fits(net, end, (2**k, 2**k), seen)), None)
     if large is None or large <= min(h, w):
-        net.infer_shapes({input_name(net): (1, 3, h, w)}, end)  # the layer says what it needs
+        net.infer_shapes({input_name(net): (1, 3, *seen((h, w)))}, end)  # the layer says why
         raise ShapeError(f"a {what} of {w}x{h} does not get through the net to '{end}'")
     small = large // 2
     while large - small > 1:
         middle = (small + large) // 2
-        small, large = (small, middle) if _fits(net, end, middle, middle) else (middle, large)
+        fits = _fits(net, end, (middle, middle), seen)
+        small, large = (small, middle) if fits else (middle, large)
     raise ShapeError(
         f"a {what} of {w}x{h} is too small for '{end}': each side needs {large} pixels or more. "
         "Enlarge it, or choose an earlier layer"
     )
 
 
-def _fits(net: Any, end: str, h: int, w: int) -> bool:
+def _fits(net: Any, end: str, size: Size, seen: CanvasSize) -> bool:
     """Tell whether a picture of this size gets through to `end` with something left of it."""
-    if min(h, w) < 1:
+    if min(size) < 1:
         return False
     if not hasattr(net, "infer_shapes"):
         return True
     try:
-        shapes = net.infer_shapes({input_name(net): (1, 3, h, w)}, end)
+        shapes = net.infer_shapes({input_name(net): (1, 3, *seen(size))}, end)
     except ShapeError:
         return False
     return all(math.prod(shape) for shape in shapes.values())

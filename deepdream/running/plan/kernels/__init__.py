@@ -19,22 +19,19 @@ several Python threads may call it at once with ranges that do not overlap. Back
 rows of the gradient that they *write* and look up what flows into them, for the same reason.
 
 **Vectors.** Kernels over channels compute with vectors of sixteen numbers, written out
-(`lanes`); what Numba makes of plain loops was two to five times slower.
+(``compiling.lanes``); what Numba makes of plain loops was two to five times slower.
 """
 
+from ....compiling.decorators import NO_MASK as NO_MASK
 from .activation import CLIP as CLIP
 from .activation import NONE as NONE
 from .activation import RELU as RELU
 from .columns import scatter_columns as scatter_columns
 from .columns import scatter_planes as scatter_planes
-from .compiled import NO_MASK as NO_MASK
 from .depthwise import depthwise as depthwise
 from .depthwise import depthwise_back as depthwise_back
 from .lrn import lrn as lrn
 from .lrn import lrn_back as lrn_back
-from .picture import abs_sum as abs_sum
-from .picture import roll_in as roll_in
-from .picture import roll_step as roll_step
 from .pointwise import apply_mask as apply_mask
 from .pointwise import bias_act as bias_act
 from .pooling import average_pool as average_pool

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .compiled import inlined
-from .lanes import spread, where
+from ....compiling.decorators import inlined
+from ....compiling.lanes import spread, where
 
 NONE, RELU, CLIP = 0, 1, 2
 

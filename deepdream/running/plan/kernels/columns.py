@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .compiled import Pair, allocating, kernel
-from .lanes import LANES, load, spread, store
+from ....compiling.decorators import Pair, allocating, kernel
+from ....compiling.lanes import LANES, load, spread, store
 
 
 @kernel

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ....compiling.decorators import Pair, inlined, kernel
+from ....compiling.lanes import LANES, load, spread, store, to_bytes
 from .activation import NONE, activated, passing
-from .compiled import Pair, inlined, kernel
-from .lanes import LANES, load, spread, store, to_bytes
 
 
 @inlined

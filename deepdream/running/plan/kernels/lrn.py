@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from .compiled import Pair, allocating, inlined, kernel
-from .lanes import LANES, load, spread, square_root, store, to_truths, where
+from ....compiling.decorators import Pair, allocating, inlined, kernel
+from ....compiling.lanes import LANES, load, spread, square_root, store, to_truths, where
 
 
 @inlined

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ....compiling.decorators import Pair, kernel
+from ....compiling.lanes import LANES, load, spread, store, to_bytes, to_truths, where
 from .activation import NONE, activated, passing
-from .compiled import Pair, kernel
-from .lanes import LANES, load, spread, store, to_bytes, to_truths, where
 
 
 @kernel

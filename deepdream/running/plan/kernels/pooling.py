@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .compiled import Pair, kernel
-from .lanes import LANES, load, spread, spread_byte, store, to_truths, where
+from ....compiling.decorators import Pair, kernel
+from ....compiling.lanes import LANES, load, spread, spread_byte, store, to_truths, where
 
 LOWEST = np.float32(np.finfo(np.float32).min)
 NOBODY = 255  # place of the maximum of a window without any number

@@ -14,7 +14,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
-from .compiled import exact_kernel
+from ....compiling.decorators import exact_kernel
 
 # Looks before a thread goes to sleep: some 0.2 ms.
 TURNS = 200_000

@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
+from ....compiling.decorators import Pair, allocating, inlined, kernel
+from ....compiling.lanes import LANES, load, spread, store, to_bytes
 from .activation import NONE, activated, passing
-from .compiled import Pair, allocating, inlined, kernel
-from .lanes import LANES, load, spread, store, to_bytes
 
 POINTS = (0, 1, -1, 2, -2)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from . import compiling as compiling
+from . import events as events
 
 NO_MASK = np.empty(0, np.uint8)
 
@@ -25,7 +25,7 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
 
     The machine code is cached beside the module, or in the user's cache folder; where neither can
     be written, it lasts as long as the process. Numba notices changes of the module that a kernel
-    is in, and not of `lanes` or `activation`: who changes those removes ``__pycache__``.
+    is in, and not of those that it imports, as `lanes`: who changes those removes ``__pycache__``.
 
     A kernel allocates nothing, because it is compiled without Numba's reference counts. Otherwise
     each slice would count an array up and down, atomically and in the same cache line for all

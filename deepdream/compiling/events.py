@@ -26,7 +26,8 @@ class _Tell(event.Listener):
 
     def on_start(self, event: Any) -> None:
         function = event.data["dispatcher"].py_func
-        if not self.told and function.__module__.startswith(f"{__package__}."):
+        ours = str(__package__).partition(".")[0]
+        if not self.told and function.__module__.startswith(f"{ours}."):
             self.told = True
             _log.warning("compiling kernels for this machine, once: some 15 seconds")
 

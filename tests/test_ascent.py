@@ -15,14 +15,19 @@ from test_dreaming import SMALL, net_with_mean, picture
 from tiny import TINY
 from wild_nets import NETS
 
-from deepdream.dreaming import device_steps, plan_ascent
 from deepdream.dreaming import dream as dream_module
-from deepdream.dreaming.ascent import NetAscent
+from deepdream.dreaming.ascent import device_steps, plan_source
+from deepdream.dreaming.ascent.ascent import Ascent, Push, Settled
+from deepdream.dreaming.ascent.net_source import NetSource
+from deepdream.dreaming.ascent.plan_gradients import HostObjective, TiledGradient, writer
+from deepdream.dreaming.ascent.plan_source import PlanSource, planned_features
 from deepdream.dreaming.dream import dream
 from deepdream.dreaming.dream2015 import deprocess, guide_features, make_step, preprocess
-from deepdream.dreaming.gradients import HostObjective, TiledGradient, writer
 from deepdream.dreaming.objectives import objective_guide, objective_L2
-from deepdream.dreaming.plan_ascent import PlanAscent, planned_features
+from deepdream.dreaming.pictures.borders import canvas_for
+from deepdream.dreaming.pictures.looks import Move
+from deepdream.dreaming.pictures.octaves import Bases
+from deepdream.dreaming.pictures.tensors import Tensors
 from deepdream.errors import FlatGradientError, OutOfMemoryError, ParameterError
 from deepdream.reading.proto import parse_prototxt
 from deepdream.running.fillers import seed_weights
@@ -47,14 +52,26 @@ def guide():
 OBJECTIVES = {"L2": lambda: objective_L2, "guide": guide, "own": lambda: squares}
 
 
+SETTLED, PUSH = Settled(), Push()
+MEAN = net_with_mean().transformer.mean["data"]
+
+
+def canvases_of(sizes, border="roll"):
+    return [canvas_for(size, border, 32, (8, 8)) for size in sizes]
+
+
+def ascent_of(source, sizes, img, settled=SETTLED, border="roll", **more):
+    bases = Bases(source.ops, img, MEAN, list(sizes))
+    return Ascent(source, bases, canvases_of(sizes, border), MEAN, settled, **more)
+
+
 def planned(
     sizes=((53, 71),), *, planner=NetPlanner, objective=objective_L2, limit=PLENTY, end=END, h=53,
-    w=71, step_size=1.5, clip=True,
+    w=71, net=None, border="roll", settled=SETTLED, mask=None,
 ):  # fmt: skip
-    return PlanAscent(
-        planner(net_with_mean(), end), picture(h, w), list(sizes), objective,
-        step_size=step_size, clip=clip, limit=limit,
-    )  # fmt: skip
+    planner = planner(net or net_with_mean(), end)
+    source = PlanSource(planner, canvases_of(sizes, border), objective, limit=limit)
+    return ascent_of(source, sizes, picture(h, w), settled, border, mask=mask)
 
 
 LARGE = (403, 460)
@@ -64,22 +81,24 @@ def tight(planner=Planner, objective=objective_L2):
     """Return the bytes that a dream of the `LARGE` picture takes in crops of 190x180 at most."""
     h, w = LARGE
     whole = planned(planner=planner, objective=objective, h=h, w=w, sizes=[LARGE])
-    return planner(net_with_mean(), END).memory(180, 190) + whole._pictures(0, tiled=True)
+    return planner(net_with_mean(), END).memory(180, 190) + whole._source._pictures(0, tiled=True)
 
 
-def by_the_net(sizes=((53, 71),), *, objective=objective_L2, h=53, w=71, end=END):
-    return NetAscent(
-        net_with_mean(), end, picture(h, w), list(sizes), objective, step_size=1.5, clip=True
-    )
+def by_the_net(
+    sizes=((53, 71),), *, objective=objective_L2, h=53, w=71, end=END, border="roll",
+    settled=SETTLED, mask=None,
+):  # fmt: skip
+    source = NetSource(net_with_mean(), end, canvases_of(sizes, border), objective)
+    return ascent_of(source, sizes, picture(h, w), settled, border, mask=mask)
 
 
-def change(ascent, h=53, w=71):
+def change(ascent, push=PUSH):
     """Return what some steps of the first octave have changed."""
     ascent.begin(0)
     changes = []
     before = ascent.picture()()
     for ox, oy in OFFSETS:
-        ascent.step(ox, oy)
+        ascent.step(Move(ox, oy), push)
         after = ascent.picture()()
         changes.append(after - before)
         before = after
@@ -108,7 +127,7 @@ def test_octaves_pass_on_what_was_dreamt():
     for ascent in (ours, net):
         for octave in (0, 1):
             ascent.begin(octave)
-            ascent.step(4, -7)
+            ascent.step(Move(4, -7), Push())
             ascent.end_octave()
     assert_close(ours.picture()(), net.picture()(), 1e-5)
     assert_close(ours.result(), net.result(), 1e-5)
@@ -123,7 +142,7 @@ def test_tiles_give_the_gradient_of_the_whole(planner, name):
     whole, tiled = planned(**make), planned(**make, limit=tight(planner, objective))
     tiled.begin(0)
     assert isinstance(tiled._gradient, TiledGradient)
-    assert len(tiled._tiles[0]) > 1
+    assert len(tiled._source._tiles[0]) > 1
     assert tiled.work[0] > whole.work[0] == 403 * 460
 
     for ours, expected in zip(change(tiled)[:1], change(whole)[:1]):
@@ -178,7 +197,7 @@ def no_plan(monkeypatch):
     def refuse(*_):
         raise Unplannable("not today")
 
-    monkeypatch.setattr(plan_ascent, "plan_for", refuse)
+    monkeypatch.setattr(plan_source, "plan_for", refuse)
 
 
 def test_a_net_without_a_plan_runs_layer_by_layer_and_says_why(monkeypatch, caplog):
@@ -214,7 +233,7 @@ class OwnNet(Net):
 def test_what_only_the_net_can_do_has_no_plan(net, reason):
     """Where a plan would leave out what the user has asked for, there is none."""
     with pytest.raises(Unplannable, match=reason):
-        plan_ascent.plan_for(net(), END, "float32")
+        plan_source.plan_for(net(), END, "float32")
 
 
 def test_hooks_are_called():
@@ -239,27 +258,96 @@ def test_no_stale_weights():
 # -- steps on the device --------------------------------------------------------------------------
 
 
+def tensors_here(monkeypatch):
+    """Keep pictures in tensors, as on a GPU, on the CPU."""
+    monkeypatch.setattr(plan_source, "operations_for", lambda planner: Tensors(torch.device("cpu")))
+
+
 @pytest.fixture
 def on_the_device(monkeypatch):
     """Take the steps of a GPU, on the CPU."""
-    monkeypatch.setattr(plan_ascent, "stays_on", lambda device: True)
+    tensors_here(monkeypatch)
+    monkeypatch.setattr(plan_source, "stays_on", lambda device: True)
 
 
-@pytest.mark.parametrize("clip", [True, False])
+HOWS = {
+    "plain": {},
+    "unclipped": {"settled": Settled(clip=False)},
+    "smooth": {"push": Push(9, smooth=1.5)},
+    "std": {"settled": Settled(normalize="std")},
+    "laplacian": {"settled": Settled(normalize="laplacian", bands=3), "push": Push(9, smooth=1)},
+    "reflect": {"border": "reflect", "push": Push(9, smooth=1)},
+    "edge": {"border": "edge"},
+    "masked": {"mask": np.linspace(-1, 1, 53 * 71, dtype=np.float32).reshape(53, 71).clip(0)},
+    "masked bands": {
+        "mask": np.tri(53, 71, 9, dtype=np.float32), "border": "reflect",
+        "settled": Settled(normalize="laplacian"),
+    },
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("name", ["L2", "guide"])
-def test_steps_on_the_device_are_the_steps_on_the_host(monkeypatch, name, clip):
-    """Rolling by index, scaling and clipping without the host gives the same pictures."""
-    make = {"objective": OBJECTIVES[name](), "clip": clip, "step_size": 9, "planner": Planner}
+@pytest.mark.parametrize("how", HOWS)
+def test_steps_on_the_device_are_the_steps_on_the_host(monkeypatch, name, how):
+    """What the net sees, directions, masks and clipping without the host: the same pictures."""
+    make = {"objective": OBJECTIVES[name](), "planner": Planner, **HOWS[how]}
+    push = make.pop("push", Push(9))
     host = planned(**make)
-    expected, expected_mean = change(host), host.gradient()()
-    monkeypatch.setattr(plan_ascent, "stays_on", lambda device: True)
+    expected, expected_mean = change(host, push), host.gradient()()
+    tensors_here(monkeypatch)
+    waiting = change(planned(**make), push)
+    monkeypatch.setattr(plan_source, "stays_on", lambda device: True)
     device = planned(**make)
-    ours = change(device)
+    ours = change(device, push)
 
-    assert device._steps is not None
-    for a, b in zip(ours, expected):
-        assert_close(a, b, 1e-5)
+    assert device._recorded is not None
+    for a, b, c in zip(ours, waiting, expected):
+        assert_close(a, c, 2e-5)
+        assert_close(b, c, 2e-5)
     assert device.gradient()() == pytest.approx(expected_mean, rel=1e-5)
+    assert np.abs(expected[0]).mean() > 0.5
+
+
+@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("planner", PLANNERS)
+def test_every_way_of_a_step_is_the_same_layer_by_layer(planner, how):
+    """Smoothed, normalised, continued, masked: the first change is that of the net itself."""
+    make = dict(HOWS[how])
+    push = make.pop("push", Push(9))
+    ours, net = change(planned(planner=planner, **make), push), change(by_the_net(**make), push)
+
+    assert_close(ours[0], net[0], 2e-5)
+    assert np.abs(ours[0]).mean() > 0.5
+
+
+@pytest.mark.parametrize("how", ["smooth", "laplacian", "reflect", "edge"])
+def test_every_way_of_a_step_is_the_same_in_tiles(how):
+    """Tiles are cut from the canvas, and what follows sees one gradient."""
+    make = {"h": 403, "w": 460, "sizes": [LARGE], "planner": Planner, **HOWS[how]}
+    push = make.pop("push", Push(9))
+    around = 12 * (426 * 483 - 403 * 460)  # what a canvas has more, in the gradient and in a plan
+    tiled = planned(**make, limit=tight() + 2 * around)
+    whole = planned(**make)
+    ours, expected = change(tiled, push), change(whole, push)
+
+    assert isinstance(tiled._gradient, TiledGradient)
+    assert_close(ours[0], expected[0], 2e-5)
+
+
+@pytest.mark.parametrize("border", ["roll", "reflect"])
+@pytest.mark.parametrize("planner", PLANNERS)
+def test_turned_pictures_step_alike(planner, border):
+    """A rotated, scaled and mirrored look gives the net's own gradient, carried back."""
+    move = Move(5, -3, angle=7.0, scale=1.1, flip=True)
+    changes = []
+    for ascent in (planned(planner=planner, border=border), by_the_net(border=border)):
+        ascent.begin(0)
+        before = ascent.picture()()
+        ascent.step(move, Push())
+        changes.append(ascent.picture()() - before)
+
+    assert_close(changes[0], changes[1], 2e-5)
+    assert np.abs(changes[0]).mean() > 1
 
 
 def test_own_objectives_and_tiles_step_on_the_host(on_the_device):
@@ -267,7 +355,7 @@ def test_own_objectives_and_tiles_step_on_the_host(on_the_device):
     ascent = planned(objective=squares)
     ascent.begin(0)
 
-    assert ascent._steps is None
+    assert ascent._recorded is None
 
 
 def test_a_flat_gradient_on_the_device_is_told_at_the_end_of_the_octave(on_the_device):
@@ -275,14 +363,11 @@ def test_a_flat_gradient_on_the_device_is_told_at_the_end_of_the_octave(on_the_d
     net = net_with_mean()
     for blob in net.params["conv1"]:
         blob.data[...] = 0
-    ascent = PlanAscent(
-        Planner(net, "conv1"), picture(), [(53, 71)], objective_L2,
-        step_size=1.5, clip=True, limit=PLENTY,
-    )  # fmt: skip
+    ascent = planned(planner=Planner, net=net, end="conv1")
     ascent.begin(0)
     before = ascent.picture()()
-    ascent.step(1, 2)
-    ascent.step(3, 4)
+    ascent.step(Move(1, 2), Push())
+    ascent.step(Move(3, 4), Push())
 
     np.testing.assert_array_equal(ascent.picture()(), before)
     with pytest.raises(FlatGradientError, match="'conv1' for a picture of 71x53 is zero, because"):
@@ -404,8 +489,8 @@ def test_a_kept_step_keeps_its_picture():
 def test_a_step_that_nobody_keeps_costs_no_picture(monkeypatch):
     """Without a reader the picture never leaves the plan's device, but for the result."""
     reads = []
-    real = PlanAscent._deprocess
-    monkeypatch.setattr(PlanAscent, "_deprocess", lambda self, x: reads.append(1) or real(self, x))
+    real = Ascent._deprocess
+    monkeypatch.setattr(Ascent, "_deprocess", lambda self, x: reads.append(1) or real(self, x))
     dream(net_with_mean(), picture(), seed=1, on_step=lambda step: None, **SMALL)
 
     assert len(reads) == 1
@@ -415,9 +500,9 @@ def test_memory_is_given_back():
     """A kept step does not keep the plan's memory."""
     ascent = planned()
     ascent.begin(0)
-    ascent.step(1, 2)
+    ascent.step(Move(1, 2), Push())
     shown = ascent.picture()
-    plan = weakref.ref(ascent._plan)
+    plan = weakref.ref(ascent._gradient.plan)
     ascent.result()
     del ascent
     gc.collect()
@@ -430,15 +515,15 @@ def test_one_plan_at_a_time():
     """The next octave's arrays are made after the last octave's plan has gone."""
     ascent = planned([(29, 37), (53, 71)])
     ascent.begin(0)
-    ascent.step(1, 2)
-    before, alive = weakref.ref(ascent._plan), []
-    full_base = ascent._full_base
+    ascent.step(Move(1, 2), Push())
+    before, alive = weakref.ref(ascent._gradient.plan), []
+    new = ascent._bases.new
 
-    def watched():
+    def watched(octave):
         alive.append(before())
-        return full_base()
+        return new(octave)
 
-    ascent._full_base = watched
+    ascent._bases.new = watched
     ascent.begin(1)
 
     assert alive == [None]
@@ -513,7 +598,7 @@ def test_nets_of_the_wild_dream_through_their_plans(name):
         make_step(by_layers, end=end, **how)
         expected = deprocess(by_layers, by_layers.blobs["data"].data[0]) - img
         dreaming = net()
-        assert plan_ascent.plan_for(dreaming, end, "float32") is not None
+        assert plan_source.plan_for(dreaming, end, "float32") is not None
 
         made = dream(dreaming, img, end, iter_n=1, octave_n=1, **how)
 
