@@ -152,3 +152,20 @@ def test_an_enlarged_picture_shows_its_middle():
     look.write(seen, x)
 
     np.testing.assert_allclose(seen[::2, ::2], x[2:7, 2:7], atol=1e-3)
+
+
+def test_the_rim_is_faded_on_all_sides():
+    """By the square root of a half at the edge, not at all further in; corners by both."""
+    g = np.ones((31, 40, 3), np.float32)
+    OPS.fade(g, OPS.gains((31, 40)))
+    root = np.sqrt(0.5)
+
+    np.testing.assert_allclose(g[0, 12], root, rtol=1e-6)
+    np.testing.assert_allclose(g[15, -1], root, rtol=1e-6)
+    np.testing.assert_allclose(g[-1, 0], 0.5, rtol=1e-6)
+    assert (g[8:-8, 8:-8] == 1).all()
+    assert (np.diff(g[:16, 20, 0]) >= 0).all()
+    np.testing.assert_array_equal(g, g[::-1, ::-1])
+    small = np.ones((3, 5, 3), np.float32)
+    OPS.fade(small, OPS.gains((3, 5)))
+    assert small.min() > 0.3

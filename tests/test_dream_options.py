@@ -324,7 +324,7 @@ def test_what_is_watched_is_what_comes_out():
     seen = []
     out = dreamt(keep_colors=True, strength=0.7, octave_n=2, on_step=seen.append)
 
-    np.testing.assert_allclose(seen[-1].picture, out, atol=1e-3)
+    np.testing.assert_allclose(seen[-1].picture, out, atol=0.02)  # of tables, in rounded places
     assert seen[0].picture.shape == (38, 51, 3)
 
 

@@ -79,7 +79,7 @@ _STYLES = (
         "animals",
         "whole furry animals that grow out of everything",
         "block10/output",
-        iter_n=(40, 8), step_size=(2.5, 1.5), smooth=1.5, normalize="std", keep_colors=0.6,
+        iter_n=(32, 8), step_size=(2.5, 1.5), smooth=1.5, normalize="std", keep_colors=0.6,
         again={"iter_n": (8, 3), "step_size": (1.5, 1.0)},
     ),
     _of_a_layer(

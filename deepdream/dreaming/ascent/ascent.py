@@ -119,6 +119,8 @@ class Ascent:
         self.work = [source.work(octave) for octave in range(len(canvases))]
         self._full_mask, self._finish = mask, finish
         self.mask: Any = None
+        self.gains: Any = None  # see `Operations.fade`
+        self._masked = 0.0  # how many values the mask lets change
         self.octave = -1
         self.x: Any = None
         self._gradient: Gradient | None = None
@@ -135,7 +137,11 @@ class Ascent:
         self._gradient = self._recorded = self._start = None
         self._source.close()
         ops, x = self._ops, self._bases.new(octave)
+        canvas = self._canvases[octave]
+        self.gains = None if canvas.border == "roll" else ops.gains(canvas.size)
         self.mask = self._mask_at(octave)
+        if self.mask is not None:
+            self._masked = ops.count(x, self.mask)
         if octave > 0:
             detail = self.x - self._bases.of(octave - 1)
             if self.mask is None:
@@ -152,8 +158,10 @@ class Ascent:
     def _mask_at(self, octave: int) -> Any:
         if self._full_mask is None:
             return None
-        mask = np.repeat(self._full_mask[..., None], 3, axis=2)
-        return self._ops.resize(self._ops.array(mask), self._canvases[octave].size)
+        ops, size = self._ops, self._canvases[octave].size
+        mask = ops.empty((*size, 3))
+        mask[...] = ops.resize(ops.array(self._full_mask[..., None]), size)
+        return mask
 
     def end_octave(self) -> None:
         """Wait for the last step.
@@ -196,7 +204,10 @@ class Ascent:
             self._plain_step(g, look, push.step_size)
             return
         ops, border = self._ops, look.canvas.border
-        g = smoothed(ops, look.back(g), push.smooth, border)
+        g = look.back(g)
+        if self.gains is not None:
+            ops.fade(g, self.gains)
+        g = smoothed(ops, g, push.smooth, border)
         d, factor, mean = direction(
             ops, g, self.settled.normalize, self.settled.bands, border, self.mask
         )
@@ -220,17 +231,19 @@ class Ascent:
 
     def _plain_step(self, g: Any, look: Look, step_size: float) -> None:
         """Take the notebook's step, part by part, without an array more."""
-        ops, pieces = self._ops, list(look.pieces())
-        if self.mask is not None:
-            mean = ops.mean_abs(look.back(g), self.mask)
-        elif look.canvas.border == "roll":
-            h, w = look.canvas.size
-            mean = ops.mean_abs(g[:h, :w])
+        ops, mask, pieces = self._ops, self.mask, list(look.pieces())
+        h, w = look.canvas.size
+        seen = g[:h, :w] if self.gains is None else g[pieces[0][1]]
+        if self.gains is not None:
+            ops.fade(seen, self.gains)
+        if mask is None:
+            mean = ops.sum_abs(seen) / ops.count(seen)
         else:
-            mean = ops.mean_abs(g[pieces[0][1]])
+            total = sum(ops.sum_abs(g[here], mask[there]) for there, here in pieces)
+            mean = total / self._masked
         self._check(mean, look)
         for there, here in pieces:
-            ops.climb(self.x, g, there, here, step_size / mean, self.low, self.high, self.mask)
+            ops.climb(self.x, g, there, here, step_size / mean, self.low, self.high, mask)
 
     def _check(self, mean: float, look: Look) -> None:
         if not (mean > 0 and math.isfinite(mean)):
@@ -296,8 +309,7 @@ class Ascent:
         if self._finish is not None:
             pixels = self._finish(pixels, start)
         if self._full_mask is not None:
-            outside = self._full_mask == 0
-            pixels[outside] = start[outside]
+            np.copyto(pixels, start, where=(self._full_mask == 0)[..., None])
         return pixels
 
 

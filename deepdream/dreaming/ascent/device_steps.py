@@ -37,8 +37,8 @@ class Wrong(NamedTuple):
 class _Unwaited(Tensors):
     """Operations whose sums stay on the device."""
 
-    def total(self, x: Any) -> Any:
-        return self.sum(x)
+    def total(self, x: Any, weights: Any = None) -> Any:
+        return self.sum(x, weights)
 
 
 class DeviceSteps:
@@ -103,7 +103,10 @@ class DeviceSteps:
                        for axis, offset in ((0, self._oy), (1, self._ox)))  # fmt: skip
         if canvas.border == "roll":
             down, along = down % canvas.size[0], along % canvas.size[1]
-        g = smoothed(ops, g[down][:, along], self._smooth, canvas.border)
+        g = g[down][:, along]
+        if ascent.gains is not None:
+            ops.fade(g, ascent.gains)
+        g = smoothed(ops, g, self._smooth, canvas.border)
         settled = ascent.settled
         d, factor, mean = direction(
             ops, g, settled.normalize, settled.bands, canvas.border, ascent.mask

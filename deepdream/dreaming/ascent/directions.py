@@ -74,11 +74,12 @@ def direction(
       Mordvintsev's notebook of 2016 for TensorFlow. Coarse shapes grow as fast as fine ones; the
       mean change is about twice that of ``mean``.
     """
-    mean = ops.mean_abs(g, weights)
+    count = ops.count(g, weights)
+    mean = ops.sum_abs(g, weights) / count
     if normalize == "mean":
         return Direction(g, _inverse(mean), mean)
     if normalize == "std":
-        variance = ops.mean_square(g, weights) - ops.mean(g, weights) ** 2
+        variance = ops.sum_square(g, weights) / count - (ops.total(g, weights) / count) ** 2
         return Direction(g, _inverse(variance**0.5), mean)
     return Direction(laplacian(ops, g, bands, border, weights), 1.0, mean)
 
@@ -93,11 +94,15 @@ def laplacian(ops: Operations, g: Any, bands: int, border: str, weights: Any = N
         details.append(ops.detail(lowest, lower, border))
         shares.append(None if weights is None else ops.reduce(shares[-1], border))
         lowest = lower
-    joined = lowest * _inverse(ops.mean_square(lowest, shares.pop()) ** 0.5)
+    joined = lowest * _to_unit(ops, lowest, shares.pop())
     for detail, share in zip(details[::-1], shares[::-1]):
-        factor = _inverse(ops.mean_square(detail, share) ** 0.5)
-        joined = ops.joined(detail, factor, joined, border)
+        joined = ops.joined(detail, _to_unit(ops, detail, share), joined, border)
     return joined
+
+
+def _to_unit(ops: Operations, g: Any, weights: Any) -> Any:
+    """Return the factor that brings the root of the mean square to one."""
+    return _inverse((ops.sum_square(g, weights) / ops.count(g, weights)) ** 0.5)
 
 
 def _inverse(value: Any) -> Any:

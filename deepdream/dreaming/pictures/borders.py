@@ -23,6 +23,11 @@ Span = tuple[slice, slice]
 
 BORDERS = ("roll", "reflect", "edge")
 
+# How far, in pixels, a picture and its continuation ask for the same along the edge, and where that
+# has ended for good.
+_ALIKE = 0.8
+_FADED = 8
+
 # Pixels around the picture that the net sees of its continuation, besides those that the picture
 # moves in. With fewer, the zeros that convolutions see around the canvas show in the picture.
 MARGIN = 8
@@ -51,6 +56,31 @@ def continued(i: Any, n: int, border: str) -> Any:
     if border == "edge":
         return i.clip(0, n - 1)
     return (n - 1) - abs(i % max(1, 2 * n - 2) - (n - 1))
+
+
+def edge_gain(n: int) -> np.ndarray:
+    """Return what the gradient is to be multiplied by, from the edge inwards, in n rows at most.
+
+    A pixel's gradient comes from what the net sees on both sides of it. Inside a picture the two
+    sides differ, and their strengths add up as of two random numbers. At a mirror they are alike:
+    there the sum is up to sqrt(2) times as strong, and a rim would grow. With the likeness
+    exp(-d / a) at a distance of d pixels, ``1 / sqrt(1 + exp(-d / a))`` makes it even. Coarse
+    shapes are alike further in than fine ones; with a = 0.8 both the mean change and the energy of
+    each octave band in the outer 16 pixels are within 10 % of those further in
+    (``scripts/measure_styles.py``).
+
+    Parameters
+    ----------
+    n : int
+        Rows, or columns, of the picture.
+
+    Returns
+    -------
+    (min(n, 8)) float32 ndarray
+        For the pixels at distances 0, 1, 2 ... from the edge.
+    """
+    d = np.arange(min(n, _FADED))
+    return (1 / np.sqrt(1 + np.exp(-d / _ALIKE))).astype(np.float32)
 
 
 @dataclass(frozen=True)

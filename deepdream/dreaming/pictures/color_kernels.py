@@ -19,16 +19,20 @@ from .colors import (
 # Linear interpolation between these entries is right to 1e-4 grey levels.
 _FINE = 16  # per grey level
 _DECODED = decode(np.arange(255 * _FINE + 2) / _FINE).astype(np.float32)
-_ROOTS = 4096  # by the square root of light
+_ROOTS = 4096  # by the square root of light, or of a cone's response
 _ENCODED = encode((np.arange(_ROOTS + 2) / _ROOTS) ** 2).astype(np.float32)
+_CUBE_ROOTS = np.cbrt((np.arange(1.1 * _ROOTS) / _ROOTS) ** 2).astype(np.float32)
 
 _TO_CONES = np.float32(CONES).reshape(-1)
 _TO_LIGHT = np.float32(FROM_CONES).reshape(-1)
 _TO_OPPONENTS = np.float32(OPPONENTS).reshape(-1)
 _TO_ROOTS = np.float32(FROM_OPPONENTS).reshape(-1)
-TABLES = np.concatenate([_DECODED, _ENCODED, _TO_CONES, _TO_LIGHT, _TO_OPPONENTS, _TO_ROOTS])
+TABLES = np.concatenate(
+    [_DECODED, _ENCODED, _CUBE_ROOTS, _TO_CONES, _TO_LIGHT, _TO_OPPONENTS, _TO_ROOTS]
+)
 _E = len(_DECODED)
-_C = _E + len(_ENCODED)
+_T = _E + len(_ENCODED)
+_C = _T + len(_CUBE_ROOTS)
 _L, _O, _R = _C + 9, _C + 18, _C + 27
 
 
@@ -50,16 +54,17 @@ def _encoded(tables: np.ndarray, light: float) -> float:
 
 
 @inlined
-def _cube_root(value: float) -> float:
-    """Return the cube root of a float32 in 0..1.1."""
-    if value < np.float32(0.01):
-        return np.float32(max(value, np.float32(0)) ** np.float32(1 / 3))
-    # A parabola in the fourth root, then two of Newton's steps.
-    q = np.sqrt(np.sqrt(value))
-    y = q * (np.float32(0.66) + np.float32(0.34) * q)
-    y = (y + y + value / (y * y)) * np.float32(1 / 3)
-    y = (y + y + value / (y * y)) * np.float32(1 / 3)
-    return (y + y + value / (y * y)) * np.float32(1 / 3)
+def _cube_root(tables: np.ndarray, value: float) -> float:
+    """Return the cube root of a float32 up to 1.1; of less than 0, 0."""
+    factor = np.float32(1)
+    if value < np.float32(0.015625):  # the table is fine enough above
+        value, factor = np.float32(64) * value, np.float32(0.25)
+        if value < np.float32(0.015625):
+            value, factor = np.float32(64) * max(value, np.float32(0)), np.float32(0.0625)
+    at = np.sqrt(value) * np.float32(_ROOTS)
+    i = int(at)
+    root = tables[_T + i] + (at - np.float32(i)) * (tables[_T + i + 1] - tables[_T + i])
+    return factor * root
 
 
 @exact_kernel
@@ -87,14 +92,14 @@ def keep_colors(
         lightness, across, along = np.float32(0), np.float32(0), np.float32(0)
         for k in range(3):
             at = _C + 3 * k
-            root = _cube_root(t[at] * r + t[at + 1] * g + t[at + 2] * b)
+            root = _cube_root(t, t[at] * r + t[at + 1] * g + t[at + 2] * b)
             lightness += t[_O + k] * root
             across += dreams * t[_O + 3 + k] * root
             along += dreams * t[_O + 6 + k] * root
         r, g, b = _decoded(t, start[p]), _decoded(t, start[p + 1]), _decoded(t, start[p + 2])
         for k in range(3):
             at = _C + 3 * k
-            root = _cube_root(t[at] * r + t[at + 1] * g + t[at + 2] * b)
+            root = _cube_root(t, t[at] * r + t[at + 1] * g + t[at + 2] * b)
             across += starts * t[_O + 3 + k] * root
             along += starts * t[_O + 6 + k] * root
         share, step = np.float32(1), np.float32(1)

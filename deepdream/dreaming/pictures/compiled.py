@@ -77,31 +77,28 @@ class Compiled(Operations):
             ),
         )
 
-    def mean_abs(self, g: Any, weights: Any = None) -> float:
-        return self._measured(g, weights, kernels.ABS)
+    def sum_abs(self, g: Any, weights: Any = None) -> float:
+        return self._sum(g, weights, kernels.ABS)
 
-    def mean(self, g: Any, weights: Any = None) -> float:
-        return self._measured(g, weights, kernels.PLAIN)
+    def sum_square(self, g: Any, weights: Any = None) -> float:
+        return self._sum(g, weights, kernels.SQUARE)
 
-    def mean_square(self, g: Any, weights: Any = None) -> float:
-        return self._measured(g, weights, kernels.SQUARE)
-
-    def _measured(self, g: Any, weights: Any, what: int) -> float:
-        total = self._sum(g, weights, what)
-        if weights is None:
-            return total / g.size
-        return total / self._sum(weights, None, kernels.PLAIN)
+    def total(self, x: Any, weights: Any = None) -> float:
+        return self._sum(x, weights, kernels.PLAIN)
 
     def _sum(self, g: Any, weights: Any, what: int) -> float:
         h, w, channels = g.shape
         sums = np.empty(h)
         flat, stride = _flat(g), g.strides[0] // 4
-        weights = _NOTHING if weights is None else weights.reshape(-1)
+        if weights is None:
+            weights, weights_stride = _NOTHING, 0
+        else:
+            weights, weights_stride = _flat(weights), weights.strides[0] // 4
         self._over_rows(
             h,
             lambda r0, r1, worker: kernels.row_sums(
-                flat, stride, channels * w, weights, what, sums, self._floats(worker, _LANES),
-                r0, r1,
+                flat, stride, channels * w, weights, weights_stride, what, sums,
+                self._floats(worker, _LANES), r0, r1,
             ),
         )  # fmt: skip
         return float(sums.sum())

@@ -123,8 +123,8 @@ def gaussians(
 
 @kernel
 def row_sums(
-    g: np.ndarray, stride: int, n: int, weights: np.ndarray, what: int, sums: np.ndarray,
-    scratch: np.ndarray, r0: int, r1: int,
+    g: np.ndarray, stride: int, n: int, weights: np.ndarray, weights_stride: int, what: int,
+    sums: np.ndarray, scratch: np.ndarray, r0: int, r1: int,
 ) -> None:  # fmt: skip
     """Write the sums of rows r0 to r1: of absolute values, of squares, or of the values.
 
@@ -133,7 +133,7 @@ def row_sums(
     g : ndarray
         Flat float32, rows `stride` numbers apart, n numbers each.
     weights : ndarray
-        Factors of the values, dense rows of n; or nothing.
+        Factors of the values, rows `weights_stride` numbers apart; or nothing.
     what : int
         ABS, SQUARE or PLAIN.
     sums : ndarray
@@ -152,7 +152,7 @@ def row_sums(
             elif what == SQUARE:
                 v = v * v
             if len(weights) > 0:
-                v = v * load(weights, i * n + j, there)
+                v = v * load(weights, i * weights_stride + j, there)
             total = total + v
         store(scratch, 0, total, LANES)
         whole = 0.0

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .borders import Size, Span, continued, runs
+from .borders import Size, Span, continued, edge_gain, runs
 from .filters import TRUNCATE
 
 # Values per band where large pictures are worked on band by band.
@@ -57,8 +57,12 @@ class Operations:
         """Return a new array with the same values."""
         return x.copy()
 
-    def total(self, x: Any) -> float:
-        """Return the sum of an array, row by row in 32 bits at least, over rows in 64."""
+    def total(self, x: Any, weights: Any = None) -> Any:
+        """Return the sum of an array, times weights of its shape where they are given.
+
+        Row by row in 32 bits at least, over rows in 64.
+        """
+        x = x if weights is None else x * weights
         return float(x.reshape(x.shape[0], -1).sum(1).sum(dtype=np.float64))
 
     def scatter_add(self, x: Any, rows: Any, columns: Any, values: Any) -> None:
@@ -72,6 +76,22 @@ class Operations:
         for down_to, down_from in runs(rows):
             for along_to, along_from in runs(columns):
                 out[down_to, along_to] = x[down_from, along_from]
+
+    def gains(self, size: Size) -> tuple[Any, Any, Any, Any]:
+        """Return what `fade` needs for a picture: factors of its first and last rows and columns."""
+        down, along = (edge_gain(n) for n in size)
+        rows, columns = (np.s_[:, None, None], np.s_[None, :, None])
+        first, last = self.array(down)[rows], self.array(down[::-1])[rows]
+        return first, last, self.array(along)[columns], self.array(along[::-1])[columns]
+
+    def fade(self, g: Any, gains: tuple[Any, Any, Any, Any]) -> None:
+        """Take the rim away from a picture's gradient, in place; see `borders.edge_gain`."""
+        first, last, left, right = gains
+        h, w = g.shape[:2]
+        g[: first.shape[0]] *= first
+        g[h - last.shape[0] :] *= last
+        g[:, : left.shape[1]] *= left
+        g[:, w - right.shape[1] :] *= right
 
     def climb(self, x: Any, g: Any, there: Span, here: Span, factor: float, low: Any, high: Any,
               weights: Any = None) -> None:  # fmt: skip
@@ -96,22 +116,17 @@ class Operations:
 
     # -- measures -------------------------------------------------------------------------------
 
-    def mean_abs(self, g: Any, weights: Any = None) -> float:
-        """Return the mean absolute value, weighted by (h, w, 3) numbers where they are given."""
-        return self._mean(abs(g), weights)
+    def sum_abs(self, g: Any, weights: Any = None) -> Any:
+        """Return the sum of the absolute values, each times its weight."""
+        return self.total(abs(g), weights)
 
-    def mean(self, g: Any, weights: Any = None) -> float:
-        """Return the mean, weighted where weights are given."""
-        return self._mean(g, weights)
+    def sum_square(self, g: Any, weights: Any = None) -> Any:
+        """Return the sum of the squares, each times its weight."""
+        return self.total(g * g, weights)
 
-    def mean_square(self, g: Any, weights: Any = None) -> float:
-        """Return the mean of the squares, weighted where weights are given."""
-        return self._mean(g * g, weights)
-
-    def _mean(self, values: Any, weights: Any) -> float:
-        if weights is None:
-            return self.total(values) / math.prod(values.shape)
-        return self.total(values * weights) / self.total(weights)
+    def count(self, g: Any, weights: Any = None) -> Any:
+        """Return how many values there are, or the sum of their weights."""
+        return math.prod(g.shape) if weights is None else self.total(weights)
 
     # -- sizes ----------------------------------------------------------------------------------
 

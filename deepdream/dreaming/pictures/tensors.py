@@ -48,11 +48,12 @@ class Tensors(Operations):
     def copy(self, x: Any) -> Any:
         return x.clone()
 
-    def total(self, x: Any) -> float:
-        return float(self.sum(x))
+    def total(self, x: Any, weights: Any = None) -> Any:
+        return float(self.sum(x, weights))
 
-    def sum(self, x: Any) -> torch.Tensor:
+    def sum(self, x: Any, weights: Any = None) -> torch.Tensor:
         """Return what `total` returns, as a float64 tensor on the device, not waited for."""
+        x = x if weights is None else x * weights
         return x.reshape(x.shape[0], -1).sum(1).sum(dtype=torch.float64)
 
     def scatter_add(self, x: Any, rows: Any, columns: Any, values: Any) -> None:
