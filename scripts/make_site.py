@@ -28,10 +28,11 @@ import make_docs  # noqa: E402
 import make_labs  # noqa: E402
 
 LAYERS = "stem/conv,block*/output"
+PHOTO = ROOT / "examples" / "photos" / "lake.jpg"  # what the gallery dreams on
 
 # What the site's front page lists, in this order, under these words.
 CONTENTS = {
-    "Begin": ("quickstart", "Walkthrough <walkthrough>", "labs", "gallery"),
+    "Begin": ("quickstart", "cookbook", "styles", "Walkthrough <walkthrough>", "labs", "gallery"),
     "Use": ("cli", "api", "models", "layers", "pycaffe", "real-caffe", "docker"),
     "Understand": ("conventions", "how-it-works", "known-differences", "performance"),
     "Take part": ("add-a-layer", "decisions", "contributing", "changelog"),
@@ -42,11 +43,13 @@ ELSEWHERE = ("What it does", "Notebooks of 2015", "In a box", "Reading the sourc
 
 FRONT = """# deepdream
 
-Google's DeepDream of 2015, with Caffe's networks and Caffe's arithmetic, in plain Python on PyTorch.
+A network looks at your photograph, and paints into it what it believes to see: Google's DeepDream of
+2015, with Caffe's networks and Caffe's arithmetic, in plain Python.
 
-![A dream of clouds: animals with fur and eyes grow out of a summer sky](images/dream.jpg)
+![A mountain lake; and its dream, in which the mountains are furry animals with many eyes](images/lake.jpg)
 
-* **You have photographs.** The [quick start](quickstart.md) needs one command, and no weights to download.
+* **You have photographs.** The [quick start](quickstart.md) needs one command, and no weights to download;
+  the [cookbook](cookbook.md) tells what to turn for what you have in mind.
 * **You want to know how it works**, or teach it. The [walkthrough](walkthrough.ipynb) takes Google's
   notebook apart line by line; the [labs](labs.md) go on from there.
 * **You have a notebook of 2015**, or a network of your own. It runs as it stands, and gives
@@ -58,6 +61,7 @@ ON = """
 ## Where to go on
 
 * The [walkthrough](walkthrough.ipynb): how it works, line by line, with checks.
+* The [cookbook](cookbook.md), and [nine styles](styles.md).
 * [What every layer sees](gallery.md), and [which networks are known](models.md).
 * [Notebooks of 2015](pycaffe.md), and dreaming with [the real Caffe](real-caffe.md).
 * [Docker images](docker.md) with both.
@@ -312,16 +316,13 @@ def gallery(folder: Path, quick: bool) -> None:
         text += "It is not part of a quick build.\n"
     else:
         if not quick:
-            command = ["gallery", str(ROOT / "examples" / "clouds.jpg"), "-o", str(made),
-                       "--width", "480", "--layers", LAYERS, "--octave-n", "2,4"]  # fmt: skip
+            command = ["gallery", str(PHOTO), "-o", str(made), "--layers", LAYERS]
             subprocess.run([sys.executable, "-m", "deepdream", *command], check=True, cwd=ROOT)
         text += (
-            "The whole gallery, with both octave counts, a filter and a comparison with the input: "
+            "The whole gallery, with a filter and a comparison with the photograph: "
             '<a href="gallery/index.html">open it</a>.\n\n'
         )
-        shown = sorted(
-            (made / "octaves-4").glob("block*_output.jpg"), key=lambda path: number(path)
-        )
+        shown = sorted(made.glob("block*_output.jpg"), key=lambda path: number(path))
         text += f'<div class="gallery">\n{"".join(map(figure, shown))}</div>\n'
     (folder / "gallery.md").write_text(text, encoding="utf-8")
 
@@ -335,7 +336,7 @@ def figure(picture: Path) -> str:
     look = entry.layers.get(layer, "")
     words = f"<code>{layer}</code>{' (the default)' if layer == entry.end else ''}"
     words += f": {look}" if look else ""
-    place = f"gallery/octaves-4/{picture.name}"
+    place = f"gallery/{picture.name}"
     return (
         f'<figure><a href="{place}"><img src="{place}" loading="lazy" '
         f'alt="A dream at {layer}{": " + look if look else ""}"></a>'

@@ -180,10 +180,10 @@ def test_links_of_pages():
     """To pages by their titles, to files of the source not at all."""
     text = (
         "[docs/models.md](docs/models.md), [the list](docs/models.md#vgg16), [LICENSE](LICENSE), "
-        "[walk](docs/walkthrough.py), ![sky](docs/images/dream.jpg), [x](https://a.b)"
+        "[walk](docs/walkthrough.py), ![sky](docs/images/lake.jpg), [x](https://a.b)"
     )
     assert make_site.linked(text, ROOT) == (
         "[Models](models.md), [the list](models.md#vgg16), LICENSE, "
-        "[walk](walkthrough.ipynb), ![sky](images/dream.jpg), [x](https://a.b)"
+        "[walk](walkthrough.ipynb), ![sky](images/lake.jpg), [x](https://a.b)"
     )
     assert json.dumps(make_site.sections("# a\n## b\nc\n## d\ne\n")) == '{"b": "c\\n", "d": "e\\n"}'

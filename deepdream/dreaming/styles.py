@@ -98,7 +98,7 @@ _STYLES = (
     ),
     _of_a_layer(
         "cities",
-        "towers, lights and ships far away, fruit close by",
+        "castles, ships and lights; birds and fruit of many colours",
         "block14/output",
         iter_n=(50, 12), step_size=(2.5, 1.5), smooth=1.0, keep_colors=0.5,
         again={"iter_n": (10, 4), "step_size": (1.5, 1.0)},
@@ -127,9 +127,9 @@ _STYLES = (
     Style(
         "bold",
         "large shapes in strong colours, for any layer",
-        {**_ALL, "iter_n": (30, 10), "step_size": (1.2, 0.8), "smooth": 1.0,
-         "normalize": "laplacian"},
-        again={"iter_n": (8, 3), "step_size": (0.8, 0.5)},
+        {**_ALL, "iter_n": (30, 10), "step_size": (1.0, 0.6), "smooth": 1.0,
+         "normalize": "laplacian", "keep_colors": 0.35},
+        again={"iter_n": (8, 3), "step_size": (0.7, 0.4)},
     ),
     Style(
         "subtle",

@@ -78,7 +78,7 @@ class Operations:
                 out[down_to, along_to] = x[down_from, along_from]
 
     def gains(self, size: Size) -> tuple[Any, Any, Any, Any]:
-        """Return what `fade` needs for a picture: factors of its first and last rows and columns."""
+        """Return what `fade` needs: factors of a picture's first and last rows and columns."""
         down, along = (edge_gain(n) for n in size)
         rows, columns = (np.s_[:, None, None], np.s_[None, :, None])
         first, last = self.array(down)[rows], self.array(down[::-1])[rows]
