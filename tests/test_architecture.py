@@ -47,6 +47,7 @@ LEVELS = (
         "reading.hdf5",
         "reading.upgrade_v0",
         "preview",
+        "sixteen_bits",
         "recipe",
         "models.download",
         "models.checked",

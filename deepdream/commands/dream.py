@@ -31,6 +31,10 @@ def add(commands: Any) -> None:
         help="the picture to write, .png, .jpg, .tif or .webp (default: IMAGE's name with "
         "_dream.png, in this folder)",
     )  # fmt: skip
+    parser.add_argument(
+        "--depth", type=int, choices=(8, 16), default=8,
+        help="bits per channel; 16 in .png and .tif (default: 8)",
+    )  # fmt: skip
     model_arguments(parser)
     dream_arguments(parser)
 
@@ -43,14 +47,14 @@ def run(args: argparse.Namespace) -> int:
 
     began = time.monotonic()
     out = Path(args.out) if args.out else Path(f"{stem_of(args.image)}_dream.png")
-    images.check_writable(out)
+    images.check_writable(out, args.depth)
     number = seed(args)
     img, keywords = load_start(args.image, number), chosen(args)
     net = load_net(args)
     say(args, f"network {net.name or args.model}, seed {number}")
     with Bar() as bar:
         picture = dream(net, img, seed=number, on_step=bar.step, **keywords)
-    images.save_image(picture, out)
+    images.save_image(picture, out, depth=args.depth)
     stopped = bool(picture.recipe and picture.recipe.get("stopped"))
     h, w = picture.shape[:2]
     partly = ", stopped early: the picture so far" if stopped else ""
