@@ -2,7 +2,8 @@
 
 A picture is (h, w, 3) float32, RGB, 0..255, whatever the file held: `load_image` turns it the way
 the camera was held, takes palettes, grey, sixteen bits and CMYK apart, and keeps transparency
-aside. `save_image` puts that back, rounds to whole grey levels, and writes the recipe.
+aside. `save_image` puts that back, rounds to whole grey levels, or to the levels of sixteen bits,
+and writes the recipe.
 
 The array itself and what belongs to it is `Picture`, in ``deepdream.picture``. No nets, no display,
 no network here.
@@ -27,6 +28,7 @@ from .picture import Picture as Picture
 from .picture import check_pixels
 from .picture import to_uint8 as to_uint8
 from .recipe import save_options
+from .sixteen_bits import write_deep
 
 _ORIENTATION = 0x0112  # EXIF tag
 _LARGEST_FILE = 1 << 31  # bytes; nothing that holds a picture is larger
@@ -35,16 +37,19 @@ _LARGEST_FILE = 1 << 31  # bytes; nothing that holds a picture is larger
 class _Format(NamedTuple):
     name: str  # Pillow's
     alpha: bool
+    deep: bool  # whether there is a kind of it with sixteen bits per channel
     options: Mapping[str, Any]
 
 
-_JPEG = _Format("JPEG", False, {"subsampling": 0})  # colour at full resolution: dreams are fine
-_TIFF = _Format("TIFF", True, {"compression": "tiff_adobe_deflate"})
+_JPEG = _Format(
+    "JPEG", False, False, {"subsampling": 0}
+)  # colour at full resolution: dreams are fine
+_TIFF = _Format("TIFF", True, True, {"compression": "tiff_adobe_deflate"})
 _FORMATS = {
-    ".png": _Format("PNG", True, {}),
+    ".png": _Format("PNG", True, True, {}),
     ".jpg": _JPEG,
     ".jpeg": _JPEG,
-    ".webp": _Format("WEBP", True, {"exact": True}),  # colours stay under full transparency
+    ".webp": _Format("WEBP", True, False, {"exact": True}),  # colours stay under full transparency
     ".tif": _TIFF,
     ".tiff": _TIFF,
 }
@@ -257,17 +262,23 @@ def as_picture(img: Any) -> Picture:
     return Picture(colours, alpha, getattr(img, "recipe", None), getattr(img, "source", None))
 
 
-def check_writable(path: FileName) -> None:
+def check_writable(path: FileName, depth: int | None = None) -> None:
     """Make sure, before any work is done, that `save_image` will be able to write there.
+
+    Parameters
+    ----------
+    path : str or PathLike
+    depth : int, optional
+        As for `save_image`.
 
     Raises
     ------
     ImageError
-        The name has an unknown ending.
+        The name has an unknown ending, or one of a format that has not this depth.
     WriteError
         The folder does not exist or cannot be written, or `path` is a folder.
     """
-    _format_of(path)
+    check_depth(path, depth)
     name = os.fsdecode(path)
     folder = Path(os.path.realpath(name)).parent
     if Path(name).is_dir():
@@ -278,6 +289,33 @@ def check_writable(path: FileName) -> None:
         )
     if not os.access(folder, os.W_OK):
         raise WriteError(f"'{name}' cannot be written: no permission to write in '{folder}'.")
+
+
+def check_depth(path: FileName, depth: int | None) -> None:
+    """Make sure that a picture of this name can have so many bits per channel.
+
+    Raises
+    ------
+    ImageError
+        An unknown ending, a format that has only 8 bits, or a `depth` that is neither 8 nor 16.
+    """
+    format = _format_of(path)
+    if depth not in (None, 8, 16):
+        raise ImageError(f"depth is {depth!r}: 8 or 16 bits per channel are expected.")
+    if depth == 16 and not format.deep:
+        able = ", ".join(suffix for suffix, known in _FORMATS.items() if known.deep)
+        raise ImageError(
+            f"'{os.fsdecode(path)}' would be a {format.name} file, which has 8 bits per channel: "
+            f"16 can be written as {able}."
+        )
+
+
+def depth_for(path: FileName, recipe: Mapping[str, Any] | None) -> int:
+    """Return the bits per channel of a file where nobody asks for a number.
+
+    Those that the recipe tells, where a picture of this name can have them; otherwise 8.
+    """
+    return (recipe or {}).get("depth", 8) if _format_of(path).deep else 8
 
 
 def _format_of(path: FileName) -> _Format:
@@ -292,7 +330,11 @@ def _format_of(path: FileName) -> _Format:
 
 
 def save_image(
-    img: Any, path: FileName, quality: int = 95, recipe: Mapping[str, Any] | None = None
+    img: Any,
+    path: FileName,
+    quality: int = 95,
+    recipe: Mapping[str, Any] | None = None,
+    depth: int | None = None,
 ) -> None:
     """Save a picture, whole or not at all.
 
@@ -308,12 +350,16 @@ def save_image(
     recipe : mapping, optional
         Written into the file; `deepdream.recipe.read_recipe` finds it. Without it that of a
         `Picture`, if any.
+    depth : {8, 16}, optional
+        Bits per channel. 16 keeps fractions of a level, to the nearest 257th, in PNG and TIFF; the
+        recipe in the file then says so (``"depth": 16``). Without it what the recipe says, as of a
+        picture that `deepdream.rerun` has made again, and the format can; else 8.
 
     Raises
     ------
     ImageError
-        Not a picture (wrong shape, no pixels, NaN), an unknown ending, or a size that the format
-        cannot hold.
+        Not a picture (wrong shape, no pixels, NaN), an unknown ending, a size or a depth that the
+        format cannot hold.
     WriteError
         No such folder, no permission, a full disk. A file that was there before is untouched.
     """
@@ -322,17 +368,28 @@ def save_image(
         raise ImageError(f"quality is {quality!r}: a whole number from 1 to 100 is expected.")
     if recipe is None:
         recipe = getattr(img, "recipe", None)
+    if depth is None:
+        depth = depth_for(path, recipe)
+    check_depth(path, depth)
+    if recipe is not None:  # of this file, wherever the recipe was read
+        recipe = {key: value for key, value in recipe.items() if key != "depth"}
+        recipe.update({"depth": depth} if depth != 8 else {})
     if isinstance(img, Image.Image):
         img = as_picture(img)
-    levels = to_uint8(check_pixels(img))
+    pixels = check_pixels(img)
+    alpha = getattr(img, "alpha", None) if format.alpha else None
+    options = {**format.options, **save_options(recipe, format.name)}
+    if depth == 16:
+        with replacing(path) as part, part.open("wb") as file:
+            write_deep(file, format.name, pixels, alpha, options)
+        return
+    levels = to_uint8(pixels)
     if levels.ndim == 3 and levels.shape[2] == 1:
         levels = levels[..., 0]
-    alpha = getattr(img, "alpha", None)
-    if format.alpha and alpha is not None and not (levels.ndim == 3 and levels.shape[2] == 4):
+    if alpha is not None and not (levels.ndim == 3 and levels.shape[2] == 4):
         levels = np.dstack([levels, to_uint8(alpha)])  # (h, w, 2) or (h, w, 4)
     elif not format.alpha and levels.ndim == 3:
         levels = levels[..., :3]
-    options = {**format.options, **save_options(recipe, format.name)}
     if format.name in ("JPEG", "WEBP"):
         options["quality"] = int(quality)
     encoded = io.BytesIO()

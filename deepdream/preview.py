@@ -14,16 +14,17 @@ import logging
 import time
 from collections.abc import Callable
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .picture import to_uint8
-from .progress import describe
+from .progress import Pace, describe
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _SIDE = 480  # longest side of the preview, in pixels
-_INTERVAL = 0.5  # least seconds between two previews
-_SHARE = 0.02  # most of the time that previews may take
 
 # The output of a preview that was taken away, and the cell that it is in. The cell's next dream
 # takes it over: of a loop with more dreams JupyterLab would hide every output behind the 50th.
@@ -65,7 +66,7 @@ class Preview:
         self._keeps = frames is None
         self._handle: Any = None
         self._where = ""
-        self._next = 0.0
+        self._pace = Pace()
         self._began: tuple[float, float] | None = None
         self._told: _Told | None = None
 
@@ -91,11 +92,9 @@ class Preview:
         if self._began is None:
             self._began = now, done  # what came before was mostly preparation
         self._where = describe(step, self._frame, self._frames)
-        if now < self._next:
-            return
-        self._show(self._page(step, done, now))
-        after = time.monotonic()
-        self._next = after + max(_INTERVAL, (after - now) / _SHARE)
+        if self._pace.due():
+            with self._pace.drawing():
+                self._show(self._page(step, done, now))
 
     def frame(self, done: int) -> None:
         """Note how many dreams are done."""
@@ -125,8 +124,7 @@ class Preview:
             left = f", {clock((now - began) * (1 - done) / (done - done_before))} left"
         text = f"{self._where}{left}"
         h, w = self._size
-        every = max(1, min(side // (2 * shown) for side, shown in zip(step.size, (h, w))))
-        jpeg = encode(step.sample(every), "JPEG", (w, h), quality=80)
+        jpeg = encode(sample(step, (h, w)), "JPEG", (w, h), quality=80)
         # Decoded before it is drawn, or the picture would flicker.
         html = (
             '<div style="font-family:sans-serif;font-size:13px;line-height:1.5">'
@@ -154,6 +152,62 @@ def _cell() -> Any:
 
     asked: Any = getattr(get_ipython(), "get_parent", dict)()  # the message that asked to run it
     return asked.get("header", {}).get("msg_id")
+
+
+def shown_size(size: tuple[int, int], now: tuple[int, int]) -> tuple[int, int]:
+    """Return at which height and width the picture so far is shown.
+
+    Parameters
+    ----------
+    size : (int, int)
+        Height and width of the picture that the dream began with.
+    now : (int, int)
+        Those of an octave.
+
+    Returns
+    -------
+    (int, int)
+        `size`, so that nothing moves while a dream grows; if the dream has another shape, that
+        shape with the longest side of `size`.
+    """
+    h, w = size
+    if abs(now[0] * w - now[1] * h) <= h + w:  # each side of an octave is rounded
+        return size
+    scale = max(size) / max(now)
+    return max(1, round(now[0] * scale)), max(1, round(now[1] * scale))
+
+
+def sample(step: Any, size: tuple[int, int]) -> np.ndarray:
+    """Return the picture so far with rows and columns left out, but twice as many as `size` has.
+
+    Parameters
+    ----------
+    step : Step
+    size : (int, int)
+        Height and width at which it will be shown.
+    """
+    every = max(1, min(side // (2 * shown) for side, shown in zip(step.size, size)))
+    pixels: np.ndarray = step.sample(every)
+    return pixels
+
+
+def fitted(pixels: np.ndarray, size: tuple[int, int]) -> Image.Image:
+    """Return a picture of just this height and width, for the eye.
+
+    Parameters
+    ----------
+    pixels : (h, w, 3) array
+        RGB, 0..255; values beyond are clipped.
+    size : (int, int)
+    """
+    from PIL import Image
+
+    h, w = size
+    image = Image.fromarray(to_uint8(pixels))
+    if image.size == (w, h):
+        return image
+    smaller = image.width >= w and image.height >= h
+    return image.resize((w, h), Image.Resampling.BOX if smaller else Image.Resampling.BILINEAR)
 
 
 def encode(pixels: np.ndarray, form: str, within: tuple[int, int] | None = None, **how: Any) -> str:

@@ -1,9 +1,11 @@
-"""Progress on a terminal: one bar for all dreams of a picture, a zoom, a gallery."""
+"""Progress on a terminal, one bar for all dreams of a picture, a zoom, a gallery; and `Pace`."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,29 @@ _TAIL = "  {desc}"
 
 _ROOM_FOR_BAR = 60  # columns
 _SURE = 1.0  # percent of the work, or seconds, before which the time left is a wild guess
+
+
+_INTERVAL = 0.5  # least seconds between two pictures
+_SHARE = 0.02  # most of the time that pictures may take
+
+
+class Pace:
+    """When to draw the picture so far: at most twice a second, for at most 2 % of the time."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def due(self) -> bool:
+        """Tell whether it is time again; the first time it is."""
+        return time.monotonic() >= self._next
+
+    @contextlib.contextmanager
+    def drawing(self) -> Iterator[None]:
+        """Note how long the block takes: the longer, the later is the next one."""
+        began = time.monotonic()
+        yield
+        after = time.monotonic()
+        self._next = after + max(_INTERVAL, (after - began) / _SHARE)
 
 
 class Bar:

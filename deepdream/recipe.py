@@ -14,7 +14,8 @@ picture that it began with::
 
 `build_recipe` makes one, `read_recipe` finds it in a file. Where a file keeps it depends on the
 format: an ``iTXt`` chunk named ``deepdream`` in PNG, the comment in JPEG, the EXIF field
-ImageDescription in WebP and TIFF. Only file names go in, never folders.
+ImageDescription in WebP and TIFF. Only file names go in, never folders. The recipe in a file with
+more than 8 bits per channel says so (``"depth": 16``).
 
 Nothing here touches pixels; `images` calls `save_options` and `find_recipe`.
 """

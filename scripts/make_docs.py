@@ -158,7 +158,7 @@ def commands(parser: argparse.ArgumentParser, level: str) -> Iterator[str]:
     yield "| --- | --- |"
     for action in actions:
         names = ", ".join(action.option_strings) or str(action.metavar)
-        choices = "|".join(action.choices) if action.choices else None
+        choices = "|".join(map(str, action.choices)) if action.choices else None
         value = action.metavar or choices or action.dest.upper()
         takes_value = action.option_strings and action.nargs != 0
         name = f"{names} {value}" if takes_value else names

@@ -97,7 +97,7 @@ def sheet(rows: list[list[tuple[Image.Image, str]]], size: int = 15) -> Image.Im
     return paper
 
 
-def write(image: Image.Image, name: str, most: int = 290_000) -> None:
+def write(image: Image.Image, name: str, most: int = 190_000) -> None:
     """Write a JPEG of no more bytes than `most`."""
     path = IMAGES / f"{name}.jpg"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -134,7 +134,7 @@ def pairs() -> None:
         img = photo(name)
         width = 500 if img.shape[1] >= img.shape[0] else 330
         made = sheet([[(narrowed(img, width), ""), (narrowed(dreamt(img, **how), width), "")]])
-        write(made.crop((GAP, GAP, made.width - GAP, made.height - GAP)), f"pairs/{name}", 200_000)
+        write(made.crop((GAP, GAP, made.width - GAP, made.height - GAP)), f"pairs/{name}", 110_000)
 
 
 def styles() -> None:
@@ -148,7 +148,7 @@ def styles() -> None:
                for p, words in made]  # fmt: skip
         whole = sheet([row])
         write(whole.crop((GAP, GAP, whole.width - GAP, whole.height - GAP)), f"styles/{name}",
-              150_000)  # fmt: skip
+              90_000)  # fmt: skip
 
 
 def cookbook() -> None:
@@ -156,8 +156,10 @@ def cookbook() -> None:
     lake, portrait, rome = photo("lake"), photo("astronaut"), photo("colosseum")
     full = dreamt(lake)
     blend = {s: dreamt(lake, strength=s) for s in (0.5, 1.5)}
-    strip("cookbook/strength", [(lake, "photograph"), (blend[0.5], "strength=0.5"), (full, "1"),
-                                (blend[1.5], "strength=1.5")], 320)  # fmt: skip
+    strip("cookbook/strength", [
+        (lake, "photograph"), (blend[0.5], "strength=0.5"), (full, "strength=1"),
+        (blend[1.5], "strength=1.5"),
+    ], 320)  # fmt: skip
     strip("cookbook/steps", [(dreamt(lake, iter_n=n), f"iter_n={n}") for n in ((8, 3), (32, 8),
                              (90, 20))], 430)  # fmt: skip
     strip("cookbook/colors", [(dreamt(rome, keep_colors=k), f"keep_colors={k:g}")
@@ -184,11 +186,10 @@ def cookbook() -> None:
         (dreamt(rome, normalize=n, step_size=s, keep_colors=False, smooth=1.0),
          f'normalize="{n}", step_size={s}') for n, s in how.items()
     ], 430)  # fmt: skip
-    corner = (slice(0, 150), slice(0, 220))
-    grey = nd.gaussian_filter(np.asarray(photo("clouds")), (2, 2, 0))
+    corner = (slice(0, 130), slice(0, 215))
     strip("cookbook/border", [
-        (levels(dreamt(grey, style="2015", border=b, iter_n=20)[corner]).resize((440, 300), 0),
-         f'border="{b}"') for b in ("roll", "reflect", "edge")
+        (levels(dreamt(photo("street"), border=b, keep_colors=0, smooth=0.5)[corner])
+         .resize((430, 260), 0), f'border="{b}"') for b in ("roll", "reflect", "edge")
     ], 430)  # fmt: skip
     size = (576, 1024)
     blank = deepdream.noise(*size, seed=4)

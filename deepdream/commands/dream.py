@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,19 @@ def add(commands: Any) -> None:
         help="the picture to write, .png, .jpg, .tif or .webp (default: IMAGE's name with "
         "_dream.png, in this folder)",
     )  # fmt: skip
+    parser.add_argument(
+        "--depth", type=int, choices=(8, 16), default=8,
+        help="bits per channel; 16 in .png and .tif (default: 8)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--show", action="store_true",
+        help="show the picture as it grows, on a terminal that can draw (kitty, iTerm2, sixel)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--preview", metavar="FILE",
+        help="write the picture so far to FILE, .png or .jpg, again and again, for an image viewer "
+        "to watch; shrunk to 1000 pixels, and left there at the end",
+    )  # fmt: skip
     model_arguments(parser)
     dream_arguments(parser)
 
@@ -39,18 +53,39 @@ def run(args: argparse.Namespace) -> int:
     """Dream, save, say what was written."""
     from .. import images
     from ..dreaming.dream import dream
+    from ..dreaming.parameters import wanted_size
+    from ..preview_file import PreviewFile, check_preview
     from ..progress import Bar
+    from ..terminal import find_screen
+    from ..terminal_picture import TerminalPicture
 
     began = time.monotonic()
     out = Path(args.out) if args.out else Path(f"{stem_of(args.image)}_dream.png")
-    images.check_writable(out)
+    images.check_writable(out, args.depth)
+    if args.preview:
+        others = args.image, args.guide, args.mask, out
+        check_preview(args.preview, filter(None, others))
+    screen = find_screen() if args.show else None
     number = seed(args)
     img, keywords = load_start(args.image, number), chosen(args)
     net = load_net(args)
     say(args, f"network {net.name or args.model}, seed {number}")
-    with Bar() as bar:
-        picture = dream(net, img, seed=number, on_step=bar.step, **keywords)
-    images.save_image(picture, out)
+    size = wanted_size(img.shape[:2], args.width, args.height)
+    with ExitStack() as stack:
+        watchers: list[Any] = [stack.enter_context(Bar())]
+        if screen:
+            watchers.append(stack.enter_context(TerminalPicture(screen, size)))
+        if args.preview:
+            watchers.append(PreviewFile(args.preview, size))
+
+        def on_step(step: Any) -> None:
+            for watcher in watchers:
+                watcher.step(step)
+
+        picture = dream(net, img, seed=number, on_step=on_step, **keywords)
+        for watcher in watchers[1:]:
+            watcher.done(picture)
+    images.save_image(picture, out, depth=args.depth)
     stopped = bool(picture.recipe and picture.recipe.get("stopped"))
     h, w = picture.shape[:2]
     partly = ", stopped early: the picture so far" if stopped else ""

@@ -25,6 +25,10 @@ def add(commands: Any) -> None:
         "--input", metavar="IMAGE",
         help="the picture it was made from (default: by its name, beside FILE or in this folder)",
     )  # fmt: skip
+    parser.add_argument(
+        "--depth", type=int, choices=(8, 16),
+        help="bits per channel; 16 in .png and .tif (default: FILE's, where OUT can have them)",
+    )  # fmt: skip
     model_arguments(parser, recipe=True)
     dream_arguments(parser, recipe=True)
 
@@ -37,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     began = time.monotonic()
     path = Path(args.file)
     out = Path(args.out) if args.out else Path(f"{path.stem}_rerun{path.suffix}")
-    images.check_writable(out)
+    images.check_writable(out, args.depth)
     with collector_paused():
         from ..repeat import load_recipes_net, repeatable, rerun
 
@@ -58,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
             path, img=args.input, guide=args.guide, mask=args.mask, net=net, on_step=bar.step,
             progress=False, **changes,
         )  # fmt: skip
-    images.save_image(made, out)
+    images.save_image(made, out, depth=args.depth or images.depth_for(out, recipe))
     stopped = made.recipe is not None and made.recipe.get("stopped")
     what = f"changed: {', '.join(changes)}" if changes else compared(path, out)
     print(f"wrote {out} ({time.monotonic() - began:.0f} s); {what}")
@@ -70,6 +74,7 @@ def compared(before: Path, after: Path) -> str:
     import numpy as np
 
     from ..images import load_image
+    from ..recipe import read_recipe
 
     if before.read_bytes() == after.read_bytes():
         return f"it is {before}, byte for byte"
@@ -83,6 +88,9 @@ def compared(before: Path, after: Path) -> str:
     reason = "another machine, device, engine or version rounds in other ways"
     if before.suffix.lower() != after.suffix.lower() and lossy:
         reason = f"{' and '.join(sorted(lossy))} keeps no exact pixels"
+    depths = [read_recipe(path).get("depth", 8) for path in (before, after)]
+    if depths[0] != depths[1]:
+        reason = f"{depths[0]} and {depths[1]} bits round differently"
     return (
         f"it differs from {before} by {apart.mean():.2f} grey levels on average, {apart.max():.0f} "
         f"at most: {reason}"

@@ -41,6 +41,10 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--format", choices=("png", "jpg"), default="png", help="of the frames (default: png)"
     )
+    parser.add_argument(
+        "--depth", type=int, choices=(8, 16), default=8,
+        help="bits per channel of the frames; 16 in png (default: 8)",
+    )  # fmt: skip
     model_arguments(parser)
     dream_arguments(parser, without=("--width", "--height"))
 
@@ -59,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         try:
             for path, _ in write_zoom(
                 net, img, folder, frames=args.frames, scale=args.scale, suffix=f".{args.format}",
-                first=args.first, seed=args.seed, on_step=bar.step, **keywords,
+                depth=args.depth, first=args.first, seed=args.seed, on_step=bar.step, **keywords,
             ):  # fmt: skip
                 count += 1
                 bar.frame(path)

@@ -25,7 +25,7 @@ import numpy as np
 from ..display import display_for
 from ..errors import ParameterError
 from ..files import make_folder, replacing
-from ..images import Picture, as_picture, save_image
+from ..images import Picture, as_picture, check_depth, save_image
 from ..recipe import describe_net
 from .dream import dream
 from .parameters import Parameters, check_seed
@@ -197,6 +197,7 @@ def write_zoom(
     frames: int = 100,
     scale: float = 0.05,
     suffix: str = ".png",
+    depth: int = 8,
     seed: int | None = None,
     **dream_params: Any,
 ) -> Iterator[tuple[Path, Picture]]:
@@ -212,6 +213,8 @@ def write_zoom(
         asked to do.
     suffix : str
         Format of the frames, ``".png"`` or ``".jpg"``.
+    depth : {8, 16}
+        Bits per channel of the frames; 16 in ``".png"``.
     seed : int, optional
         Without it a new one is drawn, or that of the interrupted run taken.
 
@@ -224,15 +227,18 @@ def write_zoom(
     ------
     ParameterError
         The folder holds frames of another zoom.
+    ImageError
+        The format has not this depth.
     WriteError
         A file cannot be written; frames before it stay.
     KeyboardInterrupt
         Ctrl-C; the same call goes on from the last frame.
     """
+    check_depth(f"0000{suffix}", depth)
     folder = Path(folder)
     state_file = folder / _STATE
     picture = as_picture(img)
-    asked = _asked(net, picture, scale, suffix, dream_params)
+    asked = {**_asked(net, picture, scale, suffix, dream_params), "depth": str(depth)}
     state = _read_state(state_file)
     if state is None:
         if any(folder.glob("[0-9]" * 4 + ".*")):
@@ -246,7 +252,8 @@ def write_zoom(
         rng = np.random.RandomState(seed)
     else:
         seed = state.seed if seed is None else seed
-        _check_same({**asked, "seed": seed}, {**state.asked, "seed": state.seed}, folder)
+        before = {"depth": "8", **state.asked, "seed": state.seed}  # older folders name no depth
+        _check_same({**asked, "seed": seed}, before, folder)
         first, rng = state.number + 1, np.random.RandomState()
         rng.set_state(state.rng)
         frame = enlarge(Picture(state.frame, picture.alpha, source=picture.source), scale)
@@ -261,7 +268,7 @@ def write_zoom(
         path = folder / f"{number:04d}{suffix}"
         made.recipe = {**(made.recipe or {}), "command": "zoom", "seed": seed, "frame": number,
                        "scale": scale}  # fmt: skip
-        save_image(made, path)
+        save_image(made, path, depth=depth)
         _write_state(state_file, _State(number, seed, np.asarray(made), rng.get_state(), asked))
         yield path, made
 
