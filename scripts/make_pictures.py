@@ -188,7 +188,7 @@ def cookbook() -> None:
     ], 430)  # fmt: skip
     corner = (slice(0, 130), slice(0, 215))
     strip("cookbook/border", [
-        (levels(dreamt(photo("street"), border=b, keep_colors=0, smooth=0.5)[corner])
+        (levels(dreamt(photo("street"), style="2015", border=b)[corner])
          .resize((430, 260), 0), f'border="{b}"') for b in ("roll", "reflect", "edge")
     ], 430)  # fmt: skip
     size = (576, 1024)
