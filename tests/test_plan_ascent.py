@@ -12,7 +12,7 @@ import torch
 from helpers import assert_close, relative_error, worker
 from net_planner import NetPlanner
 from test_dreaming import SMALL, net_with_mean, picture
-from tiny import TINY
+from tiny import SMOOTH, TINY
 from wild_nets import NETS
 
 from deepdream.dreaming import device_steps, plan_ascent
@@ -31,7 +31,9 @@ from deepdream.running.plan import Planner, Unplannable
 
 END = "a/output"
 PLENTY = 1 << 40
-OFFSETS = [(3, -5), (-31, 12), (0, 0)]
+# At the first offset no value of TINY is near an edge of a ReLU or of a maximum: the nearest lies
+# 7e-6 of the blob's largest away.
+OFFSETS = [(29, -18), (-31, 12), (0, 0)]
 PLANNERS = [NetPlanner, Planner]
 
 
@@ -49,10 +51,10 @@ OBJECTIVES = {"L2": lambda: objective_L2, "guide": guide, "own": lambda: squares
 
 def planned(
     sizes=((53, 71),), *, planner=NetPlanner, objective=objective_L2, limit=PLENTY, end=END, h=53,
-    w=71, step_size=1.5, clip=True,
+    w=71, step_size=1.5, clip=True, text=TINY,
 ):  # fmt: skip
     return PlanAscent(
-        planner(net_with_mean(), end), picture(h, w), list(sizes), objective,
+        planner(net_with_mean(text=text), end), picture(h, w), list(sizes), objective,
         step_size=step_size, clip=clip, limit=limit,
     )  # fmt: skip
 
@@ -60,17 +62,19 @@ def planned(
 LARGE = (403, 460)
 
 
-def tight(planner=Planner, objective=objective_L2):
+def tight(planner=Planner, objective=objective_L2, text=TINY):
     """Return the bytes that a dream of the `LARGE` picture takes in crops of 190x180 at most."""
     h, w = LARGE
-    whole = planned(planner=planner, objective=objective, h=h, w=w, sizes=[LARGE])
-    return planner(net_with_mean(), END).memory(180, 190) + whole._pictures(0, tiled=True)
+    whole = planned(planner=planner, objective=objective, h=h, w=w, sizes=[LARGE], text=text)
+    crop = planner(net_with_mean(text=text), END).memory(180, 190)
+    return crop + whole._pictures(0, tiled=True)
 
 
-def by_the_net(sizes=((53, 71),), *, objective=objective_L2, h=53, w=71, end=END):
+def by_the_net(sizes=((53, 71),), *, objective=objective_L2, h=53, w=71, end=END, text=TINY):
     return NetAscent(
-        net_with_mean(), end, picture(h, w), list(sizes), objective, step_size=1.5, clip=True
-    )
+        net_with_mean(text=text), end, picture(h, w), list(sizes), objective,
+        step_size=1.5, clip=True,
+    )  # fmt: skip
 
 
 def change(ascent, h=53, w=71):
@@ -90,21 +94,21 @@ def change(ascent, h=53, w=71):
 @pytest.mark.parametrize("name", OBJECTIVES)
 @pytest.mark.parametrize("planner", PLANNERS)
 def test_steps_are_those_of_the_net(planner, name):
-    """The first change agrees to rounding; later ones too, unless rounding tips a maximum."""
-    ours = change(planned(planner=planner, objective=OBJECTIVES[name]()))
-    net = change(by_the_net(objective=OBJECTIVES[name]()))
+    """The first change agrees to rounding; later ones too, where rounding tips nothing."""
+    for text, steps in ((TINY, 1), (SMOOTH, len(OFFSETS))):
+        make = {"objective": OBJECTIVES[name](), "text": text}
+        ours, net = change(planned(planner=planner, **make)), change(by_the_net(**make))
 
-    # grey levels around 100 are rounded to 8e-6 each, and the change is 1.5 of them
-    assert_close(ours[0], net[0], 1e-5)
-    assert np.abs(ours[0]).mean() > 1
-    for a, b in zip(ours[1:], net[1:]):
-        assert relative_error(a, b) < 0.02
+        # grey levels around 100 are rounded to 8e-6 each, and the change is 1.5 of them
+        for a, b in list(zip(ours, net))[:steps]:
+            assert_close(a, b, 1e-5)
+            assert np.abs(a).mean() > 1
 
 
 def test_octaves_pass_on_what_was_dreamt():
     """Enlarged detail lands on the next octave, and what is not finished at full size."""
     sizes = [(29, 37), (40, 51), (53, 71)]
-    ours, net = planned(sizes), by_the_net(sizes)
+    ours, net = planned(sizes, text=SMOOTH), by_the_net(sizes, text=SMOOTH)
     for ascent in (ours, net):
         for octave in (0, 1):
             ascent.begin(octave)
@@ -119,8 +123,9 @@ def test_octaves_pass_on_what_was_dreamt():
 def test_tiles_give_the_gradient_of_the_whole(planner, name):
     """With little memory the picture goes through in parts, and the change is the same."""
     objective = OBJECTIVES[name]()
-    make = {"planner": planner, "objective": objective, "h": 403, "w": 460, "sizes": [LARGE]}
-    whole, tiled = planned(**make), planned(**make, limit=tight(planner, objective))
+    make = {"planner": planner, "objective": objective, "text": SMOOTH}
+    make.update(h=403, w=460, sizes=[LARGE])
+    whole, tiled = planned(**make), planned(**make, limit=tight(planner, objective, SMOOTH))
     tiled.begin(0)
     assert isinstance(tiled._gradient, TiledGradient)
     assert len(tiled._tiles[0]) > 1
@@ -134,11 +139,11 @@ def test_tiles_have_no_seams():
     """Twice the same dream, in tiles and not, differs nowhere by more than rounding."""
     img = picture(*LARGE)
     kept = {"end": END, "iter_n": 1, "octave_n": 1, "seed": 4}
-    whole = dream(net_with_mean(), img, **kept)
+    whole = dream(net_with_mean(text=SMOOTH), img, **kept)
 
-    tiled = dream(net_with_mean(), img, max_memory=tight(), **kept)
+    tiled = dream(net_with_mean(text=SMOOTH), img, max_memory=tight(text=SMOOTH), **kept)
 
-    assert np.abs(tiled - whole).max() < 0.01
+    assert np.abs(tiled - whole).max() < 1e-3
 
 
 def test_tiles_are_announced(caplog):
@@ -183,7 +188,7 @@ def no_plan(monkeypatch):
 
 def test_a_net_without_a_plan_runs_layer_by_layer_and_says_why(monkeypatch, caplog):
     """The dream is the same, and --verbose tells the reason."""
-    one = {"end": END, "iter_n": 1, "octave_n": 1, "seed": 2}
+    one = {"end": END, "iter_n": 1, "octave_n": 1, "seed": 26}  # drawn: far from all edges, too
     expected = dream(net_with_mean(), picture(), **one)
     no_plan(monkeypatch)
     with caplog.at_level(logging.INFO, "deepdream"):
@@ -250,6 +255,7 @@ def on_the_device(monkeypatch):
 def test_steps_on_the_device_are_the_steps_on_the_host(monkeypatch, name, clip):
     """Rolling by index, scaling and clipping without the host gives the same pictures."""
     make = {"objective": OBJECTIVES[name](), "clip": clip, "step_size": 9, "planner": Planner}
+    make["text"] = SMOOTH
     host = planned(**make)
     expected, expected_mean = change(host), host.gradient()()
     monkeypatch.setattr(plan_ascent, "stays_on", lambda device: True)
@@ -497,7 +503,8 @@ def test_nets_of_the_wild_dream_through_their_plans(name):
     """What a step adds to a picture is what the notebook's step adds with the net itself."""
     wild = NETS[name]
     h, w = wild.sizes[0]
-    img = worker.natural_image((3, h, w), 3).transpose(1, 2, 0)
+    # Of forty pictures the one that keeps farthest from all edges of ReLUs and maxima.
+    img = worker.natural_image((3, h, w), 0).transpose(1, 2, 0)
 
     def net():
         made = Net(parse_prototxt(wild.text()), 1, force_backward=True)
