@@ -11,7 +11,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 HERE := not network and not gpu and not weights
 
 .DEFAULT_GOAL := help
-.PHONY: help dream test check parity golden bench labs docs image clean
+.PHONY: help dream test check parity portable golden bench labs docs image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ check: $(INSTALLED) ## format, lint, types, fast tests: before every commit
 parity: $(INSTALLED) ## compare with the real Caffe 1.0 (needs Python 3.9 on Linux)
 	scripts/install_caffe.sh
 	$(PYTEST) -n 2 --dist worksteal -m pycaffe
+
+portable: $(INSTALLED) ## run all tests as on other processors; half an hour
+	$(BIN)/python scripts/portable.py
 
 golden: $(INSTALLED) ## ask the real Caffe for tests/golden again
 	scripts/install_caffe.sh

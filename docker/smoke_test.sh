@@ -20,12 +20,14 @@ status=0
 echo "exit status: ok"
 
 if [ -x /opt/caffe/bin/python ]; then
-  # A small net with seeded weights; Caffe 1.0 has no Clip, which the bundled one needs.
+  # A small net with seeded weights; Caffe 1.0 has no Clip, which the bundled one needs. Where rounding
+  # tips a ReLU, the next step amplifies it: after one step per octave 0.003 to 0.014 % of the values
+  # differ, on processors with different instructions; after two 0.3 to 0.6 %.
   python "$source/docker/seeded_net.py" squeezenet_v1.1 .
   for engine in torch caffe; do
     "$run" dream "$source/examples/clouds.jpg" -o "by_$engine.png" --engine "$engine" --seed 1 \
       --model deploy.prototxt --weights seeded.caffemodel --mean 104,117,123 \
-      --end fire4/concat --iter-n 2 --octave-n 2
+      --end fire4/concat --iter-n 1 --octave-n 2
   done
   python - <<'PY'
 import numpy as np
@@ -33,9 +35,9 @@ from PIL import Image
 clouds, ours, caffes = (np.float32(Image.open(name)) for name in
                         ("/opt/build/examples/clouds.jpg", "by_torch.png", "by_caffe.png"))
 apart, moved = np.abs(ours - caffes), np.abs(ours - clouds)
-print(f"both engines: {(apart > 1).mean():.2%} of the values differ by more than rounding, "
+print(f"both engines: {(apart > 1).mean():.3%} of the values differ by more than rounding, "
       f"a dream moved them by {moved.mean():.1f} grey levels")
-assert moved.mean() > 2 and (apart > 1).mean() < 0.01
+assert moved.mean() > 1 and (apart > 1).mean() < 0.001
 PY
 
   python - <<'PY'

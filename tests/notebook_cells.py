@@ -59,7 +59,7 @@ def first_failure(source: str):
     return None
 
 
-def wrong_answers(tasks):
-    """Return a parameter for each wrong answer: key, and the answer or replacements."""
-    return [pytest.param(key, answer, id="-".join([*map(str, key), wrong]))
-            for key, answers in tasks.items() for wrong, answer in answers.items()]  # fmt: skip
+def other_answers(tasks):
+    """Return a parameter for each other answer: key, and the answer or replacements."""
+    return [pytest.param(key, answer, id="-".join([*map(str, key), name]))
+            for key, answers in tasks.items() for name, answer in answers.items()]  # fmt: skip

@@ -12,7 +12,7 @@ import torch
 from helpers import assert_close, relative_error, worker
 from net_planner import NetPlanner
 from test_dreaming import SMALL, net_with_mean, picture
-from tiny import TINY
+from tiny import SMOOTH, TINY
 from wild_nets import NETS
 
 from deepdream.dreaming import dream as dream_module
@@ -36,7 +36,9 @@ from deepdream.running.plan import Planner, Unplannable
 
 END = "a/output"
 PLENTY = 1 << 40
-OFFSETS = [(3, -5), (-31, 12), (0, 0)]
+# At the first offset no value of TINY is near an edge of a ReLU or of a maximum: the nearest lies
+# 7e-6 of the blob's largest away.
+OFFSETS = [(29, -18), (-31, 12), (0, 0)]
 PLANNERS = [NetPlanner, Planner]
 
 
@@ -67,9 +69,9 @@ def ascent_of(source, sizes, img, settled=SETTLED, border="roll", **more):
 
 def planned(
     sizes=((53, 71),), *, planner=NetPlanner, objective=objective_L2, limit=PLENTY, end=END, h=53,
-    w=71, net=None, border="roll", settled=SETTLED, mask=None,
+    w=71, net=None, border="roll", settled=SETTLED, mask=None, text=TINY,
 ):  # fmt: skip
-    planner = planner(net or net_with_mean(), end)
+    planner = planner(net or net_with_mean(text=text), end)
     source = PlanSource(planner, canvases_of(sizes, border), objective, limit=limit)
     return ascent_of(source, sizes, picture(h, w), settled, border, mask=mask)
 
@@ -77,18 +79,19 @@ def planned(
 LARGE = (403, 460)
 
 
-def tight(planner=Planner, objective=objective_L2):
+def tight(planner=Planner, objective=objective_L2, text=TINY):
     """Return the bytes that a dream of the `LARGE` picture takes in crops of 190x180 at most."""
     h, w = LARGE
-    whole = planned(planner=planner, objective=objective, h=h, w=w, sizes=[LARGE])
-    return planner(net_with_mean(), END).memory(180, 190) + whole._source._pictures(0, tiled=True)
+    whole = planned(planner=planner, objective=objective, h=h, w=w, sizes=[LARGE], text=text)
+    crop = planner(net_with_mean(text=text), END).memory(180, 190)
+    return crop + whole._source._pictures(0, tiled=True)
 
 
 def by_the_net(
     sizes=((53, 71),), *, objective=objective_L2, h=53, w=71, end=END, border="roll",
-    settled=SETTLED, mask=None,
+    settled=SETTLED, mask=None, text=TINY,
 ):  # fmt: skip
-    source = NetSource(net_with_mean(), end, canvases_of(sizes, border), objective)
+    source = NetSource(net_with_mean(text=text), end, canvases_of(sizes, border), objective)
     return ascent_of(source, sizes, picture(h, w), settled, border, mask=mask)
 
 
@@ -109,21 +112,21 @@ def change(ascent, push=PUSH):
 @pytest.mark.parametrize("name", OBJECTIVES)
 @pytest.mark.parametrize("planner", PLANNERS)
 def test_steps_are_those_of_the_net(planner, name):
-    """The first change agrees to rounding; later ones too, unless rounding tips a maximum."""
-    ours = change(planned(planner=planner, objective=OBJECTIVES[name]()))
-    net = change(by_the_net(objective=OBJECTIVES[name]()))
+    """The first change agrees to rounding; later ones too, where rounding tips nothing."""
+    for text, steps in ((TINY, 1), (SMOOTH, len(OFFSETS))):
+        make = {"objective": OBJECTIVES[name](), "text": text}
+        ours, net = change(planned(planner=planner, **make)), change(by_the_net(**make))
 
-    # grey levels around 100 are rounded to 8e-6 each, and the change is 1.5 of them
-    assert_close(ours[0], net[0], 1e-5)
-    assert np.abs(ours[0]).mean() > 1
-    for a, b in zip(ours[1:], net[1:]):
-        assert relative_error(a, b) < 0.02
+        # grey levels around 100 are rounded to 8e-6 each, and the change is 1.5 of them
+        for a, b in list(zip(ours, net))[:steps]:
+            assert_close(a, b, 1e-5)
+            assert np.abs(a).mean() > 1
 
 
 def test_octaves_pass_on_what_was_dreamt():
     """Enlarged detail lands on the next octave, and what is not finished at full size."""
     sizes = [(29, 37), (40, 51), (53, 71)]
-    ours, net = planned(sizes), by_the_net(sizes)
+    ours, net = planned(sizes, text=SMOOTH), by_the_net(sizes, text=SMOOTH)
     for ascent in (ours, net):
         for octave in (0, 1):
             ascent.begin(octave)
@@ -138,8 +141,9 @@ def test_octaves_pass_on_what_was_dreamt():
 def test_tiles_give_the_gradient_of_the_whole(planner, name):
     """With little memory the picture goes through in parts, and the change is the same."""
     objective = OBJECTIVES[name]()
-    make = {"planner": planner, "objective": objective, "h": 403, "w": 460, "sizes": [LARGE]}
-    whole, tiled = planned(**make), planned(**make, limit=tight(planner, objective))
+    make = {"planner": planner, "objective": objective, "text": SMOOTH}
+    make.update(h=403, w=460, sizes=[LARGE])
+    whole, tiled = planned(**make), planned(**make, limit=tight(planner, objective, SMOOTH))
     tiled.begin(0)
     assert isinstance(tiled._gradient, TiledGradient)
     assert len(tiled._source._tiles[0]) > 1
@@ -153,11 +157,11 @@ def test_tiles_have_no_seams():
     """Twice the same dream, in tiles and not, differs nowhere by more than rounding."""
     img = picture(*LARGE)
     kept = {"end": END, "iter_n": 1, "octave_n": 1, "seed": 4}
-    whole = dream(net_with_mean(), img, **kept)
+    whole = dream(net_with_mean(text=SMOOTH), img, **kept)
 
-    tiled = dream(net_with_mean(), img, max_memory=tight(), **kept)
+    tiled = dream(net_with_mean(text=SMOOTH), img, max_memory=tight(text=SMOOTH), **kept)
 
-    assert np.abs(tiled - whole).max() < 0.01
+    assert np.abs(tiled - whole).max() < 1e-3
 
 
 def test_tiles_are_announced(caplog):
@@ -202,7 +206,7 @@ def no_plan(monkeypatch):
 
 def test_a_net_without_a_plan_runs_layer_by_layer_and_says_why(monkeypatch, caplog):
     """The dream is the same, and --verbose tells the reason."""
-    one = {"end": END, "iter_n": 1, "octave_n": 1, "seed": 2}
+    one = {"end": END, "iter_n": 1, "octave_n": 1, "seed": 26}  # drawn: far from all edges, too
     expected = dream(net_with_mean(), picture(), **one)
     no_plan(monkeypatch)
     with caplog.at_level(logging.INFO, "deepdream"):
@@ -290,7 +294,7 @@ HOWS = {
 @pytest.mark.parametrize("how", HOWS)
 def test_steps_on_the_device_are_the_steps_on_the_host(monkeypatch, name, how):
     """What the net sees, directions, masks and clipping without the host: the same pictures."""
-    make = {"objective": OBJECTIVES[name](), "planner": Planner, **HOWS[how]}
+    make = {"objective": OBJECTIVES[name](), "planner": Planner, "text": SMOOTH, **HOWS[how]}
     push = make.pop("push", Push(9))
     host = planned(**make)
     expected, expected_mean = change(host, push), host.gradient()()
@@ -312,7 +316,7 @@ def test_steps_on_the_device_are_the_steps_on_the_host(monkeypatch, name, how):
 @pytest.mark.parametrize("planner", PLANNERS)
 def test_every_way_of_a_step_is_the_same_layer_by_layer(planner, how):
     """Smoothed, normalised, continued, masked: the first change is that of the net itself."""
-    make = dict(HOWS[how])
+    make = {"text": SMOOTH, **HOWS[how]}
     push = make.pop("push", Push(9))
     ours, net = change(planned(planner=planner, **make), push), change(by_the_net(**make), push)
 
@@ -323,10 +327,10 @@ def test_every_way_of_a_step_is_the_same_layer_by_layer(planner, how):
 @pytest.mark.parametrize("how", ["smooth", "laplacian", "reflect", "edge"])
 def test_every_way_of_a_step_is_the_same_in_tiles(how):
     """Tiles are cut from the canvas, and what follows sees one gradient."""
-    make = {"h": 403, "w": 460, "sizes": [LARGE], "planner": Planner, **HOWS[how]}
+    make = {"h": 403, "w": 460, "sizes": [LARGE], "planner": Planner, "text": SMOOTH, **HOWS[how]}
     push = make.pop("push", Push(9))
     around = 12 * (426 * 483 - 403 * 460)  # what a canvas has more, in the gradient and in a plan
-    tiled = planned(**make, limit=tight() + 2 * around)
+    tiled = planned(**make, limit=tight(text=SMOOTH) + 2 * around)
     whole = planned(**make)
     ours, expected = change(tiled, push), change(whole, push)
 
@@ -340,7 +344,8 @@ def test_turned_pictures_step_alike(planner, border):
     """A rotated, scaled and mirrored look gives the net's own gradient, carried back."""
     move = Move(5, -3, angle=7.0, scale=1.1, flip=True)
     changes = []
-    for ascent in (planned(planner=planner, border=border), by_the_net(border=border)):
+    make = {"border": border, "text": SMOOTH}
+    for ascent in (planned(planner=planner, **make), by_the_net(**make)):
         ascent.begin(0)
         before = ascent.picture()()
         ascent.step(move, Push())
@@ -582,7 +587,8 @@ def test_nets_of_the_wild_dream_through_their_plans(name):
     """What a step adds to a picture is what the notebook's step adds with the net itself."""
     wild = NETS[name]
     h, w = wild.sizes[0]
-    img = worker.natural_image((3, h, w), 3).transpose(1, 2, 0)
+    # Of forty pictures the one that keeps farthest from all edges of ReLUs and maxima.
+    img = worker.natural_image((3, h, w), 0).transpose(1, 2, 0)
 
     def net():
         made = Net(parse_prototxt(wild.text()), 1, force_backward=True)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from caffe_client import caffe_environment, caffe_python
 from PIL import Image
-from tiny import write_tiny
+from tiny import SMOOTH, write_tiny
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = sorted([*ROOT.glob("docker/*.sh"), *ROOT.glob("scripts/*.sh")])
@@ -222,7 +222,7 @@ def test_the_environment_of_caffe(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     python = tmp_path / "environment/bin/python"
     assert subprocess.run([python, "-c", "import torch"], capture_output=True).returncode == 1
-    prototxt, weights = write_tiny(tmp_path)
+    prototxt, weights = write_tiny(tmp_path, text=SMOOTH)
     pixels = np.random.RandomState(1).randint(0, 255, (53, 71, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "in.png")
     environment = {

@@ -22,7 +22,7 @@ from notebook_cells import (  # noqa: E402
     first_failure,
     is_check,
     make_labs,
-    wrong_answers,
+    other_answers,
 )
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -184,7 +184,7 @@ WRONG = {
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::RuntimeWarning")
-@pytest.mark.parametrize(("key", "answer"), wrong_answers(WRONG))
+@pytest.mark.parametrize(("key", "answer"), other_answers(WRONG))
 def test_wrong_answers_fail(key, answer, monkeypatch):
     """Of a lab with one wrong answer, the check of this task is the first cell to fail."""
     lab, task = key
@@ -197,6 +197,30 @@ def test_wrong_answers_fail(key, answer, monkeypatch):
 
     assert failure is not None, "the check passes"
     assert failure[0] == check_of(source, task - 1), failure[1]
+
+
+# Right ones that round otherwise than the solution.
+RIGHT = {
+    ("lab2", 1): {"in float64": ("np.zeros_like(x)", "np.zeros(x.shape)")},
+    ("lab2", 3): {
+        "in float64": ("dreamt - base", "np.float64(dreamt) - base"),
+        "added in another order": "factors = np.divide(larger.shape, base.shape)\n"
+        "return nd.zoom(dreamt, factors, order=1) + (larger - nd.zoom(base, factors, order=1))",
+    },
+}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize(("key", "answer"), other_answers(RIGHT))
+def test_right_answers_in_other_words_pass(key, answer, monkeypatch):
+    """No check refuses a right answer for its last bits, nor one that builds on it."""
+    lab, task = key
+    path = next(path for path in LABS if path.stem.startswith(lab))
+    monkeypatch.chdir(path.parent)
+    monkeypatch.setattr(deepdream, "show", lambda *imgs, titles=None: None)
+
+    assert first_failure(answered(path.read_text(encoding="utf-8"), task - 1, answer)) is None
 
 
 def test_every_task_has_wrong_answers():

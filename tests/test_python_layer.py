@@ -337,17 +337,17 @@ def test_a_dream_goes_through_a_python_layer(installed: Path) -> None:
         installed / "one.prototxt", installed / "one.caffemodel", mean=(104, 117, 123)
     )
     net.params["conv"][0].data[...] = np.random.RandomState(1).standard_normal((4, 3, 3, 3)) / 50
-    img = np.random.RandomState(2).uniform(0, 255, (31, 37, 3)).astype(np.float32)
+    # At this size the notebook's border is ours (docs/known-differences.md), and nothing in the net
+    # tips: all of a dream agrees.
+    img = np.random.RandomState(2).uniform(0, 255, (53, 71, 3)).astype(np.float32)
 
     how = {"end": "contrast", "iter_n": 3, "octave_n": 2, "jitter": 4}
     fast = deepdream.dream(net, img, seed=5, **how)
     np.random.seed(5)
     slow = deepdream.deepdream(net, img, **how)
 
-    moved = np.linalg.norm(np.asarray(fast) - img)
-    assert moved > 100
-    # The notebook's border differs (docs/known-differences.md); inside, both are one algorithm.
-    assert np.linalg.norm((np.asarray(fast) - slow)[8:-8, 8:-8]) < 0.02 * moved
+    assert np.linalg.norm(np.asarray(fast) - img) > 100
+    np.testing.assert_allclose(fast, slow, rtol=0, atol=1e-3)
 
 
 def test_infer_shapes_asks_the_layer_and_changes_nothing(installed: Path) -> None:

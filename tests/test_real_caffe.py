@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from caffe_client import caffe_environment, caffe_python
-from tiny import write_tiny
+from tiny import SMOOTH, write_tiny
 
 import deepdream
 from deepdream.reading import caffe_pb2
@@ -57,7 +57,7 @@ def error_of(*arguments, **more):
 
 def test_a_dream_on_both_engines(tmp_path: Path) -> None:
     """The same seed gives the same picture on Caffe's own net as on ours, to rounding."""
-    prototxt, weights = write_tiny(tmp_path)
+    prototxt, weights = write_tiny(tmp_path, text=SMOOTH)
     img = np.random.RandomState(1).uniform(0, 255, (53, 71, 3)).astype(np.float32)
     np.save(tmp_path / "in.npy", img)
     how = {"end": "a/output", "iter_n": 3, "octave_n": 2, "seed": 3}

@@ -19,7 +19,7 @@ from notebook_cells import (  # noqa: E402
     first_failure,
     is_check,
     make_labs,
-    wrong_answers,
+    other_answers,
 )
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -137,7 +137,7 @@ WRONG = {
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::RuntimeWarning")
-@pytest.mark.parametrize(("key", "answer"), wrong_answers(WRONG))
+@pytest.mark.parametrize(("key", "answer"), other_answers(WRONG))
 def test_wrong_answers_fail(key, answer, quick):
     """With one wrong answer, the check right after it is the first cell to fail."""
     number = TASKS.index(key[0])
@@ -146,6 +146,24 @@ def test_wrong_answers_fail(key, answer, quick):
 
     assert failure is not None, "the check passes"
     assert failure[0] == check_of(SOURCE, number), failure[1]
+
+
+# Right ones that round otherwise than the solution.
+RIGHT = {
+    ("step",): {
+        "in float64": (SCALED, "np.abs(np.float64(g)).mean()"),
+        "scaled first": (f"step_size / {SCALED} * g", f"step_size * (g / {SCALED})"),
+    },
+    ("my_dream",): {"in float64": ("x = base + detail", "x = np.float64(base) + detail")},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize(("key", "answer"), other_answers(RIGHT))
+def test_right_answers_in_other_words_pass(key, answer, quick):
+    """No check refuses a right answer for its last bits, nor one that builds on it."""
+    assert first_failure(answered(SOURCE, TASKS.index(key[0]), answer)) is None
 
 
 @pytest.mark.slow
