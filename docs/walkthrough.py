@@ -343,7 +343,8 @@ for jitter in (32, 3):
 # short and tangled, with a fine grain. On the right they run on, and shapes become whole.
 
 # %%
-how = {"iter_n": 20, "octave_n": 1, "seed": 0, "progress": False}
+how = {"iter_n": 20, "octave_n": 1}
+how |= {"style": "2015", "seed": 0, "progress": False}
 still = deepdream.dream(net, img, end=layer["high"], jitter=0, **how)
 rolled = deepdream.dream(net, img, end=layer["high"], jitter=32, **how)
 parts = [p[60:200, :250].repeat(2, 0).repeat(2, 1) for p in (still, rolled)]
@@ -399,10 +400,13 @@ right = deepdream.deepdream(net, small, **few)
 check(mine - small, right - small)
 
 # %% [markdown]
-# That was the whole of it. `deepdream.dream` is the same, faster, and without the known defects.
+# That was the whole of it. `deepdream.dream` in the style of 2015 is the same, faster, and without
+# the known defects. Other styles turn what you have built in other ways: more octaves, a smoothed
+# gradient, the photograph's colours ([cookbook](cookbook.md)).
 
 # %%
-dream = deepdream.dream(net, img, end=layer["high"], seed=0, progress=False)
+how = {"style": "2015", "seed": 0, "progress": False}
+dream = deepdream.dream(net, img, end=layer["high"], **how)
 deepdream.show(img, dream, titles=["what there is", "what the network sees"])
 
 # %% [markdown]
@@ -412,7 +416,6 @@ deepdream.show(img, dream, titles=["what there is", "what the network sees"])
 # makes a page with all of them.
 
 # %%
-how = {"seed": 0, "progress": False}
 low = deepdream.dream(net, img, end=layer["low"], **how)
 middle = deepdream.dream(net, img, end=layer["middle"], **how)
 deepdream.show(low, middle, titles=[layer["low"], layer["middle"]])
@@ -426,7 +429,8 @@ deepdream.show(low, middle, titles=[layer["low"], layer["middle"]])
 # rest. A hundred times that is a flight into nowhere. Three frames show how it begins.
 
 # %%
-how = {"frames": 3, "end": layer["high"], "seed": 0, "progress": False}
+how = {"frames": 3, "end": layer["high"]}
+how |= {"style": "2015", "seed": 0, "progress": False}
 frames = list(deepdream.zoom(net, small, **how))
 deepdream.show(*frames, titles=["frame 0", "frame 1", "frame 2"])
 
@@ -476,7 +480,8 @@ check(mine, dst.diff)
 # plain dream of section 7 has fur and eyes.
 
 # %%
-how = {"end": layer["high"], "seed": 0, "progress": False}
+how = {"end": layer["high"]}
+how |= {"style": "2015", "seed": 0, "progress": False}
 guided = deepdream.dream(net, img, guide=guide, **how)
 deepdream.show(guide, guided, titles=["the guide", "the dream"])
 

@@ -286,7 +286,7 @@ def choice() -> None:
                               round(img.shape[1] * 640 / max(img.shape))))  # fmt: skip
         row = [(small, name), *((dreamt(small, style=s), s) for s in STYLES)]
         made.append(
-            [(narrowed(p, round(110 * p.shape[1] / p.shape[0])), words) for p, words in row]
+            [(narrowed(p, round(84 * p.shape[1] / p.shape[0])), words) for p, words in row]
         )
     half = len(made) // 2
     for part, rows in (("a", made[:half]), ("b", made[half:])):

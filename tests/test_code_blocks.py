@@ -80,7 +80,10 @@ def test_blocks_say_their_language():
 def folder(tmp_path):
     """A folder with the files that pages name: a picture, and a network with its weights."""
     sky = load_image(ROOT / "examples" / "clouds.jpg")[100:228, 200:392]
-    save_image(sky, tmp_path / "sky.jpg")
+    photos = tmp_path / "examples" / "photos"
+    photos.mkdir(parents=True)
+    for path in (tmp_path / "sky.jpg", photos / "lake.jpg"):
+        save_image(sky, path)
     text = TINY.replace('"a/1x1"', '"conv4"')
     (tmp_path / "deploy.prototxt").write_text(text)
     net = Net(parse_prototxt(text), 1)

@@ -199,7 +199,8 @@ print("Right.")
 np.random.seed(0)
 layers = ["block10/output", "block10/output", "block4/output"]
 mixed = deepdream.deprocess(net, dream(deepdream.preprocess(net, img), layers, 10))
-how = {"iter_n": 10, "octave_n": 3, "seed": 0, "progress": False}
+how = {"iter_n": 10, "octave_n": 3}
+how |= {"style": "2015", "seed": 0, "progress": False}
 plain = deepdream.dream(net, img, end="block10/output", **how)
 deepdream.show(plain, mixed, titles=["one layer", "a lower one at the end"])
 

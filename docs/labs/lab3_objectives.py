@@ -20,7 +20,8 @@ import deepdream
 net = deepdream.load_net()
 END = "block9/output"
 img = deepdream.load_image("../../examples/clouds.jpg")[::4, ::4]
-how = {"end": END, "iter_n": 3, "octave_n": 2, "seed": 0, "progress": False}
+how = {"end": END, "iter_n": 3, "octave_n": 2}
+how |= {"style": "2015", "seed": 0, "progress": False}
 
 
 # %%

@@ -126,7 +126,7 @@ def flight(img, frames, **how):
 
 # %%
 how = {"end": "block10/output", "iter_n": 3, "octave_n": 2}
-how |= {"seed": 0, "progress": False}
+how |= {"style": "2015", "seed": 0, "progress": False}
 pictures = flight(img, 3, **how)
 assert len(pictures) == 3
 first = deepdream.dream(net, img, **how)
