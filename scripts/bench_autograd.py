@@ -55,7 +55,7 @@ class AutogradNet(torch.nn.Module):
         self.weights = torch.nn.ParameterList(weights)
 
     def _frozen(self, blob: Any) -> torch.nn.Parameter:
-        value = blob.get_data()
+        value = torch.from_numpy(blob.data)
         if value.dim() == 4:
             value = value.contiguous(memory_format=self.format)
         return torch.nn.Parameter(value, requires_grad=False)

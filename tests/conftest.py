@@ -29,6 +29,22 @@ def shared() -> Path:
     return folder
 
 
+@pytest.fixture(params=["cpu", "torch"])
+def device(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where single layers, and nets by Caffe's names, compute: NumPy, and then PyTorch.
+
+    PyTorch's tensors on the CPU, in memory of their own, stand in for a GPU.
+    """
+    import one_layer
+
+    name: str = request.param
+    if name == "torch":
+        pytest.importorskip("torch")
+    monkeypatch.setattr(one_layer, "DEVICE", name)
+    monkeypatch.setattr("deepdream.caffe.pycaffe.current_device", lambda: name)
+    return name
+
+
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test reach beyond this machine: sockets connect to loopback only."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from google.protobuf import text_format
 
 from deepdream.reading import caffe_pb2
 from deepdream.running.blob import Blob
 from deepdream.running.layers import TEST, create
+
+DEVICE = "cpu"  # where layers compute that are not told
 
 
 class OneLayer:
@@ -26,6 +27,8 @@ class OneLayer:
         How many there are.
     in_place : bool
         The first bottom is the first top.
+    device : str
+        Where it computes; by default the one that a test has chosen, see `conftest.device`.
     """
 
     def __init__(
@@ -36,16 +39,18 @@ class OneLayer:
         phase: int = TEST,
         dtype: type = np.float64,
         in_place: bool = False,
+        device: str = "",
     ) -> None:
         param = text_format.Parse(text, caffe_pb2.LayerParameter())
         param.top.extend(f"top{i}" for i in range(tops))
-        self.layer = create(param, phase, dtype=dtype)
+        device = device or DEVICE
+        self.layer = create(param, phase, dtype=dtype, device=device)
         self.bottom = []
         for shape in shapes:
-            blob = Blob(dtype=dtype)
+            blob = Blob(dtype=dtype, device=device)
             blob.reshape(*shape)
             self.bottom.append(blob)
-        self.top = [Blob(dtype=dtype) for _ in range(tops)]
+        self.top = [Blob(dtype=dtype, device=device) for _ in range(tops)]
         if in_place:
             self.top[0] = self.bottom[0]
         self.layer.check_counts(len(self.bottom), len(self.top))
@@ -62,7 +67,7 @@ class OneLayer:
         for blob, value in zip(self.bottom, values):
             blob.reshape(*np.shape(value))
             blob.data[...] = value
-        with torch.no_grad():
+        with self.layer.ops.computing():
             self.layer.reshape(self.bottom, self.top)
             self.layer.forward(self.bottom, self.top)
         return [blob.data.copy() for blob in self.top]
@@ -74,7 +79,7 @@ class OneLayer:
         for blob, diff in zip(self.top, diffs):
             blob.diff[...] = diff
         wanted = [True] * len(self.bottom) if propagate_down is None else propagate_down
-        with torch.no_grad():
+        with self.layer.ops.computing():
             self.layer.backward(self.top, wanted, self.bottom)
         return [blob.diff.copy() for blob in self.bottom]
 

@@ -72,7 +72,7 @@ def first_near_kink(text: str, seed: int, x: np.ndarray) -> str | None:
     found: list[str] = []
 
     def look(i: int) -> None:
-        layer, bottoms = net.layers[i], [blob.get_data() for blob in net._bottoms[i]]
+        layer, bottoms = net.layers[i], [torch.from_numpy(blob.data) for blob in net._bottoms[i]]
         if not found and _distance(layer, bottoms) < MARGIN:
             found.append(net._layer_names[i])
 

@@ -79,7 +79,8 @@ LEVELS = (
     },
     {"reading.proto", "dreaming.ascent.ascent"},
     {"dreaming.ascent.net_source", "dreaming.parameters"},
-    {"running.blob", "running.fillers", "running.transformer", "running.wiring"},
+    {"running.arrays", "running.fillers", "running.transformer", "running.wiring"},
+    {"running.blob"},
     {"dreaming.dream"},
     {"running.layers", "running.geometry", "models.bundled", "dreaming.frames"},
     {"running.graph", "running.tiles"},
@@ -121,7 +122,7 @@ LEVEL = {module: level for level, modules in enumerate(LEVELS) for module in mod
 # What is slow to load, or may be missing: who imports it with its own import.
 HEAVY = {
     "torch": {
-        "running.net",
+        "running.arrays",
         "running.plan",
         "dreaming.ascent.device_steps",
         "dreaming.ascent.plan_gradients",

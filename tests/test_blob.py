@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from deepdream.errors import ShapeError
-from deepdream.running import blob as blob_module
 from deepdream.running.blob import Blob
 
 
@@ -141,10 +140,9 @@ def test_sharing_makes_one_memory_of_two():
         Blob(2, 5).share_data(a)
 
 
-def test_device_memory_follows_the_host_and_back(monkeypatch):
+def test_device_memory_follows_the_host_and_back():
     """With memory of its own, a device sees what numpy wrote, and numpy what the device wrote."""
-    monkeypatch.setattr(blob_module, "shares_host", lambda device: False)
-    blob = Blob(2, 3)
+    blob = Blob(2, 3, device="torch")
 
     blob.data[...] = 4
     assert (blob.get_data() == 4).all()

@@ -24,9 +24,11 @@ def by_fake() -> Report:
     return contract.run(FakeCaffeNet)
 
 
-@pytest.fixture(scope="module")
-def by_ours() -> Report:
-    return contract.run(lambda: Net(parse_prototxt(contract.PROTOTXT), 1))
+@pytest.fixture(scope="module", params=["cpu", "torch"])
+def by_ours(request: pytest.FixtureRequest) -> Report:
+    if request.param == "torch":
+        pytest.importorskip("torch")
+    return contract.run(lambda: Net(parse_prototxt(contract.PROTOTXT), 1, device=request.param))
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,8 @@ import pytest
 from golden_cases import LAYERS, all_cases
 from helpers import load_golden, run_ours
 
+pytestmark = pytest.mark.usefixtures("device")
+
 CASES = all_cases(*LAYERS)
 
 

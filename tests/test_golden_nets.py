@@ -15,6 +15,8 @@ from deepdream.errors import DeepDreamError
 from deepdream.reading.proto import read_caffemodel
 from deepdream.running.fillers import seed_weights
 
+pytestmark = pytest.mark.usefixtures("device")
+
 CASES = all_cases(*(module for module in NETS if module is not refused))
 REFUSED = all_cases(refused)
 DEFINED = all_cases()

@@ -12,6 +12,8 @@ from deepdream.errors import PrototxtError, ShapeError
 from deepdream.running import fillers
 from deepdream.running.layers import TRAIN
 
+pytestmark = pytest.mark.usefixtures("device")
+
 SHAPE = (2, 3, 5, 7)
 
 FUNCTIONS = {

@@ -9,6 +9,8 @@ from one_layer import OneLayer, check_gradient, distinct, fill_params, normal
 from deepdream.errors import PrototxtError, ShapeError
 from deepdream.running import fillers
 
+pytestmark = pytest.mark.usefixtures("device")
+
 SHAPE = (2, 3, 5, 7)
 
 

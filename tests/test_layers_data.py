@@ -9,6 +9,8 @@ from one_layer import OneLayer, normal
 from deepdream.errors import ParameterError, PrototxtError, ShapeError
 from deepdream.running import fillers
 
+pytestmark = pytest.mark.usefixtures("device")
+
 
 def source(text: str, tops: int = 1, **kwargs) -> OneLayer:
     return OneLayer(text, tops=tops, **kwargs)

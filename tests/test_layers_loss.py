@@ -10,6 +10,8 @@ from one_layer import OneLayer, check_gradient, normal
 
 from deepdream.errors import ParameterError, PrototxtError, ShapeError
 
+pytestmark = pytest.mark.usefixtures("device")
+
 DATA = (3, 4, 5, 7)  # 4 classes at 3 * 5 * 7 places
 PLACES = (3, 1, 5, 7)
 

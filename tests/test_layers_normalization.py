@@ -9,6 +9,8 @@ from one_layer import OneLayer, check_gradient, normal
 from deepdream.errors import PrototxtError, ShapeError
 from deepdream.running.layers import TRAIN
 
+pytestmark = pytest.mark.usefixtures("device")
+
 SHAPE = (2, 7, 5, 11)
 
 

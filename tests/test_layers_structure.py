@@ -8,6 +8,8 @@ from one_layer import OneLayer, check_gradient, normal
 
 from deepdream.errors import PrototxtError, ShapeError
 
+pytestmark = pytest.mark.usefixtures("device")
+
 SHAPE = (2, 6, 5, 7)
 
 

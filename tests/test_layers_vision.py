@@ -9,7 +9,8 @@ import pytest
 from one_layer import OneLayer, check_gradient, distinct, fill_params, normal
 
 from deepdream.errors import PrototxtError, ShapeError
-from deepdream.running.layers.vision import PoolingLayer
+
+pytestmark = pytest.mark.usefixtures("device")
 
 LOWEST = np.finfo(np.float32).min
 
@@ -436,21 +437,20 @@ def test_pooling_gradient(name, method):
 
 
 @pytest.mark.parametrize("method", ["MAX", "AVE"])
-def test_both_ways_to_pool_agree(method, monkeypatch):
-    """PyTorch's kernels and our own loops give the same tops and gradients, ties included."""
+def test_both_ways_to_pool_agree(method):
+    """NumPy and PyTorch's kernels give the same tops and gradients, ties included."""
     for k, s, p in itertools.product(range(1, 6), range(1, 6), range(0, 3)):
         if s > k or 2 * p > k:
             continue
-        net = OneLayer(pool(f"pool: {method} kernel_size: {k} stride: {s} pad: {p}"), (1, 2, 9, 7))
+        text = pool(f"pool: {method} kernel_size: {k} stride: {s} pad: {p}")
         x = np.random.RandomState(k).randint(0, 3, (1, 2, 9, 7)).astype(float)
-        g = normal(s, *net.shapes[0])
-        fast = [*net.forward(x), *net.backward(g)]
-        with monkeypatch.context() as patch:
-            patch.setattr(PoolingLayer, "_as_in_torch", lambda self, x: False)
-            slow = [*net.forward(x), *net.backward(g)]
+        made = []
+        for device in ("cpu", "torch"):
+            net = OneLayer(text, x.shape, device=device)
+            made.append([*net.forward(x), *net.backward(normal(s, *net.shapes[0]))])
 
-        np.testing.assert_allclose(fast[0], slow[0], rtol=1e-13, err_msg=f"{k} {s} {p}")
-        np.testing.assert_allclose(fast[1], slow[1], atol=1e-13, err_msg=f"{k} {s} {p}")
+        for ours, theirs in zip(*made):
+            np.testing.assert_allclose(ours, theirs, atol=1e-13, err_msg=f"{k} {s} {p}")
 
 
 def test_pooling_sizes_equal_counted_windows():

@@ -64,21 +64,24 @@ def set_device(device_id: int) -> None:
 
 
 def current_device() -> str:
-    """Return the torch device for a new net: ``"cpu"``, ``"cuda:0"``, ..."""
+    """Return the device for a new net: ``"cpu"``, ``"cuda:0"``, ..."""
     return f"cuda:{_number}" if _gpu and _cuda_count() else "cpu"
 
 
 def _cuda_count() -> int:
     """Return the number of usable GPUs; warn once where there is none."""
     global _warned
-    import torch
-
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    try:
+        import torch
+    except ImportError:
+        count, found = 0, "PyTorch is not installed"
+    else:
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        found = "no CUDA GPU that PyTorch can use"
     if not count and not _warned:
         _warned = True
         warnings.warn(
-            "no CUDA GPU that PyTorch can use: nets run on the CPU. For a GPU install a PyTorch "
-            "build with CUDA.",
+            f"{found}: nets run on the CPU. For a GPU install a PyTorch build with CUDA.",
             RuntimeWarning,
             stacklevel=3,
         )

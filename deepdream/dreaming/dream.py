@@ -368,7 +368,7 @@ def _source(
 
     reason = ""
     # What a GPU of Caffe's has free only PyTorch could tell, which is not there.
-    ours = getattr(net, "engine", "") == "torch"
+    ours = getattr(net, "engine", "") == "deepdream"
     limit = memory_limit(max_memory, str(net.device) if ours else "cpu")
     if ours:
         from ..running.plan import Unplannable

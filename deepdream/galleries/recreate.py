@@ -44,7 +44,7 @@ def model_flags(net: Any, network: Mapping[str, Any]) -> list[str]:
     mean = network.get("mean")
     if mean is not None and (entry is None or [*map(float, entry.mean)] != mean):
         flags += ["--mean", ",".join(f"{value:g}" for value in mean)]
-    if getattr(net, "engine", "torch") == "caffe":
+    if getattr(net, "engine", "deepdream") == "caffe":
         flags += ["--engine", "caffe"]
     return flags
 

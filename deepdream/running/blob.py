@@ -5,10 +5,10 @@ pycaffe promises that both are live: ``blob.data[0] = x`` changes what the net c
 So a blob owns flat memory and hands out views of its first ``count`` values. It grows only
 when a larger shape than ever before is asked for; then both arrays start again as zeros.
 
-`Memory` is that flat buffer. It exists on the host, where numpy sees it, and, for a net on a GPU,
-once more on the device; it copies when the side that is asked for is behind the other. As in
-Caffe's GPU mode, asking for ``blob.data`` counts as writing to it, and an array kept from
-before the last forward pass may be out of date: ask again.
+`Memory` is that flat buffer. It exists on the host, where NumPy sees it and layers on a CPU compute
+in it, and, for a net on a GPU, once more on the device; it copies when the side that is asked for
+is behind the other. As in Caffe's GPU mode, asking for ``blob.data`` counts as writing to it, and
+an array kept from before the last forward pass may be out of date: ask again.
 
 Nothing here knows about layers.
 
@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import OutOfMemoryError, ShapeError
-from ..on_demand import torch
+from .arrays import Array, on_host, operations
 
 MAX_AXES = 32  # kMaxBlobAxes
 MAX_COUNT = 2**31 - 1  # Caffe counts in int
@@ -32,11 +32,6 @@ MAX_COUNT = 2**31 - 1  # Caffe counts in int
 
 class IntVec(list):
     """What ``blob.shape`` returns: a list of int, not a tuple, as in pycaffe."""
-
-
-def shares_host(device: str) -> bool:
-    """Tell whether tensors of `device` can use numpy's memory as it lies."""
-    return device.partition(":")[0] == "cpu"
 
 
 class Memory:
@@ -49,7 +44,7 @@ class Memory:
     dtype : numpy dtype
         float32, or float64 in tests.
     device : str
-        Where tensors are wanted: ``"cpu"``, ``"cuda:1"``.
+        Where layers compute: ``"cpu"``, ``"cuda:1"``.
     """
 
     __slots__ = ("_device_ahead", "_host", "_host_ahead", "_tensor", "count", "device", "dtype")
@@ -59,12 +54,12 @@ class Memory:
         self.dtype = np.dtype(dtype)
         self.device = device
         self._host: np.ndarray | None = None
-        self._tensor: torch.Tensor | None = None
+        self._tensor: Array = None
         self._host_ahead = False
         self._device_ahead = False
 
     def host(self) -> np.ndarray:
-        """Return the buffer as a flat writable array; the device copy is then out of date."""
+        """Return the buffer as a flat writable array; the device's copy is then out of date."""
         if self._host is None:
             try:
                 self._host = np.zeros(self.count, self.dtype)
@@ -73,34 +68,28 @@ class Memory:
                     f"no memory for a blob of {self.count} values "
                     f"({self.count * self.dtype.itemsize / 2**20:.0f} MiB): use a smaller picture"
                 ) from None
-        if shares_host(self.device):
-            return self._host
         if self._device_ahead:
-            assert self._tensor is not None
-            torch.from_numpy(self._host).copy_(self._tensor)
+            self._host[...] = self._tensor.cpu().numpy()
             self._device_ahead = False
         self._host_ahead = True
         return self._host
 
     def move(self, device: str) -> None:
-        """Want tensors on another device from now on; the values come along."""
+        """Let layers compute on another device from now on; the values come along."""
         if self._host is not None or self._tensor is not None:
             self.host()  # fetches what only the old device has
-            self._host_ahead = True
         self.device, self._tensor, self._device_ahead = device, None, False
 
-    def tensor(self, write: bool) -> torch.Tensor:
-        """Return the buffer as a flat tensor on `device`; with `write` the host is then behind."""
-        if shares_host(self.device):
-            if self._tensor is None:
-                self._tensor = torch.from_numpy(self.host())
-            return self._tensor
+    def array(self, write: bool) -> Array:
+        """Return the buffer where layers compute; with `write` the host may then be behind."""
+        if on_host(self.device):
+            return self.host()
+        ops = operations(self.device)
         if self._tensor is None:
-            dtype = torch.float64 if self.dtype == np.float64 else torch.float32
-            self._tensor = torch.zeros(self.count, dtype=dtype, device=self.device)
+            self._tensor = ops.flat_zeros(self.count, self.dtype, self.device)
         if self._host_ahead:
             assert self._host is not None
-            self._tensor.copy_(torch.from_numpy(self._host))
+            self._tensor[...] = ops.like(self._host, self._tensor)
             self._host_ahead = False
         self._device_ahead = self._device_ahead or write
         return self._tensor
@@ -129,6 +118,7 @@ class Blob:
         self._capacity = 0
         self._data = Memory(0, self.dtype, self.device)
         self._diff = Memory(0, self.dtype, self.device)
+        self._forget()
         if shape:
             self.reshape(*shape)
 
@@ -164,6 +154,7 @@ class Blob:
         """
         lengths: Any = shape[0] if len(shape) == 1 and is_sequence(shape[0]) else shape
         dims = check_shape(lengths)
+        self._forget()
         self._shape = dims
         self._count = math.prod(dims)
         if self._count > self._capacity:
@@ -172,10 +163,16 @@ class Blob:
             self._diff = Memory(self._count, self.dtype, self.device)
 
     def move(self, device: str) -> None:
-        """Want tensors on another device from now on; the values come along."""
+        """Let layers compute on another device from now on; the values come along."""
         self.device = device
         self._data.move(device)
         self._diff.move(device)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Make the arrays that layers get anew when they are next asked for."""
+        self._data_array: np.ndarray | None = None
+        self._diff_array: np.ndarray | None = None
 
     def _legacy_axis(self, axis: int) -> int:
         if len(self._shape) > 4:
@@ -211,53 +208,67 @@ class Blob:
         if self._count == 0 and not self._shape:
             raise ShapeError("this blob has no shape yet: call reshape(num, channels, h, w) first")
 
-    def _array(self, memory: Memory) -> np.ndarray:
+    def _array(self, flat: Array) -> Array:
         self._check_shaped()
-        return memory.host()[: self._count].reshape(self._shape)
+        return flat[: self._count].reshape(self._shape)
 
     @property
     def data(self) -> np.ndarray:
         """Values: a live, writable, C-contiguous float32 view of shape ``shape``."""
-        return self._array(self._data)
+        array: np.ndarray = self._array(self._data.host())
+        return array
 
     @property
     def diff(self) -> np.ndarray:
         """Gradient with respect to the values: a live view like `data`."""
-        return self._array(self._diff)
+        array: np.ndarray = self._array(self._diff.host())
+        return array
 
-    def _tensor(self, flat: torch.Tensor) -> torch.Tensor:
-        self._check_shaped()
-        return flat[: self._count].view(self._shape)
+    # -- arrays, for layers ---------------------------------------------------------------------
 
-    # -- torch, for layers ----------------------------------------------------------------------
+    # On a CPU they are views of the host's memory, and kept: layers ask often.
 
-    def get_data(self) -> torch.Tensor:
-        """Return the values as a tensor on the blob's device, for reading."""
-        return self._tensor(self._data.tensor(write=False))
+    def get_data(self) -> Array:
+        """Return the values for reading, where layers compute: a NumPy array, or a tensor."""
+        return self._data_array if self._data_array is not None else self._data_of(write=False)
 
-    def get_diff(self) -> torch.Tensor:
-        """Return the gradient as a tensor on the blob's device, for reading."""
-        return self._tensor(self._diff.tensor(write=False))
+    def get_diff(self) -> Array:
+        """Return the gradient for reading, where layers compute."""
+        return self._diff_array if self._diff_array is not None else self._diff_of(write=False)
 
-    def mutable_data(self) -> torch.Tensor:
-        """Return the values as a tensor on the blob's device, for writing."""
-        return self._tensor(self._data.tensor(write=True))
+    def mutable_data(self) -> Array:
+        """Return the values for writing, where layers compute."""
+        return self._data_array if self._data_array is not None else self._data_of(write=True)
 
-    def mutable_diff(self) -> torch.Tensor:
-        """Return the gradient as a tensor on the blob's device, for writing."""
-        return self._tensor(self._diff.tensor(write=True))
+    def mutable_diff(self) -> Array:
+        """Return the gradient for writing, where layers compute."""
+        return self._diff_array if self._diff_array is not None else self._diff_of(write=True)
+
+    def _data_of(self, write: bool) -> Array:
+        array = self._array(self._data.array(write))
+        if on_host(self._data.device):
+            self._data_array = array
+        return array
+
+    def _diff_of(self, write: bool) -> Array:
+        array = self._array(self._diff.array(write))
+        if on_host(self._diff.device):
+            self._diff_array = array
+        return array
 
     # -- sharing --------------------------------------------------------------------------------
 
     def share_data(self, other: Blob) -> None:
         """Use the other blob's memory for the values; counts must be equal."""
         self._check_share(other)
-        self._data = other._data
+        if self._data is not other._data:
+            self._data, self._data_array = other._data, None
 
     def share_diff(self, other: Blob) -> None:
         """Use the other blob's memory for the gradient; counts must be equal."""
         self._check_share(other)
-        self._diff = other._diff
+        if self._diff is not other._diff:
+            self._diff, self._diff_array = other._diff, None
 
     def _check_share(self, other: Blob) -> None:
         if self._count != other._count:
@@ -265,6 +276,10 @@ class Blob:
                 f"blobs of shapes {self._shape} and {other._shape} cannot share memory: "
                 f"{self._count} and {other._count} values"
             )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the kept views: in a copy they would be arrays of their own."""
+        return {**self.__dict__, "_data_array": None, "_diff_array": None}
 
     def __repr__(self) -> str:
         return f"Blob{self._shape}"
@@ -277,7 +292,7 @@ def is_sequence(value: Any) -> bool:
 
 def shapes_of(blobs: Iterable[Blob]) -> list[tuple[int, ...]]:
     """Return the present shapes of blobs, as tuples."""
-    return [tuple(blob.shape) for blob in blobs]
+    return [blob._shape for blob in blobs]
 
 
 def check_shape(shape: Iterable[Any]) -> tuple[int, ...]:

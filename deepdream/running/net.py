@@ -11,16 +11,15 @@ Source: ``net.cpp`` and ``python/caffe/pycaffe.py`` of BVLC/caffe.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
 from ..errors import EngineError, NetArgumentError, ParameterError, ShapeError
 from ..reading.proto import read_caffemodel, write_caffemodel, write_hdf5
+from .arrays import operations
 from .blob import Blob, shapes_of
 from .graph import Graph, read_wired
 from .layers import TEST, TRAIN, Layer
@@ -33,15 +32,6 @@ from .weights import (
     load_weights,
     share_weights,
 )
-
-
-def _after_fork() -> None:
-    """Let a forked child compute: its OpenMP would wait for threads that stayed in the parent."""
-    torch.set_num_threads(1)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
 
 
 class Net(Graph):
@@ -65,7 +55,7 @@ class Net(Graph):
     strict : bool
         A layer that finds no weights is an error; otherwise it is a warning.
     device : str
-        Where layers compute: ``"cpu"`` or ``"cuda"``.
+        Where layers compute: ``"cpu"`` (NumPy) or ``"cuda"`` (PyTorch, which has to be installed).
     param_diffs : bool
         Let backward add to the diffs of the parameters, as pycaffe does. A dream never reads
         them, and without them a backward pass takes half the time.
@@ -88,7 +78,7 @@ class Net(Graph):
     The positional form of 2015, ``Net(prototxt, caffemodel, phase)``, works too.
     """
 
-    engine = "torch"  # the real Caffe's nets are marked by `models.real_caffe`
+    engine = "deepdream"  # the real Caffe's nets are marked by `models.real_caffe`
     # For nets that follow caffe.set_mode_gpu: what tells the device that is chosen now.
     _chosen_device: Callable[[], str] | None = None
 
@@ -123,7 +113,7 @@ class Net(Graph):
         for layer, tops in zip(self._layers, self._tops):
             for top, loss_weight in zip(tops, layer.loss_weights):
                 if loss_weight:  # where backward starts
-                    top.mutable_diff().fill_(loss_weight)
+                    top.mutable_diff()[...] = loss_weight
         self.transformer: Any = None
         self._hooks: dict[str, list[Callable[[int], None]]] = {
             "before_forward": [],
@@ -165,34 +155,51 @@ class Net(Graph):
         """Run the layers number `start` to `end`, both included; return the loss."""
         loss = 0.0
         self.follow_mode()
-        with torch.no_grad(), exact_float32():
-            for i in range(start, end + 1):
-                for hook in self._hooks["before_forward"]:
-                    hook(i)
-                layer, bottom, top = self._layers[i], self._bottoms[i], self._tops[i]
-                with self.named(i, shapes_of(bottom)):
+        computing = operations(self.device).computing
+        before, after = self._hooks["before_forward"], self._hooks["after_forward"]
+        for i in range(start, end + 1):
+            for hook in before:
+                hook(i)
+            layer, bottom, top = self._layers[i], self._bottoms[i], self._tops[i]
+            try:
+                if layer.foreign:
                     layer.reshape(bottom, top)
                     layer.forward(bottom, top)
-                for blob, weight in zip(top, layer.loss_weights):
-                    if weight:
-                        loss += float((blob.get_data() * blob.get_diff()).sum())
-                for hook in self._hooks["after_forward"]:
-                    hook(i)
+                else:
+                    with computing():
+                        layer.reshape(bottom, top)
+                        layer.forward(bottom, top)
+            except Exception:
+                with self.named(i, shapes_of(bottom)):
+                    raise
+            for blob, weight in zip(top, layer.loss_weights):
+                if weight:
+                    loss += float((blob.get_data() * blob.get_diff()).sum())
+            for hook in after:
+                hook(i)
         return loss
 
     def _backward(self, start: int, end: int) -> None:
         """Run the layers number `start` down to `end` backward, both included."""
-        with torch.no_grad(), exact_float32():
-            for i in range(start, end - 1, -1):
-                for hook in self._hooks["before_backward"]:
-                    hook(i)
-                if self._layer_backward[i]:
-                    layer, bottom, top = self._layers[i], self._bottoms[i], self._tops[i]
-                    with self.named(i, shapes_of(bottom)):
-                        _check_forward_ran(layer, bottom, top)
+        computing = operations(self.device).computing
+        before, after = self._hooks["before_backward"], self._hooks["after_backward"]
+        for i in range(start, end - 1, -1):
+            for hook in before:
+                hook(i)
+            if self._layer_backward[i]:
+                layer, bottom, top = self._layers[i], self._bottoms[i], self._tops[i]
+                try:
+                    _check_forward_ran(layer, bottom, top)
+                    if layer.foreign:
                         layer.backward(top, self._bottom_backward[i], bottom)
-                for hook in self._hooks["after_backward"]:
-                    hook(i)
+                    else:
+                        with computing():
+                            layer.backward(top, self._bottom_backward[i], bottom)
+                except Exception:
+                    with self.named(i, shapes_of(bottom)):
+                        raise
+            for hook in after:
+                hook(i)
 
     def forward(
         self,
@@ -374,7 +381,7 @@ class Net(Graph):
         """Set the diffs of all parameters to zero."""
         for layer in self._layers:
             for blob in layer.blobs:
-                blob.mutable_diff().zero_()
+                blob.mutable_diff()[...] = 0
 
     def set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
         """Give data and labels to a MemoryData layer.
@@ -478,23 +485,6 @@ class Net(Graph):
         from ..drawing.table import table  # for people, not for running
 
         return table(self)
-
-
-@contextlib.contextmanager
-def exact_float32() -> Iterator[None]:
-    """Keep a GPU from rounding the factors of a product to TF32 (10 bits)."""
-    if not torch.cuda.is_available():
-        yield
-        return
-    with torch.backends.cudnn.flags(
-        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-    ):
-        before = torch.backends.cuda.matmul.allow_tf32
-        torch.backends.cuda.matmul.allow_tf32 = False
-        try:
-            yield
-        finally:
-            torch.backends.cuda.matmul.allow_tf32 = before
 
 
 def _names(names: list[str] | None) -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
-import torch
 from caffe_client import RealCaffe, caffe_python
 
 
@@ -18,8 +19,11 @@ def real_caffe():
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """Let our engine round the same way every time, as the real Caffe with one thread does."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    """Let PyTorch round the same way every time, as the real Caffe with one thread does."""
+    torch = sys.modules.get("torch")
+    threads = torch.get_num_threads() if torch else 0
+    if torch:
+        torch.set_num_threads(1)
     yield
-    torch.set_num_threads(threads)
+    if torch:
+        torch.set_num_threads(threads)

@@ -11,7 +11,7 @@ from helpers import run_ours
 
 from deepdream.errors import DeepDreamError
 
-pytestmark = pytest.mark.pycaffe
+pytestmark = [pytest.mark.pycaffe, pytest.mark.usefixtures("device")]
 
 X = (1, 2, 3, 5)
 W, B = np.arange(15, dtype=np.float32).reshape(3, 5), np.array([7, 8, 9], np.float32)

@@ -7,7 +7,7 @@ from caffe_client import Job
 from golden_cases import all_cases
 from helpers import load_golden, resolve
 
-pytestmark = pytest.mark.pycaffe
+pytestmark = [pytest.mark.pycaffe, pytest.mark.usefixtures("device")]
 CASES = all_cases()
 
 

@@ -9,7 +9,7 @@ from live import Twins
 from PIL import Image
 from scipy import ndimage
 
-pytestmark = pytest.mark.pycaffe
+pytestmark = [pytest.mark.pycaffe, pytest.mark.usefixtures("device")]
 
 PROTOTXTS = sorted(path.parent.name for path in ROOT.glob("prototxt/*/deploy.prototxt"))
 WITH_CLIP = {"efficientnet_lite0"}  # a layer type that this Caffe does not have

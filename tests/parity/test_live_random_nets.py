@@ -6,7 +6,7 @@ import pytest
 from live import Twins
 from random_nets import random_net
 
-pytestmark = pytest.mark.pycaffe
+pytestmark = [pytest.mark.pycaffe, pytest.mark.usefixtures("device")]
 
 
 @pytest.mark.parametrize("seed", range(40))

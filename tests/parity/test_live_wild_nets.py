@@ -8,7 +8,7 @@ from helpers import worker
 from live import Twins
 from wild_nets import NETS
 
-pytestmark = pytest.mark.pycaffe
+pytestmark = [pytest.mark.pycaffe, pytest.mark.usefixtures("device")]
 
 
 def pictures(batch, channels, size, seed):

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import PrototxtError, ShapeError
-from ...on_demand import torch
 from .. import fillers
+from ..arrays import Array
 from ..blob import Blob
 from .base import TRAIN, Layer, Shape, refuse_in_place, register
 
@@ -25,25 +25,26 @@ from .base import TRAIN, Layer, Shape, refuse_in_place, register
 class NeuronLayer(Layer):
     """A function of one value, given by `function` and `gradient`."""
 
-    def function(self, x: torch.Tensor, y: torch.Tensor) -> None:
+    def function(self, x: Array, y: Array) -> None:
         """Write the values for x into y, which may be the same memory."""
         raise NotImplementedError
 
-    def gradient(
-        self, x: torch.Tensor, y: torch.Tensor, g: torch.Tensor, diff: torch.Tensor
-    ) -> None:
+    def gradient(self, x: Array, y: Array, g: Array, diff: Array) -> None:
         """Write the gradient at x into diff; g, at y, may be the same memory."""
         super().backward([], [], [])
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        self.function(bottom[0].get_data(), top[0].mutable_data())
+        for x, y in self.ops.parts(bottom[0].get_data(), top[0].mutable_data()):
+            self.function(x, y)
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
     ) -> None:
         if propagate_down[0]:
             x, y = bottom[0].get_data(), top[0].get_data()
-            self.gradient(x, y, top[0].get_diff(), bottom[0].mutable_diff())
+            g, diff = top[0].get_diff(), bottom[0].mutable_diff()
+            for part in self.ops.parts(x, y, g, diff):
+                self.gradient(*part)
 
 
 @register("ReLU")
@@ -53,24 +54,24 @@ class ReLULayer(NeuronLayer):
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self.slope = self.param.relu_param.negative_slope
 
-    def function(self, x: torch.Tensor, y: torch.Tensor) -> None:
-        # Multiplied by the slope even where that is 0: -inf becomes NaN, as in Caffe. Adding 0
-        # makes 0 of -0.
-        torch.ops.aten.leaky_relu.out(x, self.slope, out=y)
-        y.add_(0)
+    def function(self, x: Array, y: Array) -> None:
+        # Multiplied by the slope even where that is 0: -inf becomes NaN, as in Caffe.
+        self.ops.leaky(x, self.slope, out=y)
 
-    def gradient(
-        self, x: torch.Tensor, y: torch.Tensor, g: torch.Tensor, diff: torch.Tensor
-    ) -> None:
+    def gradient(self, x: Array, y: Array, g: Array, diff: Array) -> None:
         if self.slope == 0:
-            torch.ops.aten.leaky_relu_backward.grad_input(g, x, 0.0, False, grad_input=diff)
+            self.ops.multiply(g, x > 0, out=diff)
         else:
-            torch.mul(g, _step(x, self.slope), out=diff)
+            self.ops.multiply(g, _step(self.ops, x, self.slope), out=diff)
 
 
-def _step(x: torch.Tensor, slope: Any) -> torch.Tensor:
+def _step(ops: Any, x: Array, slope: Any) -> Array:
     """Return 1 where x > 0, the slope where x <= 0, and 0 where x is NaN."""
-    return (x > 0) + slope * (x <= 0)
+    step = ops.zeros_like(x)
+    step += x <= 0
+    step *= slope
+    step += x > 0
+    return step
 
 
 @register("PReLU")
@@ -92,14 +93,17 @@ class PReLULayer(Layer):
             raise ShapeError(f"bottom is {shape}: {self.channels} channels on axis 1 are expected")
         return [shape]
 
-    def _slope(self, x: torch.Tensor) -> torch.Tensor:
+    def _slope(self, x: Array) -> Array:
         slope = self.blobs[0].get_data()
-        return slope.view(-1, *(1,) * (x.dim() - 2)) if slope.dim() else slope
+        return slope.reshape(-1, *(1,) * (x.ndim - 2)) if slope.ndim else slope
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x, y = bottom[0].get_data(), top[0].mutable_data()
-        self.keep(x.clone() if bottom[0] is top[0] else None)
-        y.copy_(x.clamp(min=0) + self._slope(x) * x.clamp(max=0))
+        self.keep(self.ops.copy(x) if bottom[0] is top[0] else None)
+        below = self.ops.clip(x, high=0)
+        below *= self._slope(x)
+        self.ops.clip(x, low=0, out=y)
+        y += below
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
@@ -108,11 +112,11 @@ class PReLULayer(Layer):
         g, slope = top[0].get_diff(), self._slope(x)
         if self.param_diffs[0]:
             each = g * x * (x <= 0)
-            axes = [i for i in range(x.dim()) if i != 1]
-            total = each.sum(axes) if slope.dim() else each.sum()
-            self.blobs[0].mutable_diff().add_(total)
+            axes = tuple(i for i in range(x.ndim) if i != 1)
+            diff = self.blobs[0].mutable_diff()
+            diff += each.sum(axes) if slope.ndim else each.sum()
         if propagate_down[0]:
-            torch.mul(g, _step(x, slope), out=bottom[0].mutable_diff())
+            self.ops.multiply(g, _step(self.ops, x, slope), out=bottom[0].mutable_diff())
 
 
 @register("ELU")
@@ -122,58 +126,68 @@ class ELULayer(NeuronLayer):
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self.alpha = self.param.elu_param.alpha
 
-    def function(self, x: torch.Tensor, y: torch.Tensor) -> None:
-        y.copy_(x.clamp(min=0) + self.alpha * torch.expm1(x.clamp(max=0)))
+    def function(self, x: Array, y: Array) -> None:
+        below = self.ops.expm1(self.ops.clip(x, high=0))
+        below *= self.alpha
+        self.ops.clip(x, low=0, out=y)
+        y += below
 
-    def gradient(
-        self, x: torch.Tensor, y: torch.Tensor, g: torch.Tensor, diff: torch.Tensor
-    ) -> None:
-        torch.mul(g, (x > 0) + (x <= 0) * (y + self.alpha), out=diff)
+    def gradient(self, x: Array, y: Array, g: Array, diff: Array) -> None:
+        slope = (y + self.alpha) * (x <= 0)
+        slope += x > 0
+        self.ops.multiply(g, slope, out=diff)
+
+
+def sigmoid(ops: Any, x: Array) -> Array:
+    """Return 1 / (1 + e^-x), written as in Caffe."""
+    y = ops.tanh(0.5 * x)
+    y *= 0.5
+    y += 0.5
+    return y
 
 
 @register("Sigmoid")
 class SigmoidLayer(NeuronLayer):
     """y = 1 / (1 + e^-x)."""
 
-    def function(self, x: torch.Tensor, y: torch.Tensor) -> None:
-        torch.sigmoid(x, out=y)
+    def function(self, x: Array, y: Array) -> None:
+        y[...] = sigmoid(self.ops, x)
 
-    def gradient(
-        self, x: torch.Tensor, y: torch.Tensor, g: torch.Tensor, diff: torch.Tensor
-    ) -> None:
-        torch.mul(g, y * (1 - y), out=diff)
+    def gradient(self, x: Array, y: Array, g: Array, diff: Array) -> None:
+        self.ops.multiply(g, y * (1 - y), out=diff)
 
 
 @register("TanH")
 class TanHLayer(NeuronLayer):
     """y = tanh x."""
 
-    def function(self, x: torch.Tensor, y: torch.Tensor) -> None:
-        torch.tanh(x, out=y)
+    def function(self, x: Array, y: Array) -> None:
+        self.ops.tanh(x, out=y)
 
-    def gradient(
-        self, x: torch.Tensor, y: torch.Tensor, g: torch.Tensor, diff: torch.Tensor
-    ) -> None:
-        torch.mul(g, 1 - y * y, out=diff)
+    def gradient(self, x: Array, y: Array, g: Array, diff: Array) -> None:
+        self.ops.multiply(g, 1 - y * y, out=diff)
 
 
 @register("Swish")
-class SwishLayer(NeuronLayer):
+class SwishLayer(Layer):
     """y = x * sigmoid(beta * x)."""
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self.beta = self.param.swish_param.beta
 
-    def function(self, x: torch.Tensor, y: torch.Tensor) -> None:
-        gate = torch.sigmoid(self.beta * x)
+    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        x = bottom[0].get_data()
+        gate = sigmoid(self.ops, self.beta * x)
         self.keep(gate)
-        torch.mul(x, gate, out=y)
+        self.ops.multiply(x, gate, out=top[0].mutable_data())
 
-    def gradient(
-        self, x: torch.Tensor, y: torch.Tensor, g: torch.Tensor, diff: torch.Tensor
+    def backward(
+        self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
     ) -> None:
-        by = self.beta * y
-        torch.mul(g, by + self.kept() * (1 - by), out=diff)
+        if propagate_down[0]:
+            by = self.beta * top[0].get_data()
+            slope = by + self.kept() * (1 - by)
+            self.ops.multiply(top[0].get_diff(), slope, out=bottom[0].mutable_diff())
 
 
 @register("AbsVal")
@@ -183,13 +197,11 @@ class AbsValLayer(NeuronLayer):
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         refuse_in_place(bottom, top)
 
-    def function(self, x: torch.Tensor, y: torch.Tensor) -> None:
-        torch.abs(x, out=y)
+    def function(self, x: Array, y: Array) -> None:
+        self.ops.abs(x, out=y)
 
-    def gradient(
-        self, x: torch.Tensor, y: torch.Tensor, g: torch.Tensor, diff: torch.Tensor
-    ) -> None:
-        torch.mul(g, torch.sign(x), out=diff)
+    def gradient(self, x: Array, y: Array, g: Array, diff: Array) -> None:
+        self.ops.multiply(g, self.ops.sign(x), out=diff)
 
 
 @register("Power")
@@ -201,30 +213,35 @@ class PowerLayer(NeuronLayer):
         self.power, self.scale, self.shift = p.power, p.scale, p.shift
         self.slope = self.power * self.scale
 
-    def function(self, x: torch.Tensor, y: torch.Tensor) -> None:
+    def function(self, x: Array, y: Array) -> None:
         if self.slope == 0:
-            y.copy_(torch.tensor(_power(self.shift, self.power), dtype=torch.float64))
+            y[...] = _power(self.shift, self.power)
         else:
-            y.copy_(x).mul_(self.scale).add_(self.shift)
+            _affine(self.ops, x, self.scale, self.shift, out=y)
             if self.power != 1:
-                y.pow_(self.power)
+                self.ops.power(y, self.power, out=y)
 
-    def gradient(
-        self, x: torch.Tensor, y: torch.Tensor, g: torch.Tensor, diff: torch.Tensor
-    ) -> None:
+    def gradient(self, x: Array, y: Array, g: Array, diff: Array) -> None:
         # The derivative is written into diff first and multiplied by g then. In place diff is g,
         # so that g is lost and the derivative is squared.
         if self.slope == 0 or self.power == 1:
-            diff.fill_(self.slope)
+            diff[...] = self.slope
         elif self.power == 2:
-            diff.copy_(x).mul_(self.slope * self.scale).add_(self.slope * self.shift)
+            _affine(self.ops, x, self.slope * self.scale, self.slope * self.shift, out=diff)
         elif self.shift == 0:
-            torch.div(y, x, out=diff).mul_(self.power)  # NaN at x = 0
+            self.ops.divide(y, x, out=diff)  # NaN at x = 0
+            diff *= self.power
         else:
-            diff.copy_(x).mul_(self.scale).add_(self.shift)
-            torch.div(y, diff, out=diff).mul_(self.slope)
+            _affine(self.ops, x, self.scale, self.shift, out=diff)
+            self.ops.divide(y, diff, out=diff)
+            diff *= self.slope
         if self.slope != 0:
-            diff.mul_(g)
+            diff *= g
+
+
+def _affine(ops: Any, x: Array, scale: float, shift: float, out: Array) -> None:
+    ops.multiply(x, scale, out=out)
+    out += shift
 
 
 def _power(base: float, exponent: float) -> float:
@@ -242,14 +259,13 @@ class ExpLayer(NeuronLayer):
         self.inner = _log_base(p.base) * p.scale
         self.outer = _power(math.e if p.base == -1 else p.base, p.shift)
 
-    def function(self, x: torch.Tensor, y: torch.Tensor) -> None:
-        torch.exp(self.inner * x, out=y)
-        y.mul_(self.outer)
+    def function(self, x: Array, y: Array) -> None:
+        self.ops.exp(self.inner * x, out=y)
+        y *= self.outer
 
-    def gradient(
-        self, x: torch.Tensor, y: torch.Tensor, g: torch.Tensor, diff: torch.Tensor
-    ) -> None:
-        torch.mul(y, g, out=diff).mul_(self.inner)
+    def gradient(self, x: Array, y: Array, g: Array, diff: Array) -> None:
+        self.ops.multiply(y, g, out=diff)
+        diff *= self.inner
 
 
 @register("Log")
@@ -263,15 +279,17 @@ class LogLayer(NeuronLayer):
             raise PrototxtError("base is 1: a logarithm needs another one")
         self.scale, self.shift, self.outer = p.scale, p.shift, 1 / log_base
 
-    def function(self, x: torch.Tensor, y: torch.Tensor) -> None:
-        y.copy_(x).mul_(self.scale).add_(self.shift).log_().mul_(self.outer)
+    def function(self, x: Array, y: Array) -> None:
+        _affine(self.ops, x, self.scale, self.shift, out=y)
+        self.ops.log(y, out=y)
+        y *= self.outer
 
-    def gradient(
-        self, x: torch.Tensor, y: torch.Tensor, g: torch.Tensor, diff: torch.Tensor
-    ) -> None:
+    def gradient(self, x: Array, y: Array, g: Array, diff: Array) -> None:
         # As in Power, g is lost in place.
-        diff.copy_(x).mul_(self.scale).add_(self.shift).reciprocal_()
-        diff.mul_(self.scale * self.outer).mul_(g)
+        _affine(self.ops, x, self.scale, self.shift, out=diff)
+        diff[...] = 1 / diff
+        diff *= self.scale * self.outer
+        diff *= g
 
 
 def _log_base(base: float) -> float:
@@ -286,13 +304,13 @@ def _log_base(base: float) -> float:
 class BNLLLayer(NeuronLayer):
     """y = log(1 + e^x)."""
 
-    def function(self, x: torch.Tensor, y: torch.Tensor) -> None:
-        y.copy_(x.clamp(min=0) + torch.log1p(torch.exp(-x.abs())))
+    def function(self, x: Array, y: Array) -> None:
+        rest = self.ops.log1p(self.ops.exp(-self.ops.abs(x)))
+        self.ops.clip(x, low=0, out=y)
+        y += rest
 
-    def gradient(
-        self, x: torch.Tensor, y: torch.Tensor, g: torch.Tensor, diff: torch.Tensor
-    ) -> None:
-        torch.mul(g, torch.sigmoid(x), out=diff)
+    def gradient(self, x: Array, y: Array, g: Array, diff: Array) -> None:
+        self.ops.multiply(g, sigmoid(self.ops, x), out=diff)
 
 
 @register("Threshold")
@@ -302,8 +320,8 @@ class ThresholdLayer(NeuronLayer):
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self.threshold = self.param.threshold_param.threshold
 
-    def function(self, x: torch.Tensor, y: torch.Tensor) -> None:
-        y.copy_(x > self.threshold)
+    def function(self, x: Array, y: Array) -> None:
+        y[...] = x > self.threshold
 
 
 @register("Clip")
@@ -320,13 +338,11 @@ class ClipLayer(NeuronLayer):
                 raise PrototxtError(f"{bound} is missing in clip_param: a number is expected")
         self.low, self.high = p.min, p.max
 
-    def function(self, x: torch.Tensor, y: torch.Tensor) -> None:
-        y.copy_(x.clamp(max=self.high).clamp_(min=self.low))
+    def function(self, x: Array, y: Array) -> None:
+        self.ops.clip(x, self.low, self.high, out=y)
 
-    def gradient(
-        self, x: torch.Tensor, y: torch.Tensor, g: torch.Tensor, diff: torch.Tensor
-    ) -> None:
-        torch.mul(g, (x >= self.low) & (x <= self.high), out=diff)
+    def gradient(self, x: Array, y: Array, g: Array, diff: Array) -> None:
+        self.ops.multiply(g, (x >= self.low) & (x <= self.high), out=diff)
 
 
 @register("Dropout")
@@ -341,13 +357,14 @@ class DropoutLayer(Layer):
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x, y = bottom[0].get_data(), top[0].mutable_data()
         if self.phase == TRAIN:
-            generator = torch.Generator(x.device)
-            generator.manual_seed(int(fillers.random_state().randint(2**31 - 1)))
-            factor = torch.empty_like(x).bernoulli_(1 - self.ratio, generator=generator)
-            self.keep(factor.div_(1 - self.ratio))
-            torch.mul(x, factor, out=y)
+            chances = np.random.default_rng(fillers.random_state().randint(2**31 - 1))
+            stays = chances.random(tuple(x.shape), np.float32) >= self.ratio
+            factor = self.ops.like(stays, x)
+            factor /= 1 - self.ratio
+            self.keep(factor)
+            self.ops.multiply(x, factor, out=y)
         elif bottom[0] is not top[0]:
-            y.copy_(x)
+            y[...] = x
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
@@ -356,6 +373,6 @@ class DropoutLayer(Layer):
             return
         g, diff = top[0].get_diff(), bottom[0].mutable_diff()
         if self.phase == TRAIN:
-            torch.mul(g, self.kept(), out=diff)
+            self.ops.multiply(g, self.kept(), out=diff)
         elif bottom[0] is not top[0]:
-            diff.copy_(g)
+            diff[...] = g

@@ -8,8 +8,10 @@ A layer type is one small class::
         def backward(self, top, propagate_down, bottom): ...
 
 It reads its parameters in `setup`, tells the shapes of its tops in `top_shapes` (a pure function,
-so that shapes can be known without running anything), and computes with the tensors that its blobs
-hand out. It never looks at the net. The methods have the signatures of Caffe's Python layers.
+so that shapes can be known without running anything), and computes with the arrays that its blobs
+hand out: NumPy's on a CPU, PyTorch's on a GPU. What differs between these two is in ``self.ops``,
+see `arrays`. A layer never looks at the net. The methods have the signatures of Caffe's Python
+layers.
 
 Nothing uses autograd: gradients are written out, as in Caffe, because Caffe's own are what old
 pictures were made with, at ties, at kinks and in place.
@@ -23,11 +25,15 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from ...errors import PrototxtError, ShapeError, UnknownLayerTypeError, nearest
+from ..arrays import operations
 from ..blob import MAX_COUNT, Blob, shapes_of
 
 Shape = tuple[int, ...]
 
 TRAIN, TEST = 0, 1
+
+# What Caffe's maximum starts from, for float and double alike.
+LOWEST = float(np.finfo(np.float32).min)
 
 
 class Window(NamedTuple):
@@ -78,6 +84,8 @@ class Layer:
         Smallest and largest number of bottom and top blobs; None is any number.
     equal_tops : bool
         There must be as many tops as bottoms.
+    foreign : bool
+        The layer runs code of the user's, who may want NumPy's warnings.
     param_diffs : list of bool
         For each parameter, whether `backward` adds to its diff.
     """
@@ -87,6 +95,7 @@ class Layer:
     tops: tuple[int, int | None] = (1, 1)
     equal_tops = False
     auto_tops = False
+    foreign = False
 
     def __init__(
         self, param: Any, phase: int = TEST, *, dtype: Any = np.float32, device: str = "cpu"
@@ -101,6 +110,11 @@ class Layer:
         self.loss_weights: list[float] = []
         self._kept: Any = None
 
+    @property
+    def ops(self) -> Any:
+        """The array operations of the layer's device, see `arrays.operations`."""
+        return operations(self.device)
+
     # -- for subclasses -------------------------------------------------------------------------
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
@@ -113,7 +127,8 @@ class Layer:
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Give the tops their shapes; called before every forward."""
         for blob, shape in zip(top, self.top_shapes(shapes_of(bottom))):
-            blob.reshape(*shape)
+            if blob._shape != shape or not blob._count:
+                blob.reshape(*shape)
 
     def fits(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> bool:
         """Tell whether the tops were shaped for the bottoms' present shapes."""

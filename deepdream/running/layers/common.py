@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...errors import PrototxtError, ShapeError
-from ...on_demand import torch
+from ..arrays import Array
 from ..blob import Blob
 from .base import (
+    LOWEST,
     Layer,
     Shape,
     Window,
@@ -57,21 +58,21 @@ class InnerProductLayer(Layer):
     def window(self) -> Window | None:
         return None
 
-    def _rows(self, x: torch.Tensor, columns: int) -> torch.Tensor:
+    def _rows(self, x: Array, columns: int) -> Array:
         """Return x with one row for each vector."""
-        return x.view(math.prod(x.shape[: self.axis]), columns)
+        return x.reshape(math.prod(x.shape[: self.axis]), columns)
 
-    def _weight(self) -> torch.Tensor:
+    def _weight(self) -> Array:
         """Return the weights as (num_output, K)."""
-        weight = self.blobs[0].get_data().view(self.blobs[0].shape)
-        return weight.t() if self.transpose else weight
+        weight = self.blobs[0].get_data()
+        return weight.T if self.transpose else weight
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x = self._rows(bottom[0].get_data(), self.inputs)
         y = self._rows(top[0].mutable_data(), self.num_output)
-        torch.mm(x, self._weight().t(), out=y)
+        self.ops.matmul(x, self._weight().T, out=y)
         if len(self.blobs) > 1:
-            y.add_(self.blobs[1].get_data())
+            y += self.blobs[1].get_data()
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
@@ -79,11 +80,14 @@ class InnerProductLayer(Layer):
         g = self._rows(top[0].get_diff(), self.num_output)
         if self.param_diffs[0]:
             x = self._rows(bottom[0].get_data(), self.inputs)
-            self.blobs[0].mutable_diff().add_(x.t() @ g if self.transpose else g.t() @ x)
+            weight = self.blobs[0].mutable_diff()
+            weight += x.T @ g if self.transpose else g.T @ x
         if len(self.blobs) > 1 and self.param_diffs[1]:
-            self.blobs[1].mutable_diff().add_(g.sum(0))
+            bias = self.blobs[1].mutable_diff()
+            bias += g.sum(0)
         if propagate_down[0]:
-            torch.mm(g, self._weight(), out=self._rows(bottom[0].mutable_diff(), self.inputs))
+            diff = self._rows(bottom[0].mutable_diff(), self.inputs)
+            self.ops.matmul(g, self._weight(), out=diff)
 
 
 class BroadcastLayer(Layer):
@@ -120,17 +124,17 @@ class BroadcastLayer(Layer):
             )
         return [shape]
 
-    def _wide(self, covered: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    def _wide(self, covered: Array, x: Array) -> Array:
         """Return the parameter with axes of length 1 where x has axes that it does not cover."""
         start = self._start(tuple(x.shape), tuple(covered.shape))
-        rest = x.dim() - start - covered.dim()
-        return covered.view((1,) * start + tuple(covered.shape) + (1,) * rest)
+        rest = x.ndim - start - covered.ndim
+        return covered.reshape((1,) * start + tuple(covered.shape) + (1,) * rest)
 
-    def _narrow(self, x: torch.Tensor, covered: torch.Tensor) -> torch.Tensor:
+    def _narrow(self, x: Array, covered: Array) -> Array:
         """Return x summed over the axes that the parameter does not cover."""
         start = self._start(tuple(x.shape), tuple(covered.shape))
-        own = range(start, start + covered.dim())
-        axes = [axis for axis in range(x.dim()) if axis not in own]
+        own = range(start, start + covered.ndim)
+        axes = tuple(axis for axis in range(x.ndim) if axis not in own)
         return x.sum(axes) if axes else x
 
 
@@ -155,10 +159,10 @@ class ScaleLayer(BroadcastLayer):
         x, y = bottom[0].get_data(), top[0].mutable_data()
         self.keep(None)
         if bottom[0] is top[0] and (len(bottom) > 1 or self.param_diffs[0]):
-            self.keep(x.clone())
-        torch.mul(x, self._wide(self._scale(bottom).get_data(), x), out=y)
+            self.keep(self.ops.copy(x))
+        self.ops.multiply(x, self._wide(self._scale(bottom).get_data(), x), out=y)
         if self.bias_term:
-            y.add_(self._wide(self.blobs[-1].get_data(), x))
+            y += self._wide(self.blobs[-1].get_data(), x)
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
@@ -166,18 +170,18 @@ class ScaleLayer(BroadcastLayer):
         g = top[0].get_diff()
         if self.bias_term and self.param_diffs[-1]:
             bias = self.blobs[-1].mutable_diff()
-            bias.add_(self._narrow(g, bias))
+            bias += self._narrow(g, bias)
         if len(bottom) > 1 and propagate_down[1]:
             diff = bottom[1].mutable_diff()
-            diff.copy_(self._narrow(g * self._bottom_data(bottom, top), diff))
+            diff[...] = self._narrow(g * self._bottom_data(bottom, top), diff)
         elif len(bottom) == 1 and self.param_diffs[0]:
             diff = self.blobs[0].mutable_diff()
-            diff.add_(self._narrow(g * self._bottom_data(bottom, top), diff))
+            diff += self._narrow(g * self._bottom_data(bottom, top), diff)
         if propagate_down[0]:
             scale = self._wide(self._scale(bottom).get_data(), g)
-            torch.mul(g, scale, out=bottom[0].mutable_diff())
+            self.ops.multiply(g, scale, out=bottom[0].mutable_diff())
 
-    def _bottom_data(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> torch.Tensor:
+    def _bottom_data(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> Array:
         return self.kept() if bottom[0] is top[0] else bottom[0].get_data()
 
 
@@ -194,20 +198,20 @@ class BiasLayer(BroadcastLayer):
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x = bottom[0].get_data()
         bias = (bottom[1] if len(bottom) > 1 else self.blobs[0]).get_data()
-        torch.add(x, self._wide(bias, x), out=top[0].mutable_data())
+        self.ops.add(x, self._wide(bias, x), out=top[0].mutable_data())
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
     ) -> None:
         g = top[0].get_diff()
         if propagate_down[0] and bottom[0] is not top[0]:
-            bottom[0].mutable_diff().copy_(g)
+            bottom[0].mutable_diff()[...] = g
         if len(bottom) > 1 and propagate_down[1]:
             diff = bottom[1].mutable_diff()
-            diff.copy_(self._narrow(g, diff))
+            diff[...] = self._narrow(g, diff)
         elif len(bottom) == 1 and self.param_diffs[0]:
             diff = self.blobs[0].mutable_diff()
-            diff.add_(self._narrow(g, diff))
+            diff += self._narrow(g, diff)
 
 
 @register("Eltwise")
@@ -238,23 +242,24 @@ class EltwiseLayer(Layer):
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         xs, y = [blob.get_data() for blob in bottom], top[0].mutable_data()
         if self.operation == self.SUM:
-            y.zero_()  # in place this loses that bottom, as in Caffe
+            y[...] = 0  # in place this loses that bottom, as in Caffe
             for coeff, x in zip(self.coeffs, xs):
-                y.add_(x, alpha=coeff)
+                y += x if coeff == 1 else coeff * x
         elif self.operation == self.PROD:
-            torch.mul(xs[0], xs[1], out=y)
+            self.ops.multiply(xs[0], xs[1], out=y)
             for x in xs[2:]:
-                y.mul_(x)
+                y *= x
         else:
             if bottom[0] is top[0]:  # Caffe sets the top to -FLT_MAX before it reads
-                y.fill_(torch.finfo(torch.float32).min)
-            winner = (~(xs[0] > xs[1])).long()
-            best = torch.where(winner == 0, xs[0], xs[1])
+                y[...] = LOWEST
+            where = self.ops.where
+            first = xs[0] > xs[1]
+            best, winner = where(first, xs[0], xs[1]), where(first, 0, 1)
             for i, x in enumerate(xs[2:], 2):
                 greater = x > best
-                best, winner = torch.where(greater, x, best), torch.where(greater, i, winner)
+                best, winner = where(greater, x, best), where(greater, i, winner)
             self.keep(winner)
-            y.copy_(best)
+            y[...] = best
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
@@ -265,22 +270,23 @@ class EltwiseLayer(Layer):
                 continue
             diff = blob.mutable_diff()
             if self.operation == self.SUM:
-                torch.mul(g, self.coeffs[i], out=diff)
+                self.ops.multiply(g, self.coeffs[i], out=diff)
             elif self.operation == self.MAX:
-                torch.mul(g, self.kept() == i, out=diff)
+                self.ops.multiply(g, self.kept() == i, out=diff)
             else:
                 self._others(i, top, bottom, diff)
-                diff.mul_(g)
+                diff *= g
 
     def _others(self, i: int, top: Sequence[Blob], bottom: Sequence[Blob], out: Any) -> None:
         """Write the product of all bottoms but number i."""
         if not self.stable:
-            torch.div(top[0].get_data(), bottom[i].get_data(), out=out)  # NaN where it is 0
+            y, x = top[0].get_data(), bottom[i].get_data()
+            self.ops.divide(y, x, out=out)  # NaN where x is 0
             return
         others = [blob.get_data() for j, blob in enumerate(bottom) if j != i]
-        out.copy_(others[0])
+        out[...] = others[0]
         for x in others[1:]:
-            out.mul_(x)
+            out *= x
 
 
 @register("Softmax")
@@ -298,14 +304,23 @@ class SoftmaxLayer(Layer):
         return Window() if self.axis <= 1 else None
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        top[0].mutable_data().copy_(torch.softmax(bottom[0].get_data(), self.axis))
+        top[0].mutable_data()[...] = softmax(self.ops, bottom[0].get_data(), self.axis)
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
     ) -> None:
         y, g = top[0].get_data(), top[0].get_diff()
-        inner = (g * y).sum(self.axis, keepdim=True)
-        bottom[0].mutable_diff().copy_((g - inner) * y)
+        inner = (g * y).sum(self.axis, keepdims=True)
+        bottom[0].mutable_diff()[...] = (g - inner) * y
+
+
+def softmax(ops: Any, x: Array, axis: int) -> Array:
+    """Return e^x divided by its sum along an axis."""
+    if not math.prod(x.shape):
+        return x
+    y = ops.exp(x - ops.amax(x, axis, keepdims=True))
+    y /= y.sum(axis, keepdims=True)
+    return y
 
 
 @register("Reduction")
@@ -327,15 +342,17 @@ class ReductionLayer(Layer):
     def window(self) -> Window | None:
         return None
 
-    def _factor(self, x: torch.Tensor) -> float:
+    def _factor(self, x: Array) -> float:
         count = math.prod(x.shape[self.axis :]) if self.operation == self.MEAN else 1
         return self.coeff / count if count else math.nan
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x, y = bottom[0].get_data(), top[0].mutable_data()
-        each = {self.ASUM: x.abs, self.SUMSQ: x.square}.get(self.operation, lambda: x)()
-        torch.sum(each.flatten(self.axis), self.axis, out=y)
-        y.mul_(self._factor(x))
+        each = {self.ASUM: self.ops.abs, self.SUMSQ: self.ops.square}.get(self.operation)
+        x = x if each is None else each(x)
+        shape = x.shape[: self.axis]
+        y[...] = x.reshape(*shape, math.prod(x.shape[self.axis :])).sum(self.axis)
+        y *= self._factor(x)
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
@@ -344,14 +361,14 @@ class ReductionLayer(Layer):
             return
         x = bottom[0].get_data()
         g = top[0].get_diff() * self._factor(x)
-        g = g.view(*g.shape, *(1,) * (x.dim() - self.axis))
+        g = g.reshape(*g.shape, *(1,) * (x.ndim - self.axis))
         diff = bottom[0].mutable_diff()
         if self.operation == self.ASUM:
-            torch.mul(g, torch.sign(x), out=diff)
+            self.ops.multiply(g, self.ops.sign(x), out=diff)
         elif self.operation == self.SUMSQ:
-            torch.mul(2 * g, x, out=diff)
+            self.ops.multiply(2 * g, x, out=diff)
         else:
-            diff.copy_(g.expand_as(diff))
+            diff[...] = g
 
 
 @register("ArgMax")
@@ -390,13 +407,14 @@ class ArgMaxLayer(Layer):
         axis = 1 if self.axis is None else self.axis
         if self.axis is None:
             x = x.reshape(len(x), math.prod(x.shape[1:]))
-        values, places = torch.sort(x.flip(axis), dim=axis, descending=True, stable=True)
-        values = values.narrow(axis, 0, self.top_k)
-        places = x.shape[axis] - 1 - places.narrow(axis, 0, self.top_k)
+        places = self.ops.flip(self.ops.argsort(x, axis), (axis,))
+        first = (*(slice(None),) * axis, slice(self.top_k))
+        places = places[first]
+        values = self.ops.pick(x, places, axis)
         if self.axis is not None:
-            y.copy_(values if self.with_values else places)
+            y[...] = values if self.with_values else places
             return
-        y = y.view(*y.shape[:3])
-        y[:, 0] = places.to(y.dtype)
+        y = y.reshape(*y.shape[:3])
+        y[:, 0] = places
         if self.with_values:
             y[:, 1] = values

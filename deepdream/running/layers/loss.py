@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 
 from ...errors import ParameterError, PrototxtError, ShapeError
-from ...on_demand import torch
+from ..arrays import Array
 from ..blob import Blob
+from .activation import sigmoid
 from .base import Layer, Shape, Window, canonical_axis, in_range, refuse_in_place, register
+from .common import softmax
 
 FULL, VALID, BATCH_SIZE, NONE = range(4)  # what a loss is divided by
 SMALLEST_FLOAT = float(np.finfo(np.float32).tiny)
@@ -62,9 +64,9 @@ def _refuse_label_gradient(propagate_down: Sequence[bool]) -> None:
         raise PrototxtError("labels have no gradient: set propagate_down: false for bottom 1")
 
 
-def _rows(x: torch.Tensor) -> torch.Tensor:
+def _rows(x: Array) -> Array:
     """Return x with one row for each item."""
-    return x.view(len(x), -1)
+    return x.reshape(len(x), math.prod(x.shape[1:]))
 
 
 def _same_count(shapes: Sequence[Shape], start: int = 0) -> None:
@@ -75,9 +77,9 @@ def _same_count(shapes: Sequence[Shape], start: int = 0) -> None:
         )
 
 
-def _labels(blob: Blob, classes: int, shape: Sequence[int], ignore: int | None) -> torch.Tensor:
+def _labels(ops: Any, blob: Blob, classes: int, shape: Sequence[int], ignore: int | None) -> Array:
     """Return the labels as whole numbers of this shape; refuse those that are no class."""
-    labels = blob.get_data().long().reshape(tuple(shape))
+    labels = ops.integers(blob.get_data()).reshape(tuple(shape))
     wrong = (labels < 0) | (labels >= classes)
     if ignore is not None:
         wrong &= labels != ignore
@@ -126,24 +128,22 @@ class SoftmaxWithLossLayer(LossLayer):
             )
         return [*shapes, data]
 
-    def _by_class(self, x: torch.Tensor) -> torch.Tensor:
+    def _by_class(self, x: Array) -> Array:
         """Return x as (outer, classes, inner)."""
         outer, inner = math.prod(x.shape[: self.axis]), math.prod(x.shape[self.axis + 1 :])
         return x.reshape(outer, x.shape[self.axis], inner)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        prob = self._by_class(torch.softmax(bottom[0].get_data(), self.axis))
+        prob = self._by_class(softmax(self.ops, bottom[0].get_data(), self.axis))
         outer, classes, inner = prob.shape
-        labels = _labels(bottom[1], classes, (outer, inner), self.ignore)
-        counts = torch.ones_like(labels, dtype=torch.bool)
-        if self.ignore is not None:
-            counts = labels != self.ignore
-        labels = torch.where(counts, labels, 0)
-        picked = prob.gather(1, labels[:, None])[:, 0].clamp(min=SMALLEST_FLOAT)
+        labels = _labels(self.ops, bottom[1], classes, (outer, inner), self.ignore)
+        counts = labels >= 0 if self.ignore is None else labels != self.ignore
+        labels = self.ops.where(counts, labels, 0)
+        picked = self.ops.clip(self.ops.pick(prob, labels[:, None], 1)[:, 0], low=SMALLEST_FLOAT)
         divisor = _divisor(self.normalization, outer, outer * inner, int(counts.sum()))
-        top[0].mutable_data().fill_(-(picked.log() * counts).sum() / divisor)
+        top[0].mutable_data()[...] = -(self.ops.log(picked) * counts).sum() / divisor
         if len(top) > 1:
-            top[1].mutable_data().copy_(prob.view(top[1].shape))
+            top[1].mutable_data()[...] = prob.reshape(tuple(top[1].shape))
         self.keep((prob, labels, counts, divisor))
 
     def backward(
@@ -152,10 +152,11 @@ class SoftmaxWithLossLayer(LossLayer):
         _refuse_label_gradient(propagate_down)
         if propagate_down[0]:
             prob, labels, counts, divisor = self.kept()
-            hit = torch.nn.functional.one_hot(labels, prob.shape[1]).movedim(-1, 1)
+            hit = self.ops.zeros_like(prob)
+            self.ops.put(hit, labels[:, None], 1, 1)
             grad = (prob - hit) * counts[:, None] * (self.weight(top) / divisor)
             diff = bottom[0].mutable_diff()
-            diff.copy_(grad.view(diff.shape))
+            diff[...] = grad.reshape(diff.shape)
 
 
 @register("EuclideanLoss")
@@ -171,9 +172,9 @@ class EuclideanLossLayer(LossLayer):
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         a = bottom[0].get_data()
-        distance = a - bottom[1].get_data().view_as(a)
+        distance = a - bottom[1].get_data().reshape(a.shape)
         self.keep(distance)
-        top[0].mutable_data().fill_(distance.square().sum() / len(a) / 2)
+        top[0].mutable_data()[...] = self.ops.square(distance).sum() / len(a) / 2
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
@@ -182,7 +183,7 @@ class EuclideanLossLayer(LossLayer):
         for blob, sign, wanted in zip(bottom, (1, -1), propagate_down):
             if wanted:
                 diff = blob.mutable_diff()
-                diff.copy_((sign * grad).view(diff.shape))
+                diff[...] = (sign * grad).reshape(diff.shape)
 
 
 @register("SigmoidCrossEntropyLoss")
@@ -198,20 +199,20 @@ class SigmoidCrossEntropyLossLayer(LossLayer):
         _same_count(bottom_shapes)
         return super().top_shapes(bottom_shapes)
 
-    def _target(self, bottom: Sequence[Blob]) -> tuple[torch.Tensor, torch.Tensor]:
+    def _target(self, bottom: Sequence[Blob]) -> tuple[Array, Array]:
         """Return the targets, and where they count."""
-        target = bottom[1].get_data().view(bottom[0].shape)
-        if self.ignore is None:
-            return target, torch.ones_like(target, dtype=torch.bool)
-        return target, target.trunc() != self.ignore
+        target = bottom[1].get_data().reshape(tuple(bottom[0].shape))
+        ignore = math.inf if self.ignore is None else self.ignore
+        return target, self.ops.trunc(target) != ignore
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x = bottom[0].get_data()
         target, counts = self._target(bottom)
-        loss = x.clamp(min=0) - x * target + torch.log1p(torch.exp(-x.abs()))
-        divisor = _divisor(self.normalization, len(x), x.numel(), int(counts.sum()))
-        self.keep((torch.sigmoid(x), divisor))
-        top[0].mutable_data().fill_((loss * counts).sum() / divisor)
+        loss = self.ops.log1p(self.ops.exp(-self.ops.abs(x)))
+        loss += self.ops.clip(x, low=0) - x * target
+        divisor = _divisor(self.normalization, len(x), math.prod(x.shape), int(counts.sum()))
+        self.keep((sigmoid(self.ops, x), divisor))
+        top[0].mutable_data()[...] = (loss * counts).sum() / divisor
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
@@ -221,7 +222,7 @@ class SigmoidCrossEntropyLossLayer(LossLayer):
             prob, divisor = self.kept()
             target, counts = self._target(bottom)
             factor = self.weight(top) / divisor
-            bottom[0].mutable_diff().copy_((prob - target) * counts * factor)
+            bottom[0].mutable_diff()[...] = (prob - target) * counts * factor
 
 
 @register("HingeLoss")
@@ -243,18 +244,20 @@ class HingeLossLayer(LossLayer):
             )
         return shapes
 
-    def _signs(self, bottom: Sequence[Blob], like: torch.Tensor) -> torch.Tensor:
+    def _signs(self, bottom: Sequence[Blob], like: Array) -> Array:
         """Return -1 at each item's label and 1 elsewhere."""
         items, classes = like.shape
-        labels = _labels(bottom[1], classes, (items, 1), None)
-        return torch.ones_like(like).scatter_(1, labels, -1)
+        labels = _labels(self.ops, bottom[1], classes, (items, 1), None)
+        signs = self.ops.ones_like(like)
+        self.ops.put(signs, labels, -1, 1)
+        return signs
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x = _rows(bottom[0].get_data())
-        terms = (1 + self._signs(bottom, x) * x).clamp_(min=0)
-        bottom[0].mutable_diff().copy_(terms.view(bottom[0].shape))
-        total = terms.square().sum() if self.squared else terms.sum()
-        top[0].mutable_data().fill_(total / len(x))
+        terms = self.ops.clip(1 + self._signs(bottom, x) * x, low=0)
+        bottom[0].mutable_diff()[...] = terms.reshape(tuple(bottom[0].shape))
+        total = (self.ops.square(terms) if self.squared else terms).sum()
+        top[0].mutable_data()[...] = total / len(x)
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
@@ -262,8 +265,9 @@ class HingeLossLayer(LossLayer):
         _refuse_label_gradient(propagate_down)
         if propagate_down[0]:
             diff = _rows(bottom[0].mutable_diff())
-            slope = 2 * diff if self.squared else torch.sign(diff)
-            torch.mul(slope * self._signs(bottom, diff), self.weight(top) / len(diff), out=diff)
+            slope = 2 * diff if self.squared else self.ops.sign(diff)
+            slope *= self._signs(bottom, diff)
+            self.ops.multiply(slope, self.weight(top) / len(diff), out=diff)
 
 
 @register("MultinomialLogisticLoss")
@@ -278,9 +282,9 @@ class MultinomialLogisticLossLayer(LossLayer):
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         prob = _rows(bottom[0].get_data())
-        labels = _labels(bottom[1], prob.shape[1], (len(prob), 1), None)
-        picked = prob.gather(1, labels).clamp(min=SMALLEST_PROBABILITY)
-        top[0].mutable_data().fill_(-picked.log().sum() / len(prob))
+        labels = _labels(self.ops, bottom[1], prob.shape[1], (len(prob), 1), None)
+        picked = self.ops.clip(self.ops.pick(prob, labels, 1), low=SMALLEST_PROBABILITY)
+        top[0].mutable_data()[...] = -self.ops.log(picked).sum() / len(prob)
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
@@ -288,10 +292,11 @@ class MultinomialLogisticLossLayer(LossLayer):
         _refuse_label_gradient(propagate_down)
         if propagate_down[0]:
             prob = _rows(bottom[0].get_data())
-            labels = _labels(bottom[1], prob.shape[1], (len(prob), 1), None)
-            picked = prob.gather(1, labels).clamp(min=SMALLEST_PROBABILITY)
-            diff = _rows(bottom[0].mutable_diff().zero_())
-            diff.scatter_(1, labels, -self.weight(top) / len(prob) / picked)
+            labels = _labels(self.ops, bottom[1], prob.shape[1], (len(prob), 1), None)
+            picked = self.ops.clip(self.ops.pick(prob, labels, 1), low=SMALLEST_PROBABILITY)
+            diff = _rows(bottom[0].mutable_diff())
+            diff[...] = 0
+            self.ops.put(diff, labels, -self.weight(top) / len(prob) / picked, 1)
 
 
 @register("ContrastiveLoss")
@@ -322,13 +327,14 @@ class ContrastiveLossLayer(LossLayer):
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         a, b = (_rows(blob.get_data()) for blob in bottom[:2])
-        squared = (a - b).square().sum(1)
-        similar = bottom[2].get_data().flatten().trunc() != 0
+        squared = self.ops.square(a - b).sum(1)
+        similar = self.ops.trunc(bottom[2].get_data().reshape(-1)) != 0
         if self.legacy:
-            apart = (self.margin - squared).clamp(min=0)
+            apart = self.ops.clip(self.margin - squared, low=0)
         else:
-            apart = (self.margin - squared.sqrt()).clamp(min=0).square()
-        top[0].mutable_data().fill_(torch.where(similar, squared, apart).sum() / len(a) / 2)
+            apart = self.ops.square(self.ops.clip(self.margin - self.ops.sqrt(squared), low=0))
+        total = self.ops.where(similar, squared, apart).sum()
+        top[0].mutable_data()[...] = total / len(a) / 2
         self.keep((a - b, squared, similar))
 
     def backward(
@@ -336,15 +342,15 @@ class ContrastiveLossLayer(LossLayer):
     ) -> None:
         distance, squared, similar = self.kept()
         if self.legacy:
-            push = (squared < self.margin).to(squared.dtype)
+            push = self.ops.ones_like(squared) * (squared < self.margin)
         else:
-            far = squared.sqrt()
-            push = (self.margin - far).clamp(min=0) / (far + 1e-4)  # no division by 0
-        factor = torch.where(similar, 1.0, -push) * (self.weight(top) / len(distance))
+            far = self.ops.sqrt(squared)
+            push = self.ops.clip(self.margin - far, low=0) / (far + 1e-4)  # no division by 0
+        factor = self.ops.where(similar, 1.0, -push) * (self.weight(top) / len(distance))
         for blob, sign, wanted in zip(bottom[:2], (1, -1), propagate_down):
             if wanted:
                 diff = blob.mutable_diff()
-                diff.copy_((sign * factor[:, None] * distance).view(diff.shape))
+                diff[...] = (sign * factor[:, None] * distance).reshape(diff.shape)
 
 
 @register("Accuracy")
@@ -374,19 +380,22 @@ class AccuracyLayer(Layer):
         return None
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        x = bottom[0].get_data().movedim(self.axis, -1)
+        x = self.ops.moveaxis(bottom[0].get_data(), self.axis, -1)
         x = x.reshape(-1, x.shape[-1])  # (labels, classes)
-        labels = _labels(bottom[1], x.shape[1], (len(x),), self.ignore)
+        labels = _labels(self.ops, bottom[1], x.shape[1], (len(x),), self.ignore)
         if self.ignore is not None:
             x, labels = x[labels != self.ignore], labels[labels != self.ignore]
         # A class with the same score counts as better.
-        better = (x >= x.gather(1, labels[:, None])).sum(1) - 1
-        right = (better < self.top_k).to(x.dtype)
-        top[0].mutable_data().fill_(right.mean() if len(right) else 0)
+        better = (x >= self.ops.pick(x, labels[:, None], 1)).sum(1) - 1
+        right = self.ops.ones_like(x[:, 0]) * (better < self.top_k)
+        top[0].mutable_data()[...] = right.mean() if len(right) else 0
         if len(top) > 1:
             each = top[1].mutable_data()
-            count = torch.zeros_like(each).index_add_(0, labels, torch.ones_like(right))
-            each.zero_().index_add_(0, labels, right).div_(count.clamp(min=1))
+            count = self.ops.zeros_like(each)
+            self.ops.add_at(count, labels, self.ops.ones_like(right))
+            each[...] = 0
+            self.ops.add_at(each, labels, right)
+            each /= self.ops.clip(count, low=1)
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]

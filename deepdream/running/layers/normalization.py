@@ -9,7 +9,8 @@ import math
 from collections.abc import Sequence
 
 from ...errors import PrototxtError, ShapeError
-from ...on_demand import torch
+from ..arrays import Array
+from ..arrays.windows import Pool
 from ..blob import Blob
 from .base import TEST, Layer, Shape, Window, in_range, register
 
@@ -43,25 +44,38 @@ class LRNLayer(Layer):
         half = self.size // 2
         return Window((self.size, self.size), (1, 1), (half, half))
 
-    def _neighbours(self, x: torch.Tensor) -> torch.Tensor:
+    def _neighbours(self, x: Array) -> Array:
         """Return alpha times the mean over each position's neighbourhood.
 
         The neighbourhood is symmetric, so this map is its own transpose.
         """
         if not self.within:
-            return _channel_sums(x, self.size // 2) * (self.alpha / self.size)
-        if not x.numel():
-            return x
-        return torch.nn.functional.avg_pool2d(x, self.size, 1, self.size // 2) * self.alpha
+            sums = self._channel_sums(x)
+            sums *= self.alpha / self.size
+            return sums
+        half, mean = self.size // 2, self.ops.empty_like(x)
+        self.ops.average_pool(x, Pool((self.size, self.size), (1, 1), (half, half)), mean)
+        mean *= self.alpha
+        return mean
+
+    def _channel_sums(self, x: Array) -> Array:
+        """Return the sums over channels c - size / 2 to c + size / 2, as far as these exist."""
+        total = self.ops.copy(x)
+        for shift in range(1, min(self.size // 2, x.shape[1] - 1) + 1):
+            total[:, shift:] += x[:, :-shift]
+            total[:, :-shift] += x[:, shift:]
+        return total
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x, y = bottom[0].get_data(), top[0].mutable_data()
-        scale = self._neighbours(x * x).add_(1.0 if self.within else self.k)
+        scale = self._neighbours(x * x)
+        scale += 1 if self.within else self.k
         self.keep(scale)
         if self.within:
-            torch.mul(x, scale.pow(-self.beta), out=y)
+            self.ops.multiply(x, self.ops.power(scale, -self.beta), out=y)
         else:
-            torch.pow(scale, -self.beta, out=y).mul_(x)  # in place x is lost, as in Caffe
+            self.ops.power(scale, -self.beta, out=y)
+            y *= x  # in place x is lost, as in Caffe
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
@@ -72,22 +86,16 @@ class LRNLayer(Layer):
         scale = self.kept()
         # dL/dx = g s^-beta - 2 beta x * neighbours(g y / s), where y = x s^-beta
         if self.within:
-            power = scale.pow(-self.beta)
+            power = self.ops.power(scale, -self.beta)
             through = self._neighbours(g * x * power / scale)
-            diff.copy_(g * power - 2 * self.beta * x * through)
+            diff[...] = g * power - 2 * self.beta * x * through
         else:
-            torch.pow(scale, -self.beta, out=diff).mul_(g)
+            self.ops.power(scale, -self.beta, out=diff)
+            diff *= g
             through = self._neighbours(g * top[0].get_data() / scale)
-            diff.sub_(2 * self.beta * x * through)
-
-
-def _channel_sums(x: torch.Tensor, half: int) -> torch.Tensor:
-    """Return the sums over channels c - half to c + half, as far as these exist."""
-    total = x.clone()
-    for shift in range(1, min(half, x.shape[1] - 1) + 1):
-        total[:, shift:] += x[:, :-shift]
-        total[:, :-shift] += x[:, shift:]
-    return total
+            through *= x
+            through *= 2 * self.beta
+            diff -= through
 
 
 @register("BatchNorm")
@@ -127,32 +135,34 @@ class BatchNormLayer(Layer):
     def window(self) -> Window | None:
         return Window() if self.stored else None
 
-    def _by_channel(self, x: torch.Tensor) -> torch.Tensor:
+    def _by_channel(self, x: Array) -> Array:
         """Return x as (items, channels, positions)."""
-        items = x.shape[0] if x.dim() > 1 else 1
-        return x.reshape(items, self.channels, math.prod(x.shape[2:]) if x.dim() > 1 else len(x))
+        items = x.shape[0] if x.ndim > 1 else 1
+        return x.reshape(items, self.channels, math.prod(x.shape[2:]) if x.ndim > 1 else len(x))
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x, y = self._by_channel(bottom[0].get_data()), self._by_channel(top[0].mutable_data())
         if self.stored:
             total, total_var, factor = (blob.get_data() for blob in self.blobs)
-            weight = torch.where(factor == 0, 0.0, 1 / factor)
+            weight = self.ops.where(factor == 0, 0.0, 1 / factor)
             mean, var = total * weight, total_var * weight
         else:
-            mean = x.mean((0, 2))
-            var = (x - mean[:, None]).square().mean((0, 2))
+            mean = _mean(x)
+            var = _mean(self.ops.square(x - mean[:, None]))
             self._update(mean, var, x.shape[0] * x.shape[2])
-        std = (var + self.eps).sqrt_()
-        torch.sub(x, mean[:, None], out=y)
-        y.div_(std[:, None])
+        std = self.ops.sqrt(var + self.eps)
+        self.ops.subtract(x, mean[:, None], out=y)
+        y /= std[:, None]
         # Later layers may work in place on the top, so the batch's gradient needs its own copy.
-        self.keep((std, None if self.stored else y.clone()))
+        self.keep((std, None if self.stored else self.ops.copy(y)))
 
-    def _update(self, mean: torch.Tensor, var: torch.Tensor, count: int) -> None:
+    def _update(self, mean: Array, var: Array, count: int) -> None:
         """Let the stored statistics follow the batch's; the variance without its bias."""
         unbias = count / (count - 1) if count > 1 else 1.0
         for blob, value in zip(self.blobs, (mean, var * unbias, 1.0)):
-            blob.mutable_data().mul_(self.fraction).add_(value)
+            data = blob.mutable_data()
+            data *= self.fraction
+            data += value
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
@@ -161,8 +171,13 @@ class BatchNormLayer(Layer):
         g, diff = self._by_channel(top[0].get_diff()), self._by_channel(bottom[0].mutable_diff())
         std, y = self.kept()
         if not self.stored:
-            g = g - g.mean((0, 2))[:, None] - y * (g * y).mean((0, 2))[:, None]
-        torch.div(g, std[:, None], out=diff)
+            g = g - _mean(g)[:, None] - y * _mean(g * y)[:, None]
+        self.ops.divide(g, std[:, None], out=diff)
+
+
+def _mean(x: Array) -> Array:
+    """Return the mean of each channel of (items, channels, positions)."""
+    return x.sum((0, 2)) / (x.shape[0] * x.shape[2])
 
 
 @register("MVN")
@@ -185,18 +200,19 @@ class MVNLayer(Layer):
     def window(self) -> Window | None:
         return None
 
-    def _rows(self, x: torch.Tensor) -> torch.Tensor:
+    def _rows(self, x: Array) -> Array:
         """Return x with one row for each group of values that is normalised together."""
         shape = (*x.shape, 1, 1, 1, 1)[:4]
         rows = shape[0] if self.across else shape[0] * shape[1]
-        return x.view(rows, math.prod(shape[1:] if self.across else shape[2:]))
+        return x.reshape(rows, math.prod(shape[1:] if self.across else shape[2:]))
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x, y = self._rows(bottom[0].get_data()), self._rows(top[0].mutable_data())
-        torch.sub(x, x.mean(1, keepdim=True), out=y)
+        self.ops.subtract(x, x.sum(1, keepdims=True) / x.shape[1], out=y)
         if self.divide:
-            std = y.square().mean(1, keepdim=True).sqrt_().add_(self.eps)
-            y.div_(std)
+            std = self.ops.sqrt(self.ops.square(y).sum(1, keepdims=True) / x.shape[1])
+            std += self.eps
+            y /= std
             self.keep(std)
 
     def backward(
@@ -207,11 +223,13 @@ class MVNLayer(Layer):
         y, g = self._rows(top[0].get_data()), self._rows(top[0].get_diff())
         diff = self._rows(bottom[0].mutable_diff())
         if not self.divide:
-            torch.sub(g, g.mean(1, keepdim=True), out=diff)
+            self.ops.subtract(g, g.sum(1, keepdims=True) / g.shape[1], out=diff)
             return
         # dL/dx = (g - (sum of g + y * sum of g y) / n) / std; Caffe's steps, since in place
         # diff is g.
-        torch.mul(y, g, out=diff)
-        torch.mul(y, diff.sum(1, keepdim=True), out=diff)
-        diff.add_(g.sum(1, keepdim=True)).mul_(-1 / max(1, g.shape[1])).add_(g)
-        diff.div_(self.kept())
+        self.ops.multiply(y, g, out=diff)
+        self.ops.multiply(y, diff.sum(1, keepdims=True), out=diff)
+        diff += g.sum(1, keepdims=True)
+        diff *= -1 / max(1, g.shape[1])
+        diff += g
+        diff /= self.kept()

@@ -33,6 +33,7 @@ class PythonLayer(Layer):
 
     bottoms = (0, None)
     tops = (0, None)
+    foreign = True
     shaped_for: list[Shape] | None = None  # shapes of the bottoms at the last reshape
     shaped: Sequence[Blob] = ()  # the tops that were reshaped then
 

@@ -8,11 +8,11 @@ Source: ``concat_layer.cpp``, ``split_layer.cpp``, ``reshape_layer.cpp`` ... of 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ...errors import PrototxtError, ShapeError
-from ...on_demand import torch
+from ..arrays import Array
 from ..blob import Blob
 from .base import Layer, Shape, Window, canonical_axis, in_range, refuse_in_place, register
 
@@ -44,9 +44,12 @@ class SplitLayer(Layer):
                 "the picture is too small for this end"
             )
         diff = bottom[0].mutable_diff()
-        diff.copy_(top[0].get_diff())
-        for blob in top[1:]:
-            diff.add_(blob.get_diff())
+        if len(top) == 1:
+            diff[...] = top[0].get_diff()
+            return
+        self.ops.add(top[0].get_diff(), top[1].get_diff(), out=diff)
+        for blob in top[2:]:
+            diff += blob.get_diff()
 
 
 def _cut_axis(p: Any, old_name: str, axes: int) -> int:
@@ -90,17 +93,27 @@ class ConcatLayer(Layer):
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         if len(bottom) > 1:
             parts = [blob.get_data() for blob in bottom]
-            torch.cat(parts, self.axis, out=top[0].mutable_data())
+            self.ops.concatenate(parts, self.axis, out=top[0].mutable_data())
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
     ) -> None:
         if len(bottom) == 1:
             return
-        parts = top[0].get_diff().split([blob.shape[self.axis] for blob in bottom], self.axis)
+        parts = _parts(top[0].get_diff(), bottom, self.axis)
         for blob, part, wanted in zip(bottom, parts, propagate_down):
             if wanted:
-                blob.mutable_diff().copy_(part)
+                blob.mutable_diff()[...] = part
+
+
+def _parts(x: Array, blobs: Sequence[Blob], axis: int) -> Iterator[Array]:
+    """Yield the parts of x along an axis that blobs, one behind the other, hold."""
+    before, start = (slice(None),) * axis, 0
+    for blob in blobs:
+        stop = start + blob._shape[axis]
+        part = (*before, slice(start, stop))
+        yield x[part]
+        start = stop
 
 
 @register("Slice")
@@ -147,16 +160,15 @@ class SliceLayer(Layer):
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         if len(top) > 1:
-            parts = bottom[0].get_data().split([b.shape[self.axis] for b in top], self.axis)
-            for blob, part in zip(top, parts):
-                blob.mutable_data().copy_(part)
+            for blob, part in zip(top, _parts(bottom[0].get_data(), top, self.axis)):
+                blob.mutable_data()[...] = part
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
     ) -> None:
         if propagate_down[0] and len(top) > 1:
             parts = [blob.get_diff() for blob in top]
-            torch.cat(parts, self.axis, out=bottom[0].mutable_diff())
+            self.ops.concatenate(parts, self.axis, out=bottom[0].mutable_diff())
 
 
 @register("Flatten")
@@ -278,20 +290,20 @@ class CropLayer(Layer):
                 )
         return [made]
 
-    def _cut(self, x: torch.Tensor, top: Blob) -> torch.Tensor:
-        for axis, offset in enumerate(self._offsets(tuple(x.shape))):
-            x = x.narrow(axis, offset, top.shape[axis])
-        return x
+    def _cut(self, x: Array, top: Blob) -> Array:
+        offsets = self._offsets(tuple(x.shape))
+        return x[tuple(slice(at, at + n) for at, n in zip(offsets, top._shape))]
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        top[0].mutable_data().copy_(self._cut(bottom[0].get_data(), top[0]))
+        top[0].mutable_data()[...] = self._cut(bottom[0].get_data(), top[0])
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
     ) -> None:
         if propagate_down[0]:
-            diff = bottom[0].mutable_diff().zero_()
-            self._cut(diff, top[0]).copy_(top[0].get_diff())
+            diff = bottom[0].mutable_diff()
+            diff[...] = 0
+            self._cut(diff, top[0])[...] = top[0].get_diff()
 
 
 @register("Tile")
@@ -314,21 +326,21 @@ class TileLayer(Layer):
     def window(self) -> Window | None:
         return Window() if self.axis <= 1 else None
 
-    def _copies(self, x: torch.Tensor, tiles: int) -> torch.Tensor:
+    def _copies(self, x: Array, tiles: int) -> Array:
         """Return x as (outer, tiles, one copy)."""
         outer = math.prod(x.shape[: self.axis])
-        return x.view(outer, tiles, math.prod(x.shape[self.axis :]) // tiles)
+        return x.reshape(outer, tiles, math.prod(x.shape[self.axis :]) // tiles)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         y = self._copies(top[0].mutable_data(), self.tiles)
-        y.copy_(self._copies(bottom[0].get_data(), 1).expand_as(y))
+        y[...] = self._copies(bottom[0].get_data(), 1)
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
     ) -> None:
         if propagate_down[0]:
-            g = self._copies(top[0].get_diff(), self.tiles).sum(1, keepdim=True)
-            self._copies(bottom[0].mutable_diff(), 1).copy_(g)
+            g = self._copies(top[0].get_diff(), self.tiles).sum(1, keepdims=True)
+            self._copies(bottom[0].mutable_diff(), 1)[...] = g
 
 
 @register("Silence")
@@ -349,4 +361,4 @@ class SilenceLayer(Layer):
     ) -> None:
         for blob, wanted in zip(bottom, propagate_down):
             if wanted:
-                blob.mutable_diff().zero_()
+                blob.mutable_diff()[...] = 0

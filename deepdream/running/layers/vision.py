@@ -14,10 +14,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from ...errors import PrototxtError, ShapeError
-from ...on_demand import torch
+from ..arrays import Array
+from ..arrays.windows import Filter, Pool
 from ..blob import MAX_COUNT, Blob
 from .base import (
     Layer,
@@ -29,9 +28,6 @@ from .base import (
     refuse_in_place,
     register,
 )
-
-# What Caffe's maximum starts from, for float and double alike.
-LOWEST = float(np.finfo(np.float32).min)
 
 
 class FilterLayer(Layer):
@@ -62,7 +58,11 @@ class FilterLayer(Layer):
             raise ShapeError(f"{self.channels} input channels cannot form {self.group} groups")
         if self.num_output % self.group:
             raise PrototxtError(f"num_output {self.num_output} cannot form {self.group} groups")
-        self.extent = tuple(d * (k - 1) + 1 for d, k in zip(self.dilation, self.kernel))
+        if n:
+            self.filter = Filter(self.kernel, self.stride, self.pad, self.dilation, self.group)
+        else:  # a matrix product is a convolution along an axis of length 1
+            self.filter = Filter((1,), (1,), (0,), (1,), self.group)
+        self.extent = self.filter.extent if n else ()
         rows, columns = self.num_output, self.channels
         if self.transposed:
             rows, columns = columns, rows
@@ -92,84 +92,49 @@ class FilterLayer(Layer):
             )
         return [(*shape[: self.axis], self.num_output, *sizes)] * len(bottom_shapes)
 
-    def _batch(self, x: torch.Tensor) -> torch.Tensor:
+    def _batch(self, x: Array) -> Array:
         """Return x as (items, channels, *spatial), with one spatial axis at least."""
         spatial = x.shape[self.axis + 1 :] or (1,)
         return x.reshape(math.prod(x.shape[: self.axis]), x.shape[self.axis], *spatial)
 
-    def _reach(self, x: torch.Tensor) -> tuple[int, ...]:
-        """Return how many of the kernel's values, along each axis, can meet the padded x."""
-        if self.transposed:
-            return self.kernel
-        axes = zip(x.shape[2:], self.kernel, self.pad, self.dilation)
-        return tuple(min(k, -(-(size + 2 * pad) // d)) for size, k, pad, d in axes)
-
-    def _settings(self, x: torch.Tensor) -> tuple[Any, ...]:
-        """Return stride, padding, dilation, transposed, output padding, groups for PyTorch."""
-        if not self.kernel:  # a convolution without spatial axes is a matrix product
-            return (1,), (0,), (1,), self.transposed, (0,), self.group
-        # Where the kernel has been cut there is one output, whatever the stride.
-        stride = tuple(
-            s if reach == k else size + 2 * pad
-            for s, reach, k, size, pad in zip(
-                self.stride, self._reach(x), self.kernel, x.shape[2:], self.pad
-            )
-        )
-        zeros = (0,) * len(self.kernel)
-        return stride, self.pad, self.dilation, self.transposed, zeros, self.group
-
-    def _cut(self, weight: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """Return the weights that can meet the padded x, with one spatial axis at least.
-
-        Division that truncates toward zero gives an output even where the kernel is larger than
-        that; the rest of it meets zeros.
-        """
-        if not self.kernel:
-            return weight.unsqueeze(2)
-        for axis, reach in enumerate(self._reach(x), 2):
-            weight = weight.narrow(axis, 0, reach)
-        return weight
+    def _weight(self, array: Array) -> Array:
+        """Return filters, or their gradient, with one spatial axis at least."""
+        return array if self.kernel else array[..., None]
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        bias = self.blobs[1].get_data() if len(self.blobs) > 1 else None
+        weight = self._weight(self.blobs[0].get_data())
         for below, above in zip(bottom, top):
-            y = above.mutable_data()
-            if not y.numel():
-                continue
-            x = self._batch(below.get_data())
-            if x.numel():
-                weight = self._cut(self.blobs[0].get_data(), x)
-                y.copy_(torch.convolution(x, weight, bias, *self._settings(x)).view_as(y))
-            else:  # nothing but padding
-                self._batch(y).zero_().add_(0 if bias is None else _column(bias, self._batch(y)))
+            x, y = self._batch(below.get_data()), self._batch(above.mutable_data())
+            self.product(x, weight, y)
+            if len(self.blobs) > 1:
+                y += _column(self.blobs[1].get_data(), y)
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
     ) -> None:
+        weight = self._weight(self.blobs[0].get_data())
         for below, above, wanted in zip(bottom, top, propagate_down):
-            g, x = self._batch(above.get_diff()), self._batch(below.get_data())
-            mask = [bool(wanted), *self.param_diffs, False][:3]
-            if not any(mask):
-                continue
-            if not g.numel() or not x.numel():
-                if wanted:
-                    below.mutable_diff().zero_()
-                continue
-            gx, gw, gb = torch.ops.aten.convolution_backward(
-                g,
-                x,
-                self._cut(self.blobs[0].get_data(), x),
-                [self.num_output],
-                *self._settings(x),
-                mask,
-            )
-            if mask[1]:
-                self._cut(self.blobs[0].mutable_diff(), x).add_(gw)
-            if mask[2]:
-                self.blobs[1].mutable_diff().add_(gb)
+            g = self._batch(above.get_diff())
+            if self.param_diffs[0]:
+                diff = self._weight(self.blobs[0].mutable_diff())
+                self.weight_diff(self._batch(below.get_data()), g, diff)
+            if len(self.blobs) > 1 and self.param_diffs[1]:
+                bias = self.blobs[1].mutable_diff()
+                bias += g.reshape(*g.shape[:2], math.prod(g.shape[2:])).sum((0, 2))
             if wanted:
-                diff = below.mutable_diff()
-                diff.copy_(gx.view_as(diff))
+                self.product_back(g, weight, self._batch(below.mutable_diff()))
+
+    def product(self, x: Array, weight: Array, out: Array) -> None:
+        """Write the top, without the bias."""
+        raise NotImplementedError
+
+    def product_back(self, g: Array, weight: Array, out: Array) -> None:
+        """Write the gradient at the bottom."""
+        raise NotImplementedError
+
+    def weight_diff(self, x: Array, g: Array, out: Array) -> None:
+        """Add the gradient at the weights."""
+        raise NotImplementedError
 
 
 @register("Convolution")
@@ -183,6 +148,15 @@ class ConvolutionLayer(FilterLayer):
         room = size + 2 * self.pad[axis] - self.extent[axis]
         steps = abs(room) // self.stride[axis]  # C++ divides toward zero
         return (steps if room >= 0 else -steps) + 1
+
+    def product(self, x: Array, weight: Array, out: Array) -> None:
+        self.ops.correlate(x, weight, self.filter, out)
+
+    def product_back(self, g: Array, weight: Array, out: Array) -> None:
+        self.ops.spread(g, weight, self.filter, out)
+
+    def weight_diff(self, x: Array, g: Array, out: Array) -> None:
+        self.ops.weight_diff(x, g, self.filter, out)
 
     def window(self) -> Window | None:
         if len(self.kernel) != 2:
@@ -204,6 +178,15 @@ class DeconvolutionLayer(FilterLayer):
         if whole > MAX_COUNT:
             raise ShapeError(f"a top {whole} long before its padding is cut off is too large")
         return whole - 2 * self.pad[axis]
+
+    def product(self, x: Array, weight: Array, out: Array) -> None:
+        self.ops.spread(x, weight, self.filter, out)
+
+    def product_back(self, g: Array, weight: Array, out: Array) -> None:
+        self.ops.correlate(g, weight, self.filter, out)
+
+    def weight_diff(self, x: Array, g: Array, out: Array) -> None:
+        self.ops.weight_diff(g, x, self.filter, out)
 
     def window(self) -> Window | None:
         """Return None: outputs lie closer than inputs, which a stride in pixels cannot say."""
@@ -234,9 +217,9 @@ def _pair(values: Sequence[int]) -> tuple[int, int]:
     return values[0], values[1]
 
 
-def _column(bias: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+def _column(bias: Array, like: Array) -> Array:
     """Return the bias with axes of length 1 for all but the channels of `like`."""
-    return bias.view(-1, *(1,) * (like.dim() - 2))
+    return bias.reshape(-1, *(1,) * (like.ndim - 2))
 
 
 @register("Pooling")
@@ -301,34 +284,20 @@ class PoolingLayer(Layer):
     def window(self) -> Window | None:
         return Window(self.kernel, self.stride, self.pad) if self.kernel else None
 
-    def _settings(self, x: torch.Tensor) -> tuple[Any, ...]:
-        """Return kernel, stride, pad for PyTorch."""
-        return self.kernel or tuple(x.shape[2:]), self.stride, self.pad
-
-    def _as_in_torch(self, x: torch.Tensor) -> bool:
-        """Tell whether PyTorch's pooling has the same windows."""
-        kernel, stride, pad = self._settings(x)
-        fits = all(s <= k and 2 * p <= k for k, s, p in zip(kernel, stride, pad))
-        return fits and x.numel() > 0
-
-    def _windows(self, x: torch.Tensor, out: torch.Tensor, axis: int) -> list[tuple[int, int]]:
-        """Return where each window along height (0) or width (1) starts and ends, uncut."""
-        kernel, stride, pad = (values[axis] for values in self._settings(x))
-        starts = range(-pad, out.shape[2 + axis] * stride - pad, stride)
-        return [(start, start + kernel) for start in starts]
+    def _pool(self, x: Array) -> Pool:
+        return Pool(self.kernel or (x.shape[2], x.shape[3]), self.stride, self.pad, self.floor)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         if self.method == self.STOCHASTIC:
             raise PrototxtError("pool is STOCHASTIC: only MAX and AVE can run")
         x, y = bottom[0].get_data(), top[0].mutable_data()
         if self.method == self.AVE:
-            if y.numel():
-                self._average(x, y)
+            self.ops.average_pool(x, self._pool(x), y)
             return
-        where, some_empty = self._maximum(x, y)
+        winners = self.ops.max_pool(x, self._pool(x), y)
         if len(top) > 1:
-            top[1].mutable_data().copy_(where)
-        self.keep((where, some_empty))
+            top[1].mutable_data()[...] = self.ops.places(winners)
+        self.keep(winners)
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
@@ -336,70 +305,14 @@ class PoolingLayer(Layer):
         if not propagate_down[0]:
             return
         g, diff = top[0].get_diff(), bottom[0].mutable_diff()
-        if not g.numel() or not diff.numel():
-            diff.zero_()
+        if not math.prod(g.shape):
+            diff[...] = 0
+        elif not math.prod(diff.shape):
+            return
         elif self.method == self.AVE:
-            self._spread(g, bottom[0].get_data(), diff)
+            self.ops.spread_average(self._pool(diff), g, diff)
         else:
-            where, some_empty = self.kept()
-            if some_empty:  # these give to nobody
-                g, where = torch.where(where < 0, 0, g), where.clamp(min=0)
-            diff.zero_().flatten(2).scatter_add_(2, where.flatten(2), g.flatten(2))
-
-    # -- maximum --------------------------------------------------------------------------------
-
-    def _maximum(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, bool]:
-        """Write the maxima into y; return their places, and whether some windows have none."""
-        if y.numel() and self._as_in_torch(x):
-            found, where = torch.ops.aten.max_pool2d_with_indices(
-                x, *self._settings(x), (1, 1), not self.floor
-            )
-            if math.isfinite(found.sum()):  # no NaN among them, which win in PyTorch
-                y.copy_(found)
-                return where, False
-        where = torch.full_like(y, -1, dtype=torch.int64)
-        if not y.numel():
-            return where, True
-        # A window's first maximum lies in the first row that has it, at its first place there: so
-        # look along the width first, then along the height.
-        x = torch.where(torch.isnan(x), -math.inf, x)
-        by_row, column = _first_maximum(x, self._windows(x, y, 1), 3)  # (n, c, h, out_w)
-        best, row = _first_maximum(by_row, self._windows(x, y, 0), 2)  # (n, c, out_h, out_w)
-        y.copy_(best.clamp(min=LOWEST))
-        if x.numel():
-            column = column.gather(2, row.clamp(min=0))
-            where.copy_(torch.where(best > LOWEST, row * x.shape[3] + column, -1))
-        return where, True
-
-    # -- average --------------------------------------------------------------------------------
-
-    def _areas(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        """Return (out_h, out_w): how many pixels of picture and padding each window covers."""
-        lengths = []
-        for axis in (0, 1):
-            end = x.shape[2 + axis] + self.pad[axis]
-            windows = self._windows(x, y, axis)
-            lengths.append(x.new_tensor([min(stop, end) - start for start, stop in windows]))
-        return torch.outer(*lengths)
-
-    def _average(self, x: torch.Tensor, y: torch.Tensor) -> None:
-        if self._as_in_torch(x):
-            kernel, stride, pad = self._settings(x)
-            y.copy_(
-                torch.nn.functional.avg_pool2d(x, kernel, stride, pad, ceil_mode=not self.floor)
-            )
-            return
-        by_row = _sums(x, self._windows(x, y, 1), 3)
-        y.copy_(_sums(by_row, self._windows(x, y, 0), 2)).div_(self._areas(x, y))
-
-    def _spread(self, g: torch.Tensor, x: torch.Tensor, diff: torch.Tensor) -> None:
-        if self._as_in_torch(x):
-            settings = (*self._settings(x), not self.floor, True, None)
-            diff.copy_(torch.ops.aten.avg_pool2d_backward(g, x, *settings))
-            return
-        by_row = x.new_zeros(*x.shape[:3], g.shape[3])
-        _add_back(g / self._areas(x, g), self._windows(x, g, 0), 2, by_row)
-        _add_back(by_row, self._windows(x, g, 1), 3, diff.zero_())
+            self.ops.spread_maximum(self.kept(), g, diff)
 
 
 def _one_or_pair(p: Any, name: str, pair: tuple[str, str], low: int) -> tuple[int, int]:
@@ -414,40 +327,3 @@ def _one_or_pair(p: Any, name: str, pair: tuple[str, str], low: int) -> tuple[in
         raise PrototxtError(f"of {pair[0]} and {pair[1]} only one is given: both are expected")
     height, width = (in_range(field, getattr(p, field), low) for field in pair)
     return height, width
-
-
-def _part(x: torch.Tensor, axis: int, start: int, stop: int) -> torch.Tensor:
-    """Return the part of x from `start` to `stop` along `axis` that exists."""
-    start = min(max(start, 0), x.shape[axis])
-    return x.narrow(axis, start, max(min(stop, x.shape[axis]), start) - start)
-
-
-def _first_maximum(
-    x: torch.Tensor, windows: list[tuple[int, int]], axis: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the first maximum of each window along `axis`, and its place (-1 in empty ones)."""
-    values, places = [], []
-    for start, stop in windows:
-        part = _part(x, axis, start, stop)
-        if part.shape[axis]:
-            value, place = part.max(axis)
-            place = place + max(start, 0)
-        else:
-            value = x.new_full([n for i, n in enumerate(x.shape) if i != axis], -math.inf)
-            place = torch.full_like(value, -1, dtype=torch.int64)
-        values.append(value)
-        places.append(place)
-    return torch.stack(values, axis), torch.stack(places, axis)
-
-
-def _sums(x: torch.Tensor, windows: list[tuple[int, int]], axis: int) -> torch.Tensor:
-    """Return the sum of each window along `axis`."""
-    return torch.stack([_part(x, axis, *window).sum(axis) for window in windows], axis)
-
-
-def _add_back(
-    g: torch.Tensor, windows: list[tuple[int, int]], axis: int, out: torch.Tensor
-) -> None:
-    """Add the gradient of each window to all of its pixels in `out`: the transpose of `_sums`."""
-    for i, window in enumerate(windows):
-        _part(out, axis, *window).add_(g.narrow(axis, i, 1))

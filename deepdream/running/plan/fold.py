@@ -42,9 +42,9 @@ def _take_weights(node: Node) -> None:
     layer = node.layer
     if len(node.bottoms) != 1 or layer.axes != 4 or layer.axis != 1:
         return
-    node.weight = layer.blobs[0].get_data().detach().cpu().double()
+    node.weight = torch.as_tensor(layer.blobs[0].get_data()).cpu().double()
     node.bias = (
-        layer.blobs[1].get_data().detach().cpu().double()
+        torch.as_tensor(layer.blobs[1].get_data()).cpu().double()
         if len(layer.blobs) > 1
         else torch.zeros(layer.num_output, dtype=torch.float64)
     )
@@ -61,7 +61,8 @@ def _take_affine(node: Node) -> None:
 
 
 def _affine_of(type: str, layer: Any) -> tuple[torch.Tensor, torch.Tensor] | None:  # noqa: A002
-    blobs = [blob.get_data().detach().cpu().double() for blob in getattr(layer, "blobs", ())]
+    parameters = getattr(layer, "blobs", ())
+    blobs = [torch.as_tensor(blob.get_data()).cpu().double() for blob in parameters]
     if type == "BatchNorm" and layer.stored:
         mean, var, factor = blobs
         share = torch.where(factor == 0, 0.0, 1 / factor)

@@ -474,9 +474,10 @@ class ByLayer(Operation):
 
     def forward(self) -> None:
         for blob, array in zip(self.inputs, self.bottoms):
-            blob.mutable_data().copy_(array.image)
-        self.layer.reshape(self.inputs, self.outputs)
-        self.layer.forward(self.inputs, self.outputs)
+            torch.as_tensor(blob.mutable_data()).copy_(array.image)
+        with self.layer.ops.computing():
+            self.layer.reshape(self.inputs, self.outputs)
+            self.layer.forward(self.inputs, self.outputs)
         for blob, array in zip(self.outputs, self.tops):
             if tuple(blob.shape) != tuple(array.shape):
                 raise ShapeError(
@@ -484,17 +485,18 @@ class ByLayer(Operation):
                     f"in reshape and {tuple(blob.shape)} in forward: a plan is made for the first. "
                     "deepdream.deepdream, which runs layer by layer, can dream through it"
                 )
-            array.image.copy_(blob.get_data())
+            array.image.copy_(torch.as_tensor(blob.get_data()))
 
     def backward(self) -> None:
         for blob, diff in zip(self.outputs, self.top_diffs):
             if diff is not None:
-                blob.mutable_diff().copy_(diff.image)
+                torch.as_tensor(blob.mutable_diff()).copy_(diff.image)
         wanted = [diff is not None for diff in self.bottom_diffs]
-        self.layer.backward(self.outputs, wanted, self.inputs)
+        with self.layer.ops.computing():
+            self.layer.backward(self.outputs, wanted, self.inputs)
         for i, flag in enumerate(wanted):
             if flag:
-                self.give(self.inputs[i].get_diff(), i)
+                self.give(torch.as_tensor(self.inputs[i].get_diff()), i)
 
 
 TORCH: dict[str, tuple[type[Operation], ...]] = {

@@ -59,7 +59,7 @@ class Planner:
     ) -> None:
         self.net = net
         self.ends = (ends,) if isinstance(ends, str) else tuple(ends)
-        self.device = torch.device(device or net.device)
+        self.device = torch.device((device or net.device).replace("torch", "cpu"))
         self.precision = precision
         self.input = "data" if "data" in net.blobs else str(net.inputs[0])
         self.program = prepare(net, self.ends, self.input)
@@ -279,7 +279,7 @@ class Plan:
         data = {v: Array(block, *at, layout.shapes[v]) for v, at in layout.data.items()}
         diff = {v: Array(block, *at, layout.shapes[v]) for v, at in layout.diff.items()}
         self._constants = [
-            (data[value].image, planner.net.blobs[name].get_data())
+            (data[value].image, torch.as_tensor(planner.net.blobs[name].get_data()))
             for name, value in program.inputs.items()
             if value is not program.picture
         ]
