@@ -30,6 +30,16 @@ MAX_AXES = 32  # kMaxBlobAxes
 MAX_COUNT = 2**31 - 1  # Caffe counts in int
 
 
+class Changes:
+    """How many times any blob has got another shape or other memory.
+
+    While the number stays, whatever was made for the blobs of a net fits: no layer needs to be
+    asked for its tops' shapes again.
+    """
+
+    count = 0
+
+
 class IntVec(list):
     """What ``blob.shape`` returns: a list of int, not a tuple, as in pycaffe."""
 
@@ -154,6 +164,8 @@ class Blob:
         """
         lengths: Any = shape[0] if len(shape) == 1 and is_sequence(shape[0]) else shape
         dims = check_shape(lengths)
+        if dims == self._shape and self._capacity:
+            return
         self._forget()
         self._shape = dims
         self._count = math.prod(dims)
@@ -171,6 +183,7 @@ class Blob:
 
     def _forget(self) -> None:
         """Make the arrays that layers get anew when they are next asked for."""
+        Changes.count += 1
         self._data_array: np.ndarray | None = None
         self._diff_array: np.ndarray | None = None
 
@@ -263,12 +276,14 @@ class Blob:
         self._check_share(other)
         if self._data is not other._data:
             self._data, self._data_array = other._data, None
+            Changes.count += 1
 
     def share_diff(self, other: Blob) -> None:
         """Use the other blob's memory for the gradient; counts must be equal."""
         self._check_share(other)
         if self._diff is not other._diff:
             self._diff, self._diff_array = other._diff, None
+            Changes.count += 1
 
     def _check_share(self, other: Blob) -> None:
         if self._count != other._count:

@@ -11,8 +11,10 @@ Source: ``net.cpp`` and ``python/caffe/pycaffe.py`` of BVLC/caffe.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,7 @@ import numpy as np
 from ..errors import EngineError, NetArgumentError, ParameterError, ShapeError
 from ..reading.proto import read_caffemodel, write_caffemodel, write_hdf5
 from .arrays import operations
-from .blob import Blob, shapes_of
+from .blob import Blob, Changes, shapes_of
 from .graph import Graph, read_wired
 from .layers import TEST, TRAIN, Layer
 from .weights import (
@@ -155,51 +157,73 @@ class Net(Graph):
         """Run the layers number `start` to `end`, both included; return the loss."""
         loss = 0.0
         self.follow_mode()
-        computing = operations(self.device).computing
+        layers, bottoms, tops = self._layers, self._bottoms, self._tops
         before, after = self._hooks["before_forward"], self._hooks["after_forward"]
-        for i in range(start, end + 1):
+        for run in self._runs(start, end, bool(before or after)):
+            i = run[0]
             for hook in before:
                 hook(i)
-            layer, bottom, top = self._layers[i], self._bottoms[i], self._tops[i]
             try:
-                if layer.foreign:
-                    layer.reshape(bottom, top)
-                    layer.forward(bottom, top)
-                else:
-                    with computing():
-                        layer.reshape(bottom, top)
-                        layer.forward(bottom, top)
+                with self._computing(i):
+                    for i in run:
+                        layer, top = layers[i], tops[i]
+                        layer.settle(bottoms[i], top)
+                        layer.forward(bottoms[i], top)
+                        if i in self._with_loss:
+                            loss += _loss(layer, top)
             except Exception:
-                with self.named(i, shapes_of(bottom)):
+                with self.named(i, shapes_of(bottoms[i])):
                     raise
-            for blob, weight in zip(top, layer.loss_weights):
-                if weight:
-                    loss += float((blob.get_data() * blob.get_diff()).sum())
             for hook in after:
                 hook(i)
         return loss
 
     def _backward(self, start: int, end: int) -> None:
         """Run the layers number `start` down to `end` backward, both included."""
-        computing = operations(self.device).computing
+        layers, bottoms, tops = self._layers, self._bottoms, self._tops
         before, after = self._hooks["before_backward"], self._hooks["after_backward"]
-        for i in range(start, end - 1, -1):
+        for run in reversed(self._runs(end, start, bool(before or after))):
+            i = run[-1]
             for hook in before:
                 hook(i)
-            if self._layer_backward[i]:
-                layer, bottom, top = self._layers[i], self._bottoms[i], self._tops[i]
-                try:
-                    _check_forward_ran(layer, bottom, top)
-                    if layer.foreign:
-                        layer.backward(top, self._bottom_backward[i], bottom)
-                    else:
-                        with computing():
+            try:
+                with self._computing(i):
+                    for i in reversed(run):
+                        if self._layer_backward[i]:
+                            layer, bottom, top = layers[i], bottoms[i], tops[i]
+                            if layer._settled != Changes.count:
+                                _check_forward_ran(layer, bottom, top)
                             layer.backward(top, self._bottom_backward[i], bottom)
-                except Exception:
-                    with self.named(i, shapes_of(bottom)):
-                        raise
+            except Exception:
+                with self.named(i, shapes_of(bottoms[i])):
+                    raise
             for hook in after:
                 hook(i)
+
+    def _runs(self, first: int, last: int, watched: bool) -> list[range]:
+        """Return the layers `first` to `last` in runs that no code of the user's interrupts."""
+        if first > last:
+            return []
+        alone = range(first, last + 1) if watched else self._foreign
+        cuts = {cut for i in alone if first <= i <= last for cut in (i, i + 1)}
+        edges = sorted({first, last + 1, *cuts})
+        return [range(a, b) for a, b in zip(edges, edges[1:])]
+
+    def _computing(self, i: int) -> Any:
+        """Return the context in which the run of layer `i` computes; none for the user's code."""
+        if self._layers[i].foreign:
+            return contextlib.nullcontext()
+        return operations(self.device).computing()
+
+    @cached_property
+    def _foreign(self) -> list[int]:
+        """The numbers of the layers that run the user's code."""
+        return [i for i, layer in enumerate(self._layers) if layer.foreign]
+
+    @cached_property
+    def _with_loss(self) -> frozenset[int]:
+        """The numbers of the layers whose tops enter the loss."""
+        return frozenset(i for i, layer in enumerate(self._layers) if any(layer.loss_weights))
 
     def forward(
         self,
@@ -491,6 +515,12 @@ def _names(names: list[str] | None) -> list[str]:
     if isinstance(names, str):
         raise TypeError(f"blobs is a list of names, as in ['{names}']")
     return list(names or [])
+
+
+def _loss(layer: Layer, top: Sequence[Blob]) -> float:
+    """Return what a layer's tops add to the loss."""
+    pairs = zip(top, layer.loss_weights)
+    return sum(float((blob.get_data() * blob.get_diff()).sum()) for blob, w in pairs if w)
 
 
 def _check_forward_ran(layer: Layer, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:

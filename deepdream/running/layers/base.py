@@ -20,13 +20,14 @@ pictures were made with, at ties, at kinks and in place.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from ...errors import PrototxtError, ShapeError, UnknownLayerTypeError, nearest
 from ..arrays import operations
-from ..blob import MAX_COUNT, Blob, shapes_of
+from ..blob import MAX_COUNT, Blob, Changes, shapes_of
 
 Shape = tuple[int, ...]
 
@@ -103,17 +104,34 @@ class Layer:
         self.param = param
         self.phase: int = param.phase if param.HasField("phase") else phase
         self.dtype = dtype
-        self.device = device
+        self._device = device
         self.blobs = BlobVec()
         self.fillers: list[Any] = []
         self.param_diffs: list[bool] = []
         self.loss_weights: list[float] = []
         self._kept: Any = None
+        self._settled = -1  # `Changes.count` when the tops were last given their shapes
 
     @property
+    def device(self) -> str:
+        """Where the layer computes."""
+        return self._device
+
+    @device.setter
+    def device(self, device: str) -> None:
+        self._device = device
+        self.__dict__.pop("ops", None)
+
+    @cached_property
     def ops(self) -> Any:
         """The array operations of the layer's device, see `arrays.operations`."""
-        return operations(self.device)
+        return operations(self._device)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what cannot be copied, and what a copy has to find out for itself."""
+        state = {**self.__dict__, "_settled": -1}
+        state.pop("ops", None)
+        return state
 
     # -- for subclasses -------------------------------------------------------------------------
 
@@ -127,8 +145,14 @@ class Layer:
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Give the tops their shapes; called before every forward."""
         for blob, shape in zip(top, self.top_shapes(shapes_of(bottom))):
-            if blob._shape != shape or not blob._count:
-                blob.reshape(*shape)
+            blob.reshape(*shape)
+
+    def settle(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        """Run `reshape`, unless no blob has changed since it last ran."""
+        changes = Changes.count
+        if self._settled != changes or self.foreign:
+            self.reshape(bottom, top)
+            self._settled = changes
 
     def fits(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> bool:
         """Tell whether the tops were shaped for the bottoms' present shapes."""
