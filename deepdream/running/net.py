@@ -157,7 +157,9 @@ class Net(Graph):
         """Run the layers number `start` to `end`, both included; return the loss."""
         loss = 0.0
         self.follow_mode()
-        layers, bottoms, tops = self._layers, self._bottoms, self._tops
+        layers, bottoms, tops, with_loss = (
+            self._layers, self._bottoms, self._tops, self._with_loss
+        )  # fmt: skip
         before, after = self._hooks["before_forward"], self._hooks["after_forward"]
         for run in self._runs(start, end, bool(before or after)):
             i = run[0]
@@ -166,10 +168,11 @@ class Net(Graph):
             try:
                 with self._computing(i):
                     for i in run:
-                        layer, top = layers[i], tops[i]
-                        layer.settle(bottoms[i], top)
-                        layer.forward(bottoms[i], top)
-                        if i in self._with_loss:
+                        layer, bottom, top = layers[i], bottoms[i], tops[i]
+                        if layer._settled != Changes.count or layer.foreign:
+                            layer.settle(bottom, top)
+                        layer.forward(bottom, top)
+                        if i in with_loss:
                             loss += _loss(layer, top)
             except Exception:
                 with self.named(i, shapes_of(bottoms[i])):

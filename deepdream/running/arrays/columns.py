@@ -24,6 +24,7 @@ import numpy as np
 from .windows import Filter
 
 BAND = 2**20  # values in the columns of one band
+FEW = 9  # taps of a kernel that are added up one by one
 
 _local = threading.local()
 
@@ -42,11 +43,11 @@ def correlate(x: Any, weight: Any, f: Filter, out: Any) -> None:
         Overwritten.
     """
     shape = _shape(x, f, out)
-    rows = weight.reshape(f.group, -1, shape.depth)
+    rows = weight.reshape(shape.matrix(weight))
     for item, made in zip(x, out):
-        y = made.reshape(f.group, rows.shape[1], shape.positions)
+        y = made.reshape(*rows.shape[:-1], shape.positions)
         for band in shape.bands:
-            np.matmul(rows, shape.columns(item, band), out=y[:, :, band.part])
+            np.matmul(rows, shape.columns(item, band), out=y[..., band.part])
 
 
 def spread(g: Any, weight: Any, f: Filter, out: Any) -> None:
@@ -61,20 +62,18 @@ def spread(g: Any, weight: Any, f: Filter, out: Any) -> None:
         Overwritten.
     """
     shape = _shape(out, f, g)
-    rows = weight.reshape(f.group, -1, shape.depth).transpose(0, 2, 1)
+    rows = weight.reshape(shape.matrix(weight)).swapaxes(-1, -2)
     for item, made in zip(g, out):
-        values = item.reshape(f.group, rows.shape[2], shape.positions)
+        values = item.reshape(*rows.shape[:-2], rows.shape[-1], shape.positions)
         if shape.plain:
-            np.matmul(rows, values, out=made.reshape(f.group, shape.depth, shape.positions))
+            np.matmul(rows, values, out=made.reshape(*rows.shape[:-1], shape.positions))
             continue
         made[...] = 0
         for band in shape.bands:
             columns = _scratch("columns", f.group * shape.depth * band.positions, g.dtype)
-            columns = columns.reshape(f.group, shape.depth, band.positions)
-            np.matmul(rows, values[:, :, band.part], out=columns)
-            columns = columns.reshape(len(made), *f.kernel, *band.sizes)
-            for met, of in band.taps:
-                made[met] += columns[of]
+            columns = columns.reshape(*rows.shape[:-1], band.positions)
+            np.matmul(rows, values[..., band.part], out=columns)
+            _add_up(columns.reshape(len(made), *f.kernel, *band.sizes), band, made)
 
 
 def weight_diff(x: Any, g: Any, f: Filter, out: Any) -> None:
@@ -88,11 +87,38 @@ def weight_diff(x: Any, g: Any, f: Filter, out: Any) -> None:
     out : ndarray, (outputs, channels / group, *kernel)
     """
     shape = _shape(x, f, g)
-    total = out.reshape(f.group, -1, shape.depth)
+    total = out.reshape(shape.matrix(out))
     for item, values in zip(x, g):
-        values = values.reshape(f.group, total.shape[1], shape.positions)
+        values = values.reshape(*total.shape[:-1], shape.positions)
         for band in shape.bands:
-            total += np.matmul(values[:, :, band.part], shape.columns(item, band).swapaxes(1, 2))
+            columns = shape.columns(item, band)
+            total += np.matmul(values[..., band.part], columns.swapaxes(-1, -2))
+
+
+def _add_up(columns: Any, band: _Band, out: Any) -> None:
+    """Add columns, (channels, *kernel, *positions), to the picture that they are windows of."""
+    if len(band.taps) <= FEW:
+        for met, of in band.taps:
+            out[met] += columns[of]
+        return
+    # Along the first axis, then along the next: k + k additions instead of k * k.
+    axes = len(band.sizes)
+    low, high = band.lines
+    for axis, meetings in enumerate(band.meetings):
+        shape = list(columns.shape[:1] + columns.shape[2:])
+        shape[axes] = high - low if axis == 0 else out.shape[axis + 1]
+        if axis == axes - 1:
+            total = out if axis == 0 else out[:, low:high]
+        else:
+            total = _scratch(f"sums {axis}", math.prod(shape), out.dtype).reshape(shape)
+            total[...] = 0
+        shift = low if axis == 0 < axes - 1 else 0
+        before = (slice(None),) * axes
+        for j, met, of in meetings:
+            into = (*before, slice(met.start - shift, met.stop - shift, met.step))
+            part = (*before, of)
+            total[into] += columns[:, j][part]
+        columns = total
 
 
 class _Band:
@@ -104,6 +130,11 @@ class _Band:
         How many positions, for each axis.
     part : slice
         Their places among all positions.
+    meetings : list of list of (int, slice, slice)
+        For each axis and each kernel index along it: the index, the input positions that it meets,
+        and which of the band's positions meet them.
+    lines : (int, int)
+        From which to which line of the input the band reaches.
     taps : list of (tuple, tuple)
         For each index into the kernel: an index of the input positions that it meets, and one of
         their places in the columns (channels, *kernel, *positions).
@@ -116,7 +147,7 @@ class _Band:
         self.positions = math.prod(self.sizes)
         self.part = slice(start * math.prod(inner), stop * math.prod(inner))
         f = shape.filter
-        # What the band reads: from `begin` on, `reach` long, of which `within` exists.
+        # What the band reads: from `begin` on, `reach` long. Of it `source` exists, at `target`.
         self.begin = tuple(
             first * s - p for first, s, p in zip((start, *(0 for _ in inner)), f.stride, f.pad)
         )
@@ -135,22 +166,28 @@ class _Band:
         )
         # Steps so wide that most of what the band reaches over is neither read nor there.
         self.sparse = math.prod(self.reach) > 8 * max(math.prod(shape.spatial), 2**12)
-        self._shape = shape
         self._taps: list[Any] | None = None
+        self.meetings = [self._meetings(f, shape.spatial, axis) for axis in range(len(inner) + 1)]
+        met = [places for _, places, _ in self.meetings[0]]
+        self.lines = (
+            min((places.start for places in met), default=0),
+            max((places.stop for places in met), default=0),
+        )
 
     @property
     def taps(self) -> list[Any]:
         if self._taps is None:
             self._taps = []
-            for tap in itertools.product(*(self._meetings(k) for k in range(len(self.sizes)))):
+            for tap in itertools.product(*self.meetings):
                 kernel, met, of = zip(*tap)
                 self._taps.append(((slice(None), *met), (slice(None), *kernel, *of)))
         return self._taps
 
-    def _meetings(self, axis: int) -> list[tuple[int, slice, slice]]:
-        """Return, for each kernel index along an axis, which input meets which positions."""
-        f, size, found = self._shape.filter, self._shape.spatial[axis], []
-        s = f.stride[axis]
+    def _meetings(
+        self, f: Filter, spatial: tuple[int, ...], axis: int
+    ) -> list[tuple[int, slice, slice]]:
+        size, s = spatial[axis], f.stride[axis]
+        found = []
         for j in range(f.kernel[axis]):
             first = self.begin[axis] + j * f.dilation[axis]  # what position 0 meets
             low = max(0, -(first // s))
@@ -170,6 +207,7 @@ class _Shape:
         self.spatial = tuple(spatial)
         self.positions = math.prod(outs)
         self.depth = self.channels // f.group * math.prod(f.kernel)
+        self.form = (self.depth,) if f.group == 1 else (f.group, self.depth)
         ones = (1,) * len(f.kernel)
         self.plain = f.kernel == f.stride == ones and not any(f.pad) and self.spatial == outs
         lines = outs[0]
@@ -183,15 +221,23 @@ class _Shape:
             else []
         )
 
+    def matrix(self, weight: Any) -> tuple[int, ...]:
+        """Return the shape of filters as rows: (outputs, depth), or one such for each group."""
+        if self.filter.group == 1:
+            return (weight.shape[0], self.depth)
+        return (self.filter.group, weight.shape[0] // self.filter.group, self.depth)
+
     def columns(self, x: Any, band: _Band) -> Any:
-        """Return the columns of some positions of one picture: (group, depth, positions)."""
-        f = self.filter
+        """Return the columns of some positions of one picture: (depth, positions).
+
+        With groups, (group, depth, positions).
+        """
         if self.plain:
-            return x.reshape(f.group, self.depth, self.positions)
-        shape = (self.channels, *f.kernel, *band.sizes)
+            return x.reshape(*self.form, self.positions)
+        shape = (self.channels, *self.filter.kernel, *band.sizes)
         columns = _scratch("columns", math.prod(shape), x.dtype)
         self._lay_out(x, band, columns.reshape(shape))
-        return columns.reshape(f.group, self.depth, band.positions)
+        return columns.reshape(*self.form, band.positions)
 
     def _lay_out(self, x: Any, band: _Band, columns: Any) -> None:
         """Write the columns: (channels, *kernel, *positions)."""

@@ -5,7 +5,7 @@ Functions that PyTorch has under the same name, with the same arguments, are Num
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -55,25 +55,24 @@ def computing() -> AbstractContextManager[Any]:
     return np.errstate(all="ignore")
 
 
-def parts(*arrays: Any) -> Iterator[tuple[Any, ...]]:
-    """Yield arrays of one shape part by part, for functions of each value by itself.
+def parts(*arrays: Any) -> Iterable[tuple[Any, ...]]:
+    """Return arrays of one shape part by part, for functions of each value by itself.
 
     Parameters
     ----------
     *arrays : ndarray
         C-contiguous.
 
-    Yields
-    ------
-    tuple of ndarray
+    Returns
+    -------
+    iterable of tuple of ndarray
         Views of the same part of each.
     """
     if arrays[0].size <= PART:
-        yield arrays
-        return
+        return (arrays,)
     flat = [array.reshape(-1) for array in arrays]
-    for start in range(0, arrays[0].size, PART):
-        yield tuple(array[start : start + PART] for array in flat)
+    cuts = (slice(start, start + PART) for start in range(0, arrays[0].size, PART))
+    return (tuple(array[cut] for array in flat) for cut in cuts)
 
 
 def like(values: np.ndarray, x: Any) -> Any:
@@ -107,7 +106,7 @@ def power(x: Any, exponent: float, out: Any = None) -> Any:
 
 def leaky(x: Any, slope: float, out: Any) -> None:
     """Write max(x, 0) + slope * min(x, 0): 0 times -infinity is NaN, as in Caffe."""
-    if slope == 0 and (not x.size or x.min() > -np.inf):
+    if slope == 0 and (not x.size or np.minimum.reduce(x, axis=None) > -np.inf):
         np.maximum(x, 0, out=out)
     else:
         below = np.minimum(x, 0)

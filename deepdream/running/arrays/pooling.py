@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,12 +65,14 @@ def max_pool(x: Any, p: Pool, out: Any) -> Winners:
         out[...] = -np.inf
     code = np.zeros(out.shape, np.uint8 if math.prod(p.kernel) <= 256 else np.int32)
     codes = _planes(code)
+    odd = not x.size
     for part, plane, made in _blocks(x, out):
         _maximum(plane, p, made, codes[part])
-        if np.isnan(made).any():
+        if not np.minimum.reduce(made, axis=None) > LOWEST:  # so NaN, too
+            odd = True
             _maximum(np.where(np.isnan(plane), -np.inf, plane), p, made, codes[part])
     empty = None
-    if out.size and not out.min() > LOWEST:
+    if odd and not out.min(initial=0) > LOWEST:
         empty = out <= LOWEST
         np.maximum(out, LOWEST, out=out)
     return Winners(code, empty, p, x.shape)
@@ -109,13 +112,22 @@ def places(found: Winners) -> Any:
 
 
 def _index(found: Winners, code: Any) -> Any:
-    (kh, kw), (sh, sw), (ph, pw) = found.pool[:3]
-    width = found.shape[3]
-    steps = np.add.outer(np.arange(kh) * width, np.arange(kw)).reshape(-1)
-    rows = np.arange(code.shape[-2]) * sh - ph
+    steps, starts = _steps(found.pool, found.shape[3], code.shape[-2:])
     index = steps[code]
-    index += np.add.outer(rows * width, np.arange(code.shape[-1]) * sw - pw)
+    index += starts
     return index
+
+
+@lru_cache(maxsize=256)
+def _steps(p: Pool, width: int, outs: tuple[int, int]) -> tuple[Any, Any]:
+    """Return how far each place of a window lies from its start, and where windows start.
+
+    Nobody writes into them.
+    """
+    (kh, kw), (sh, sw), (ph, pw) = p[:3]
+    steps = np.add.outer(np.arange(kh) * width, np.arange(kw)).reshape(-1)
+    rows, columns = np.arange(outs[0]) * sh - ph, np.arange(outs[1]) * sw - pw
+    return steps, np.add.outer(rows * width, columns)
 
 
 def spread_maximum(found: Winners, g: Any, out: Any) -> None:
@@ -214,8 +226,12 @@ def _padded(x: Any, p: Pool, outs: tuple[int, ...], value: float) -> Any:
     return wide
 
 
+@lru_cache(maxsize=256)
 def _areas(p: Pool, spatial: tuple[int, ...], outs: tuple[int, ...], dtype: Any) -> Any:
-    """Return (out_h, out_w): how many pixels of picture and padding each window covers."""
+    """Return (out_h, out_w): how many pixels of picture and padding each window covers.
+
+    Nobody writes into it.
+    """
     lengths = []
     for size, count, kernel, stride, pad in zip(spatial, outs, *p[:3]):
         starts = np.arange(count) * stride - pad

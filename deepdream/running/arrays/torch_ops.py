@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -77,8 +77,8 @@ def flat_zeros(count: int, dtype: Any, device: str) -> Any:
     return torch.zeros(count, dtype=kind, device="cpu" if device == "torch" else device)
 
 
-def parts(*arrays: Any) -> Iterator[tuple[Any, ...]]:
-    yield arrays
+def parts(*arrays: Any) -> Iterable[tuple[Any, ...]]:
+    return (arrays,)
 
 
 def like(values: np.ndarray, x: Any) -> Any:

@@ -148,11 +148,13 @@ class Layer:
             blob.reshape(*shape)
 
     def settle(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        """Run `reshape`, unless no blob has changed since it last ran."""
+        """Run `reshape`, and remember for which state of the blobs.
+
+        While no blob changes, it need not run again, except where it is the user's.
+        """
         changes = Changes.count
-        if self._settled != changes or self.foreign:
-            self.reshape(bottom, top)
-            self._settled = changes
+        self.reshape(bottom, top)
+        self._settled = changes
 
     def fits(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> bool:
         """Tell whether the tops were shaped for the bottoms' present shapes."""

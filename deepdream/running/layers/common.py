@@ -11,7 +11,7 @@ from typing import Any
 
 from ...errors import PrototxtError, ShapeError
 from ..arrays import Array
-from ..blob import Blob
+from ..blob import Blob, shapes_of
 from .base import (
     LOWEST,
     Layer,
@@ -124,18 +124,20 @@ class BroadcastLayer(Layer):
             )
         return [shape]
 
-    def _wide(self, covered: Array, x: Array) -> Array:
-        """Return the parameter with axes of length 1 where x has axes that it does not cover."""
-        start = self._start(tuple(x.shape), tuple(covered.shape))
-        rest = x.ndim - start - covered.ndim
-        return covered.reshape((1,) * start + tuple(covered.shape) + (1,) * rest)
+    def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        super().reshape(bottom, top)
+        shapes = shapes_of(bottom)
+        covered, axes = self._covered(shapes), len(shapes[0])
+        start = self._start(shapes[0], covered)
+        rest = axes - start - len(covered)
+        # The parameter's shape with axes of length 1 where the bottom has some that it does not
+        # cover, and these axes.
+        self.wide = (1,) * start + covered + (1,) * rest
+        self.others = (*range(start), *range(axes - rest, axes))
 
-    def _narrow(self, x: Array, covered: Array) -> Array:
+    def _narrow(self, x: Array) -> Array:
         """Return x summed over the axes that the parameter does not cover."""
-        start = self._start(tuple(x.shape), tuple(covered.shape))
-        own = range(start, start + covered.ndim)
-        axes = tuple(axis for axis in range(x.ndim) if axis not in own)
-        return x.sum(axes) if axes else x
+        return x.sum(self.others) if self.others else x
 
 
 @register("Scale")
@@ -152,17 +154,19 @@ class ScaleLayer(BroadcastLayer):
             self.add_param(shape, p.bias_filler)
         self.bias_term = p.bias_term
 
-    def _scale(self, bottom: Sequence[Blob]) -> Blob:
-        return bottom[1] if len(bottom) > 1 else self.blobs[0]
+    def _scale(self, bottom: Sequence[Blob]) -> Array:
+        """Return the factor, with as many axes as the bottom."""
+        blob = bottom[1] if len(bottom) > 1 else self.blobs[0]
+        return blob.get_data().reshape(self.wide)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x, y = bottom[0].get_data(), top[0].mutable_data()
         self.keep(None)
         if bottom[0] is top[0] and (len(bottom) > 1 or self.param_diffs[0]):
             self.keep(self.ops.copy(x))
-        self.ops.multiply(x, self._wide(self._scale(bottom).get_data(), x), out=y)
+        self.ops.multiply(x, self._scale(bottom), out=y)
         if self.bias_term:
-            y += self._wide(self.blobs[-1].get_data(), x)
+            y += self.blobs[-1].get_data().reshape(self.wide)
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
@@ -170,16 +174,15 @@ class ScaleLayer(BroadcastLayer):
         g = top[0].get_diff()
         if self.bias_term and self.param_diffs[-1]:
             bias = self.blobs[-1].mutable_diff()
-            bias += self._narrow(g, bias)
+            bias += self._narrow(g)
         if len(bottom) > 1 and propagate_down[1]:
             diff = bottom[1].mutable_diff()
-            diff[...] = self._narrow(g * self._bottom_data(bottom, top), diff)
+            diff[...] = self._narrow(g * self._bottom_data(bottom, top))
         elif len(bottom) == 1 and self.param_diffs[0]:
             diff = self.blobs[0].mutable_diff()
-            diff += self._narrow(g * self._bottom_data(bottom, top), diff)
+            diff += self._narrow(g * self._bottom_data(bottom, top))
         if propagate_down[0]:
-            scale = self._wide(self._scale(bottom).get_data(), g)
-            self.ops.multiply(g, scale, out=bottom[0].mutable_diff())
+            self.ops.multiply(g, self._scale(bottom), out=bottom[0].mutable_diff())
 
     def _bottom_data(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> Array:
         return self.kept() if bottom[0] is top[0] else bottom[0].get_data()
@@ -198,7 +201,7 @@ class BiasLayer(BroadcastLayer):
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x = bottom[0].get_data()
         bias = (bottom[1] if len(bottom) > 1 else self.blobs[0]).get_data()
-        self.ops.add(x, self._wide(bias, x), out=top[0].mutable_data())
+        self.ops.add(x, bias.reshape(self.wide), out=top[0].mutable_data())
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
@@ -208,10 +211,10 @@ class BiasLayer(BroadcastLayer):
             bottom[0].mutable_diff()[...] = g
         if len(bottom) > 1 and propagate_down[1]:
             diff = bottom[1].mutable_diff()
-            diff[...] = self._narrow(g, diff)
+            diff[...] = self._narrow(g)
         elif len(bottom) == 1 and self.param_diffs[0]:
             diff = self.blobs[0].mutable_diff()
-            diff += self._narrow(g, diff)
+            diff += self._narrow(g)
 
 
 @register("Eltwise")

@@ -144,13 +144,15 @@ class BatchNormLayer(Layer):
         x, y = self._by_channel(bottom[0].get_data()), self._by_channel(top[0].mutable_data())
         if self.stored:
             total, total_var, factor = (blob.get_data() for blob in self.blobs)
-            weight = self.ops.where(factor == 0, 0.0, 1 / factor)
+            count = float(factor[0])
+            weight = 1 / count if count else 0.0
             mean, var = total * weight, total_var * weight
         else:
             mean = _mean(x)
             var = _mean(self.ops.square(x - mean[:, None]))
             self._update(mean, var, x.shape[0] * x.shape[2])
-        std = self.ops.sqrt(var + self.eps)
+        std = var + self.eps
+        self.ops.sqrt(std, out=std)
         self.ops.subtract(x, mean[:, None], out=y)
         y /= std[:, None]
         # Later layers may work in place on the top, so the batch's gradient needs its own copy.

@@ -94,6 +94,8 @@ class FilterLayer(Layer):
 
     def _batch(self, x: Array) -> Array:
         """Return x as (items, channels, *spatial), with one spatial axis at least."""
+        if self.axis == 1 and self.kernel:
+            return x
         spatial = x.shape[self.axis + 1 :] or (1,)
         return x.reshape(math.prod(x.shape[: self.axis]), x.shape[self.axis], *spatial)
 
@@ -102,12 +104,12 @@ class FilterLayer(Layer):
         return array if self.kernel else array[..., None]
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        weight = self._weight(self.blobs[0].get_data())
+        weight, *bias = (blob.get_data() for blob in self.blobs)
         for below, above in zip(bottom, top):
             x, y = self._batch(below.get_data()), self._batch(above.mutable_data())
-            self.product(x, weight, y)
-            if len(self.blobs) > 1:
-                y += _column(self.blobs[1].get_data(), y)
+            self.product(x, self._weight(weight), y)
+            if bias:
+                y += bias[0].reshape(-1, *(1,) * (y.ndim - 2))
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
@@ -215,11 +217,6 @@ def _per_axis(
 
 def _pair(values: Sequence[int]) -> tuple[int, int]:
     return values[0], values[1]
-
-
-def _column(bias: Array, like: Array) -> Array:
-    """Return the bias with axes of length 1 for all but the channels of `like`."""
-    return bias.reshape(-1, *(1,) * (like.ndim - 2))
 
 
 @register("Pooling")
