@@ -13,6 +13,7 @@ from google.protobuf import text_format
 
 from deepdream.errors import PrototxtError
 from deepdream.reading import caffe_pb2
+from deepdream.running import fillers
 from deepdream.running.blob import Blob
 from deepdream.running.fillers import fill, random_state, seed_weights, set_random_seed
 
@@ -123,6 +124,20 @@ def test_blobs_are_filled_too():
 
     np.testing.assert_array_equal(blob.data, np.full((2, 3), 5))
     assert filled('type: "xavier"', 0, 3).size == 0
+
+
+@pytest.mark.parametrize("kind", ["uniform", "gaussian", "xavier", "msra"])
+def test_large_blobs_are_filled_in_one_stream(kind, monkeypatch):
+    """Drawn part by part, the numbers are those of one draw, in any memory order."""
+    text = f'type: "{kind}" min: -2 max: 3 mean: 1 std: 2'
+    whole = filled(text, 11, 3, 5)
+    monkeypatch.setattr(fillers, "PART", 7)
+
+    turned = np.zeros((5, 3, 11)).T
+    fill(turned, text_format.Parse(text, caffe_pb2.FillerParameter()), np.random.RandomState(3))
+
+    np.testing.assert_array_equal(filled(text, 11, 3, 5), whole)
+    np.testing.assert_array_equal(turned.astype(whole.dtype), whole)
 
 
 def test_the_seed_makes_it_repeatable():

@@ -13,11 +13,14 @@ from __future__ import annotations
 
 import math
 import zlib
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..errors import PrototxtError
+
+PART = 2**16  # numbers that are drawn at a time
 
 _random_state = np.random.RandomState()
 
@@ -64,8 +67,21 @@ def fill(blob: Any, filler: Any, rng: np.random.RandomState) -> None:
         ) from None
     if filler.sparse != -1 and filler.type != "gaussian":
         raise PrototxtError(f"sparse is for gaussian fillers, not for '{filler.type}'")
-    if array.size:
-        array[...] = values(array.shape, filler, rng)
+    if not array.size:
+        return
+    made = values(array.shape, filler, rng)
+    if not callable(made):
+        array[...] = made
+    elif not array.flags.c_contiguous:
+        array[...] = made(array.size).reshape(array.shape)
+    else:  # some at a time: a large layer in float64 would be twice its own size
+        flat = array.reshape(-1)
+        for start in range(0, flat.size, PART):
+            part = flat[start : start + PART]
+            part[...] = made(part.size)
+
+
+# A filler returns the values for a shape, or a function that draws the next so many of them.
 
 
 def _constant(shape: tuple[int, ...], filler: Any, rng: np.random.RandomState) -> Any:
@@ -75,15 +91,15 @@ def _constant(shape: tuple[int, ...], filler: Any, rng: np.random.RandomState) -
 def _uniform(shape: tuple[int, ...], filler: Any, rng: np.random.RandomState) -> Any:
     if not filler.min <= filler.max:
         raise PrototxtError(f"filler min {filler.min:g} is above max {filler.max:g}")
-    return rng.uniform(filler.min, filler.max, shape)
+    return partial(rng.uniform, filler.min, filler.max)
 
 
 def _gaussian(shape: tuple[int, ...], filler: Any, rng: np.random.RandomState) -> Any:
     if not filler.std >= 0:
         raise PrototxtError(f"filler std is {filler.std:g}: 0 or more is expected")
-    values = filler.mean + filler.std * rng.standard_normal(shape)
     if filler.sparse == -1:
-        return values
+        return lambda count: filler.mean + filler.std * rng.standard_normal(count)
+    values = filler.mean + filler.std * rng.standard_normal(shape)
     outputs = shape[0] if shape else 1
     if not 0 <= filler.sparse <= outputs:
         raise PrototxtError(f"sparse is {filler.sparse}: -1 to {outputs}, the outputs, is expected")
@@ -98,11 +114,12 @@ def _positive_unitball(shape: tuple[int, ...], filler: Any, rng: np.random.Rando
 
 def _xavier(shape: tuple[int, ...], filler: Any, rng: np.random.RandomState) -> Any:
     limit = math.sqrt(3 / _fan(shape, filler))
-    return rng.uniform(-limit, limit, shape)
+    return partial(rng.uniform, -limit, limit)
 
 
 def _msra(shape: tuple[int, ...], filler: Any, rng: np.random.RandomState) -> Any:
-    return math.sqrt(2 / _fan(shape, filler)) * rng.standard_normal(shape)
+    std = math.sqrt(2 / _fan(shape, filler))
+    return lambda count: std * rng.standard_normal(count)
 
 
 def _fan(shape: tuple[int, ...], filler: Any) -> float:
