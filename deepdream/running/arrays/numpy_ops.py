@@ -5,7 +5,8 @@ Functions that PyTorch has under the same name, with the same arguments, are Num
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -73,6 +74,27 @@ def parts(*arrays: Any) -> Iterable[tuple[Any, ...]]:
     flat = [array.reshape(-1) for array in arrays]
     cuts = (slice(start, start + PART) for start in range(0, arrays[0].size, PART))
     return (tuple(array[cut] for array in flat) for cut in cuts)
+
+
+def by_position(*arrays: Any) -> Iterator[tuple[Any, ...]]:
+    """Yield some positions of (items, channels, ...) arrays at a time, with all their channels.
+
+    Parameters
+    ----------
+    *arrays : ndarray
+        Of one shape, C-contiguous.
+
+    Yields
+    ------
+    tuple of ndarray, (items, channels, positions)
+        Views of the same part of each.
+    """
+    items, channels, *rest = arrays[0].shape
+    size = math.prod(rest)
+    flat = [array.reshape(items, channels, size) for array in arrays]
+    count = max(16, PART // max(1, items * channels))
+    for start in range(0, size, count):
+        yield tuple(array[:, :, start : start + count] for array in flat)
 
 
 def like(values: np.ndarray, x: Any) -> Any:

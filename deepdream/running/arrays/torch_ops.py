@@ -81,6 +81,10 @@ def parts(*arrays: Any) -> Iterable[tuple[Any, ...]]:
     return (arrays,)
 
 
+def by_position(*arrays: Any) -> Iterable[tuple[Any, ...]]:
+    return (arrays,)
+
+
 def like(values: np.ndarray, x: Any) -> Any:
     return torch.from_numpy(values).to(x)
 

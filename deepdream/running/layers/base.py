@@ -195,6 +195,16 @@ class Layer:
         """Remember what `forward` computed and `backward` needs."""
         self._kept = kept
 
+    def room(self, x: Any) -> Any:
+        """Return an array like `x` to keep, with any values; the last one, where it fits.
+
+        New memory costs more than a pass over it.
+        """
+        kept = self._kept
+        if type(kept) is not type(x) or kept.shape != x.shape or kept.dtype != x.dtype:
+            self._kept = kept = self.ops.empty_like(x)
+        return kept
+
     def kept(self) -> Any:
         """Return what the last `forward` kept.
 

@@ -44,38 +44,20 @@ class LRNLayer(Layer):
         half = self.size // 2
         return Window((self.size, self.size), (1, 1), (half, half))
 
-    def _neighbours(self, x: Array) -> Array:
-        """Return alpha times the mean over each position's neighbourhood.
-
-        The neighbourhood is symmetric, so this map is its own transpose.
-        """
-        if not self.within:
-            sums = self._channel_sums(x)
-            sums *= self.alpha / self.size
-            return sums
-        half, mean = self.size // 2, self.ops.empty_like(x)
-        self.ops.average_pool(x, Pool((self.size, self.size), (1, 1), (half, half)), mean)
-        mean *= self.alpha
-        return mean
-
-    def _channel_sums(self, x: Array) -> Array:
-        """Return the sums over channels c - size / 2 to c + size / 2, as far as these exist."""
-        total = self.ops.copy(x)
-        for shift in range(1, min(self.size // 2, x.shape[1] - 1) + 1):
-            total[:, shift:] += x[:, :-shift]
-            total[:, :-shift] += x[:, shift:]
-        return total
-
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x, y = bottom[0].get_data(), top[0].mutable_data()
-        scale = self._neighbours(x * x)
-        scale += 1 if self.within else self.k
-        self.keep(scale)
+        scale = self.room(x)
         if self.within:
+            self.ops.average_pool(x * x, self._square(), scale)
+            scale *= self.alpha
+            scale += 1
             self.ops.multiply(x, self.ops.power(scale, -self.beta), out=y)
-        else:
-            self.ops.power(scale, -self.beta, out=y)
-            y *= x  # in place x is lost, as in Caffe
+            return
+        for part_x, part_y, s in self.ops.by_position(x, y, scale):
+            self.ops.multiply(self._neighbours(part_x * part_x), self.alpha / self.size, out=s)
+            s += self.k
+            self.ops.power(s, -self.beta, out=part_y)
+            part_y *= part_x  # in place x is lost, as in Caffe
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
@@ -84,18 +66,40 @@ class LRNLayer(Layer):
             return
         x, g, diff = bottom[0].get_data(), top[0].get_diff(), bottom[0].mutable_diff()
         scale = self.kept()
-        # dL/dx = g s^-beta - 2 beta x * neighbours(g y / s), where y = x s^-beta
+        # dL/dx = g s^-beta - 2 beta x * alpha * (mean of g y / s in the neighbourhood)
         if self.within:
             power = self.ops.power(scale, -self.beta)
-            through = self._neighbours(g * x * power / scale)
-            diff[...] = g * power - 2 * self.beta * x * through
-        else:
-            self.ops.power(scale, -self.beta, out=diff)
-            diff *= g
-            through = self._neighbours(g * top[0].get_data() / scale)
+            through = self.ops.empty_like(x)
+            self.ops.average_pool(g * x * power / scale, self._square(), through)
             through *= x
-            through *= 2 * self.beta
-            diff -= through
+            through *= 2 * self.beta * self.alpha
+            diff[...] = g * power - through
+            return
+        y = top[0].get_data()
+        for part in self.ops.by_position(x, y, scale, g, diff):
+            self._gradient(*part)
+
+    def _gradient(self, x: Array, y: Array, scale: Array, g: Array, diff: Array) -> None:
+        self.ops.power(scale, -self.beta, out=diff)
+        diff *= g
+        through = self._neighbours(g * y / scale)
+        through *= x
+        through *= 2 * self.beta * self.alpha / self.size
+        diff -= through
+
+    def _square(self) -> Pool:
+        return Pool((self.size, self.size), (1, 1), (self.size // 2, self.size // 2))
+
+    def _neighbours(self, x: Array) -> Array:
+        """Return (items, channels, positions) summed over the nearest channels that exist.
+
+        The neighbourhood is symmetric, so this map is its own transpose.
+        """
+        total = self.ops.copy(x)
+        for shift in range(1, min(self.size // 2, x.shape[1] - 1) + 1):
+            total[:, shift:] += x[:, :-shift]
+            total[:, :-shift] += x[:, shift:]
+        return total
 
 
 @register("BatchNorm")
