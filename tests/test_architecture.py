@@ -20,7 +20,6 @@ LEVELS = (
         "compiling.lanes",
         "compiling.events",
         "errors",
-        "on_demand",
         "progress",
         "tracebacks",
         "version",

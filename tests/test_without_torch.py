@@ -1,4 +1,4 @@
-"""A net on a CPU computes without PyTorch."""
+"""On a CPU nets are built, and compute, without PyTorch."""
 
 from __future__ import annotations
 
@@ -46,3 +46,20 @@ def test_a_net_on_a_cpu_leaves_pytorch_alone(barred, tmp_path):
     )
 
     assert (done.returncode, done.stdout.strip()) == (0, "True"), done.stderr
+
+
+@pytest.mark.parametrize("model", ["googlenet", "resnet50", "efficientnet_lite0"])
+def test_shapes_are_known_without_pytorch(model: str) -> None:
+    """Layers are built and asked, a gallery's targets found, in a Python where torch is barred."""
+    code = f"""
+import sys
+sys.modules["torch"] = None
+from deepdream.models.load import load_graph
+from deepdream.galleries.targets import find_targets
+print(len(find_targets(load_graph({model!r}), (180, 320))))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 50
