@@ -28,6 +28,7 @@ LEVELS = (
     {"compiling.decorators", "files", "memory", "models.rehearsal", "terminal"},
     {
         "reading.caffe_pb2",
+        "reading.tensor_pickle",
         "reading.wire",
         "dreaming.objectives",
         "dreaming.pictures.borders",
@@ -45,6 +46,7 @@ LEVELS = (
         "dreaming.pictures.operations",
         "reading.blobproto",
         "reading.hdf5",
+        "reading.torch_file",
         "reading.upgrade_v0",
         "preview",
         "sixteen_bits",
