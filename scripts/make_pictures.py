@@ -285,9 +285,7 @@ def choice() -> None:
         small = resized(img, (round(img.shape[0] * 640 / max(img.shape)),
                               round(img.shape[1] * 640 / max(img.shape))))  # fmt: skip
         row = [(small, name), *((dreamt(small, style=s), s) for s in STYLES)]
-        made.append(
-            [(narrowed(p, round(84 * p.shape[1] / p.shape[0])), words) for p, words in row]
-        )
+        made.append([(narrowed(p, round(84 * p.shape[1] / p.shape[0])), words) for p, words in row])
     half = len(made) // 2
     for part, rows in (("a", made[:half]), ("b", made[half:])):
         write(sheet(rows, 12), f"choice/all-{part}")

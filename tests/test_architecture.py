@@ -20,6 +20,7 @@ LEVELS = (
         "compiling.lanes",
         "compiling.events",
         "errors",
+        "gpu",
         "on_demand",
         "progress",
         "tracebacks",
