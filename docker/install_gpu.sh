@@ -7,4 +7,4 @@ index=${1:-}
 source=$(cd "$(dirname "$0")/.." && pwd)
 
 /opt/deepdream/bin/python -m pip install --no-cache-dir --disable-pip-version-check \
-  ${index:+--extra-index-url "$index"} -c "$source/constraints.txt" "$source[gpu]"
+  ${index:+--extra-index-url "$index"} -c "$source/constraints.txt" "${source}[gpu]"

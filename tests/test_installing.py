@@ -370,7 +370,7 @@ how = {"iter_n": 1, "octave_n": 1, "seed": 0, "progress": False}
 
 ON_A_CPU = {
     "plan": "net = deepdream.load_net()\ndeepdream.dream(net, img, **how)",
-    "styles": "net = deepdream.load_net()\nfor style in ('2015', 'woodcut', 'fur'):\n"
+    "styles": "net = deepdream.load_net()\nfor style in ('2015', 'bold', 'strokes'):\n"
     "    deepdream.dream(net, img, style=style, mask=img, keep_colors=1, blur=0.5, **how)",
     "own objective": "net = deepdream.load_net()\n"
     "def f(dst): dst.diff[:] = dst.data\n"

@@ -200,6 +200,7 @@ def test_checksums_that_were_not_computed(read) -> None:
 # -- the same as PyTorch
 
 
+@pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")  # by torch 2.0 itself
 @pytest.mark.parametrize("options", [{}, {"_use_new_zipfile_serialization": False}], ids=FORMATS)
 def test_what_pytorch_writes(tmp_path: Path, options: dict[str, bool]) -> None:
     """A module's state dict and tensors of every kind, as torch.load reads them."""
@@ -227,6 +228,7 @@ def test_what_pytorch_writes(tmp_path: Path, options: dict[str, bool]) -> None:
     assert np.shares_memory(found["turned"], found["piece"])
 
 
+@pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")  # by torch 2.0 itself
 def test_the_bundled_weights_are_what_pytorch_reads() -> None:
     """They come in the format from before PyTorch 1.6."""
     torch = pytest.importorskip("torch")
