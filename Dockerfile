@@ -1,10 +1,7 @@
 # DeepDream in a box: `cpu` has both engines, ours and the real Caffe 1.0; `gpu` has ours on CUDA.
 #
-#   docker build --target cpu --build-arg TORCH_INDEX=ADDRESS -t deepdream .
+#   docker build --target cpu -t deepdream .
 #   docker build --target gpu -t deepdream:gpu .
-#
-# ADDRESS is the index that PyTorch's "Get Started" page shows for Linux, Pip, Compute Platform CPU.
-# Without it the image works as well, with gigabytes of CUDA that it never uses.
 #
 # The steps are the scripts in docker/, and scripts/build_image.sh runs them without a Docker engine.
 # docs/docker.md tells how to use the images.
@@ -26,9 +23,7 @@ ENV DEEPDREAM_HOME=/opt/models \
     GLOG_minloglevel=2 \
     PATH=/opt/deepdream/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     LANG=C.UTF-8
-# TORCH_INDEX: where PyTorch's wheels are, besides the package index.
-ARG TORCH_INDEX=
-RUN /opt/build/docker/install_deepdream.sh "$TORCH_INDEX"
+RUN /opt/build/docker/install_deepdream.sh
 RUN /opt/build/docker/install_home.sh
 WORKDIR /work
 EXPOSE 8888
@@ -41,6 +36,9 @@ USER 1000
 
 FROM base AS gpu
 # PyTorch's usual wheels bring the CUDA runtime; the host gives the driver (docker run --gpus all).
+# TORCH_INDEX: where wheels for another version of CUDA are, besides the package index.
+ARG TORCH_INDEX=
+RUN /opt/build/docker/install_gpu.sh "$TORCH_INDEX"
 ENV NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility
 USER 1000

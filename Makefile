@@ -1,10 +1,15 @@
-# `make` alone lists what there is. Every target sets up all that it needs, in .venv.
+# `make` alone lists what there is. Every target sets up what it needs, in .venv.
 # Another Python: make PYTHON=python3.12 ...
 
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALLED := $(VENV)/.installed
 export PYTHON
+
+# Each target installs what it needs and no more: what a dream needs, the tools of the documentation,
+# or those of the tests as well.
+DREAM := $(VENV)/.installed-dream
+DOCS := $(VENV)/.installed-docs
+DEV := $(VENV)/.installed-dev
 
 # Tests run in two processes with one thread each: results do not depend on the number of cores.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
@@ -16,49 +21,50 @@ HERE := not network and not gpu and not weights
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(INSTALLED): setup.py constraints.txt scripts/make_venv.sh
-	@scripts/make_venv.sh $(VENV)
+$(VENV)/.installed-%: setup.py constraints.txt scripts/make_venv.sh
+	@scripts/make_venv.sh $(VENV) $(filter-out dream,$*)
 	@touch $@
 
-dream: $(INSTALLED) ## dream on examples/clouds.jpg with the bundled network
+dream: $(DREAM) ## dream on examples/clouds.jpg with the bundled network
 	@start=$$(date +%s) && \
 	$(BIN)/deepdream dream examples/clouds.jpg -o dream.png && \
-	echo "The dream is $(CURDIR)/dream.png; it took $$(($$(date +%s) - start)) seconds."
+	echo "The dream is $(CURDIR)/dream.png; it took $$(($$(date +%s) - start)) seconds." && \
+	echo "Now yours: $(BIN)/deepdream dream PHOTO"
 
-test: $(INSTALLED) ## run all tests that need neither the internet nor a GPU
+test: $(DEV) ## run all tests that need neither the internet nor a GPU
 	@scripts/install_caffe.sh || echo "The comparison with the real Caffe is left out (see above)."
 	@scripts/install_chromium.sh >/dev/null || echo "The test in a browser is left out (see above)."
 	$(PYTEST) -n 2 --dist worksteal -m "$(HERE)"
 
-check: $(INSTALLED) ## format, lint, types, fast tests: before every commit
+check: $(DEV) ## format, lint, types, fast tests: before every commit
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(PYTEST) -n 2 --dist worksteal -m "$(HERE) and not slow and not pycaffe"
 
-parity: $(INSTALLED) ## compare with the real Caffe 1.0 (needs Python 3.9 on Linux)
+parity: $(DEV) ## compare with the real Caffe 1.0 (needs Python 3.9 on Linux)
 	scripts/install_caffe.sh
 	$(PYTEST) -n 2 --dist worksteal -m pycaffe
 
-portable: $(INSTALLED) ## run all tests as on other processors; half an hour
+portable: $(DEV) ## run all tests as on other processors; half an hour
 	$(BIN)/python scripts/portable.py
 
-golden: $(INSTALLED) ## ask the real Caffe for tests/golden again
+golden: $(DEV) ## ask the real Caffe for tests/golden again
 	scripts/install_caffe.sh
 	$(BIN)/python scripts/make_golden.py --all
 
-bench: $(INSTALLED) ## time steps and dreams beside Caffe and autograd; half an hour of quiet
+bench: $(DEV) ## time steps and dreams beside Caffe and autograd; half an hour of quiet
 	@scripts/install_caffe.sh || echo "The real Caffe is left out (see above)."
 	$(BIN)/python scripts/bench.py
 
-labs: $(INSTALLED) ## make the labs' notebooks, in build/labs
+labs: $(DOCS) ## make the labs' notebooks, in build/labs
 	$(BIN)/python scripts/make_labs.py
 
-docs: $(INSTALLED) ## build the site of the documentation, in build/site; some minutes
+docs: $(DOCS) ## build the site of the documentation, in build/site; some minutes
 	$(BIN)/python scripts/make_docs.py
 	$(BIN)/python scripts/make_site.py
 
-# Options of `buildah build`, such as --build-arg TORCH_INDEX=ADDRESS.
+# Options of `buildah build`.
 IMAGE_OPTIONS :=
 image: ## build the image of the Dockerfile's target cpu and try it; as root, ten minutes
 	scripts/build_image.sh build/image $(IMAGE_OPTIONS)

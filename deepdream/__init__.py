@@ -6,8 +6,8 @@ With this package, one can
 * dream: ``out = deepdream.dream(net, deepdream.load_image("sky.jpg"))``
 * run Google's notebook as it stands: ``deepdream.caffe.install()``, then its cells.
 
-Names load when they are first used, so that importing the package costs next to nothing; torch is
-loaded with the first net.
+Names load when they are first used, so that importing the package costs next to nothing; what
+computes is loaded with the first net.
 """
 
 from __future__ import annotations

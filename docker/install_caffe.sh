@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Makes an environment of Python 3.9 with the real Caffe 1.0 and deepdream beside it, without PyTorch:
-# Caffe computes.
+# Makes an environment of Python 3.9 with the real Caffe 1.0 and deepdream beside it: Caffe computes.
 #
 #   install_caffe.sh [FOLDER [JUPYTER]]
 #

@@ -1,15 +1,11 @@
 #!/usr/bin/env bash
-# Installs deepdream, PyTorch and Jupyter into /opt/deepdream (Python 3.11), and makes the weights of
-# the bundled network, so that the image works without internet.
-#
-#   install_deepdream.sh [TORCH_INDEX]     where PyTorch's wheels are, besides the package index
+# Installs deepdream and Jupyter into /opt/deepdream (Python 3.11), and makes the weights of the
+# bundled network, so that the image works without internet.
 set -euo pipefail
-index=${1:-}
 source=$(cd "$(dirname "$0")/.." && pwd)
 pip=(/opt/deepdream/bin/python -m pip install --no-cache-dir --disable-pip-version-check)
 
 python3 -m venv /opt/deepdream
-"${pip[@]}" ${index:+--extra-index-url "$index"} -c "$source/constraints.txt" torch
 "${pip[@]}" -c "$source/constraints.txt" "$source" jupytext nbformat
 "${pip[@]}" "jupyterlab>=4.2,<5"
 

@@ -10,8 +10,8 @@ cd "$work"
 [ "$(id -u)" -ne 0 ] || { echo "smoke_test.sh: this must not run as root" >&2; exit 1; }
 echo "user: $(id -u)"
 
-"$run" dream "$source/examples/clouds.jpg" -o torch.png --iter-n 2 --octave-n 2 --seed 1
-"$run" show torch.png > /dev/null
+"$run" dream "$source/examples/clouds.jpg" -o ours.png --iter-n 2 --octave-n 2 --seed 1
+"$run" show ours.png > /dev/null
 echo "our engine: ok"
 
 status=0
@@ -24,7 +24,7 @@ if [ -x /opt/caffe/bin/python ]; then
   # tips a ReLU, the next step amplifies it: after one step per octave 0.003 to 0.014 % of the values
   # differ, on processors with different instructions; after two 0.3 to 0.6 %.
   python "$source/docker/seeded_net.py" squeezenet_v1.1 .
-  for engine in torch caffe; do
+  for engine in auto caffe; do
     "$run" dream "$source/examples/clouds.jpg" -o "by_$engine.png" --engine "$engine" --seed 1 \
       --model deploy.prototxt --weights seeded.caffemodel --mean 104,117,123 \
       --end fire4/concat --iter-n 1 --octave-n 2
@@ -33,7 +33,7 @@ if [ -x /opt/caffe/bin/python ]; then
 import numpy as np
 from PIL import Image
 clouds, ours, caffes = (np.float32(Image.open(name)) for name in
-                        ("/opt/build/examples/clouds.jpg", "by_torch.png", "by_caffe.png"))
+                        ("/opt/build/examples/clouds.jpg", "by_auto.png", "by_caffe.png"))
 apart, moved = np.abs(ours - caffes), np.abs(ours - clouds)
 print(f"both engines: {(apart > 1).mean():.3%} of the values differ by more than rounding, "
       f"a dream moved them by {moved.mean():.1f} grey levels")

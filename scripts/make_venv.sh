@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
 # Makes the virtual environment that `make` works in, with pinned versions. Safe to run again.
 #
-#   scripts/make_venv.sh FOLDER
+#   scripts/make_venv.sh FOLDER [EXTRA]
+#
+# Without EXTRA it gets what a dream needs; with one of setup.py's (docs, dev) that as well. What pip
+# says is in FOLDER/pip.log; on a terminal one line tells where it is.
 #
 # Uses $PYTHON if set, else python3, else the newest Python from 3.9 to 3.14 on the PATH.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=$1
+extra=${2:-}
 
 say() { echo "make_venv.sh: $*" >&2; }
 
@@ -42,13 +46,36 @@ if ! "$folder/bin/python" -m pip --version >/dev/null 2>&1; then
   "$python" -m venv --clear "$folder"
 fi
 
-if [ "$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null &&
+if [ "$extra" = dev ] && [ "$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null &&
   ! "$folder/bin/python" -c 'import torch' 2>/dev/null; then
-  say "installing PyTorch. Its usual build for Linux brings CUDA (gigabytes); without an NVIDIA GPU"
-  say "PyTorch's CPU build is enough: see README.md, 'Installing'."
+  say "tests need PyTorch. Its usual build for Linux brings CUDA (gigabytes); without an NVIDIA GPU"
+  say "its CPU build is enough: see CONTRIBUTING.md, 'Start'."
 fi
 
-pip() { "$folder/bin/python" -m pip --disable-pip-version-check "$@"; }
-pip install --constraint constraints.txt setuptools wheel
+# Shows the last of what pip does in a line that is written over; elsewhere than on a terminal nothing.
+one_line() {
+  local line width
+  width=$(($(tput cols 2>/dev/null || echo 80) - 1))
+  while IFS= read -r line; do
+    case $line in
+      *Collecting* | *Downloading* | *"Using cached"* | *Building* | *Installing*)
+        [ ! -t 2 ] || printf '\r\033[K%.*s' "$width" "${line#"${line%%[! ]*}"}" >&2 ;;
+    esac
+  done
+  [ ! -t 2 ] || printf '\r\033[K' >&2
+}
+
+install() {
+  "$folder/bin/python" -m pip --disable-pip-version-check install --progress-bar off \
+    --constraint constraints.txt "$@" 2>&1 | tee -a "$folder/pip.log" | one_line || {
+    tail -n 20 "$folder/pip.log" >&2
+    say "pip could not install this; all that it said is in $folder/pip.log"
+    return 1
+  }
+}
+
+say "installing ${extra:+the packages for $extra and }what a dream needs (once; some minutes)"
+: > "$folder/pip.log"
+install setuptools wheel
 # Not in isolation: setuptools is pinned, too.
-pip install --constraint constraints.txt --no-build-isolation --editable '.[dev]'
+install --no-build-isolation --editable ".${extra:+[$extra]}"

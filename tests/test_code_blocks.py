@@ -184,6 +184,8 @@ def understand(line: str) -> None:
     elif first == "make":
         targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
         assert words[1] in targets, line
+    elif first == ".":  # after a first `make dream`
+        assert words[1:] == [".venv/bin/activate"], line
     elif first.startswith("scripts/"):
         understand_script(first, words[1:], line)
     elif first == "docker":

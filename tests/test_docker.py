@@ -72,8 +72,8 @@ def test_shell_scripts_have_no_lint(path: Path) -> None:
     assert os.access(path, os.X_OK)
 
 
-def test_the_targets_differ_by_caffe_and_by_the_wheels_only() -> None:
-    """What one image can do, the other can, but for the real Caffe."""
+def test_the_targets_differ_by_caffe_and_by_pytorch_only() -> None:
+    """What one image can do, the other can, but for the real Caffe and for GPUs."""
     stages: dict[str, list[list[str]]] = {}
     for words in dockerfile():
         if words[0] == "FROM":
@@ -86,7 +86,11 @@ def test_the_targets_differ_by_caffe_and_by_the_wheels_only() -> None:
     assert [words for words in cpu if words not in gpu] == [
         ["RUN", "/opt/build/docker/install_caffe.sh", "/opt/caffe", "/opt/deepdream"]
     ]
-    assert {words[0] for words in gpu if words not in cpu} == {"ENV"}
+    more = [words for words in gpu if words not in cpu and words[0] != "ENV"]
+    assert more == [
+        ["ARG", "TORCH_INDEX="],
+        ["RUN", "/opt/build/docker/install_gpu.sh", '"$TORCH_INDEX"'],
+    ]
     for stage in (cpu, gpu):
         user = [words[1] for words in stage if words[0] == "USER"]
         assert user == ["1000"]

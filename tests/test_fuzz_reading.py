@@ -7,6 +7,7 @@ can be had again: its seed is in the name of the test.
 from __future__ import annotations
 
 import io
+import sys
 import time
 import tracemalloc
 import warnings
@@ -14,12 +15,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch_bytes import archive, legacy, pickled, plain, stored, tensor
 
 from deepdream.errors import CaffemodelError, DeepDreamError
 from deepdream.reading.blobproto import array_to_blobproto
 from deepdream.reading.caffe_pb2 import NetParameter
 from deepdream.reading.hdf5 import write_hdf5
 from deepdream.reading.proto import parse_prototxt, read_caffemodel, read_mean, read_prototxt
+from deepdream.reading.torch_file import read_state_dict
 from deepdream.reading.upgrade import upgrade
 
 LEGACY = Path(__file__).parent / "data" / "legacy"
@@ -61,6 +64,25 @@ def means() -> list[bytes]:
     return [array_to_blobproto(mean).SerializeToString(), file.getvalue()]
 
 
+def state_dicts() -> list[bytes]:
+    """Return files of torch.save in both of its formats: several types, views of one storage."""
+    rng = np.random.RandomState(0)
+    arrays = {
+        f"layer{i}.{dtype}": rng.uniform(0, 100, (2, 3, i)).astype(dtype)
+        for i, dtype in enumerate(("f4", "f8", "f2", "i8", "u1", "b1"))
+    }
+    found = []
+    for write, old in ((archive, False), (legacy, True)):
+        state, storages = plain(arrays, old)
+        shared = stored(np.arange(35, dtype="f4"), "9", old)
+        state["a"], state["b"] = (
+            tensor(shared, 0, (5, 7), (1, 5)),
+            tensor(shared, 3, (2, 4), (7, 2)),
+        )
+        found.append(write(state, [*storages, shared]))
+    return found
+
+
 def prototxts() -> list[bytes]:
     """Return the nets of every generation as text."""
     return [path.read_bytes() for path in sorted(LEGACY.glob("*.prototxt"))]
@@ -97,8 +119,13 @@ def read_net(path: Path) -> NetParameter:
 @pytest.mark.parametrize("batch", range(BATCHES))
 @pytest.mark.parametrize(
     ("read", "originals"),
-    [(read_caffemodel, caffemodels), (read_net, prototxts), (read_mean, means)],
-    ids=["caffemodel", "prototxt", "mean"],
+    [
+        (read_caffemodel, caffemodels),
+        (read_net, prototxts),
+        (read_mean, means),
+        (read_state_dict, state_dicts),
+    ],
+    ids=["caffemodel", "prototxt", "mean", "torch.save"],
 )
 def test_damaged_files(tmp_path, read, originals, batch):
     """Whatever happens to a file, reading it gives a result or a DeepDreamError of three lines."""
@@ -167,3 +194,37 @@ def test_damaged_sizes_cost_nothing(tmp_path, original):
 
     assert peak < 4 << 20
     assert seconds < 5
+
+
+@pytest.mark.parametrize("original", ["zip", "legacy"])
+def test_damaged_pickles_stay_small_and_call_nothing(tmp_path, original):
+    """With checksums put right, every opcode may turn into every other; no module is loaded."""
+    state, storages = plain({"a.b": np.ones((3, 5), "f4"), "c": np.arange(7)}, original == "legacy")
+    good = pickled(state)
+    rng = np.random.RandomState(3)
+    path = tmp_path / "x.pth"
+    opcodes = np.frombuffer(b"()].}teusbaqhrjcRQNKMJXUT\x80\x81\x85\x86\x87\x88\x89\x8a", "u1")
+    write = archive if original == "zip" else legacy
+    loaded, outcomes = set(sys.modules), [0, 0]
+    tracemalloc.start()
+    for _ in range(2000):
+        data = bytearray(good)
+        for at in rng.randint(2, len(data) - 1, rng.randint(1, 4)):
+            data[at] = rng.choice(opcodes) if rng.randint(2) else rng.randint(256)
+        path.write_bytes(write(bytes(data), storages))
+        try:
+            found = read_state_dict(path)
+        except CaffemodelError as error:
+            message, found = str(error), {}
+        else:
+            message = ""
+        outcomes[bool(message)] += 1
+        assert message.replace("\n", "").isprintable()
+        assert len(message) < 1000
+        assert all(type(array) is np.ndarray for array in found.values())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert min(outcomes) > 50
+    assert peak < 4 << 20
+    assert set(sys.modules) - loaded <= {"pickletools", "doctest", "codecs", "_pickle", "pickle"}

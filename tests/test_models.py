@@ -329,20 +329,20 @@ def test_a_gpu_that_is_not_there_is_named(
         load_net(*tiny, mean=MEAN, device="cuda:1")
 
 
-def test_engine_auto_is_caffe_where_pytorch_is_not(
+def test_engine_auto_is_caffe_where_ours_cannot_run(
     tiny: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And an error where neither is; PyTorch, where it is, goes first."""
-    found = {"torch": object(), "caffe": object()}
+    """And an error where neither can; ours, where it can, goes first."""
+    found = {"numba": object(), "caffe": object()}
     monkeypatch.setattr(load, "find_spec", found.get)
     assert load_net(*tiny, mean=MEAN).engine == "torch"
-    del found["torch"]
+    del found["numba"]
     with pytest.raises(EngineError, match="needs the real pycaffe"):
         load_net(*tiny, mean=MEAN)
-    with pytest.raises(EngineError, match="engine='torch' needs PyTorch"):
+    with pytest.raises(EngineError, match="engine needs Numba"):
         load_net(*tiny, mean=MEAN, engine="torch")
     del found["caffe"]
-    with pytest.raises(EngineError, match="engine='torch' needs PyTorch"):
+    with pytest.raises(EngineError, match="engine needs Numba"):
         load_net(*tiny, mean=MEAN)
 
 

@@ -321,7 +321,7 @@ print(json.dumps(found))
     assert facts["dreamt"]
 
 
-def test_what_works_without_pytorch(tmp_path: Path) -> None:
+def test_what_works_beside_caffe(tmp_path: Path) -> None:
     """Nets with losses and powers, engine "auto", cuDNN's name in a prototxt, a fork's parameters,
     names of files that are no UTF-8; and engine "torch" says what is missing.
     """
@@ -367,7 +367,7 @@ print(json.dumps(found))
     for name in changed:
         assert facts[name] > 1, name  # type: ignore[operator]
     assert facts["auto"] == "caffe"
-    for name, words in (("torch", "needs PyTorch"), ("bundled", "Clip")):
+    for name, words in (("torch", "needs Numba"), ("bundled", "Clip")):
         error: Any = facts[name]
         assert error[0] == "EngineError"
         assert words in error[1]

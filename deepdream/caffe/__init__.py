@@ -9,7 +9,7 @@ Names, arguments and effects are pycaffe's, down to diffs that go stale. Use it 
     import caffe
     from caffe.proto import caffe_pb2
 
-`Net`, `Classifier` and `layer_type_list` need torch and load on first use.
+`Net`, `Classifier` and `layer_type_list` load on first use.
 
 What has another meaning than in Caffe is listed in docs/known-differences.md. What serves training
 is not here.
@@ -72,7 +72,7 @@ __all__ = [
     "to_proto",
 ]
 
-# Names that need torch, and the module of this package that has them.
+# Names that take time to load, and the module of this package that has them.
 _LAZY = {
     "Classifier": "classifier",
     "Net": "pycaffe",

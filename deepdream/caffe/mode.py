@@ -2,7 +2,7 @@
 
 As in Caffe the choice is global, and nets follow it at their next forward.
 
-torch is imported only when a GPU is asked for.
+PyTorch is imported only when a GPU is asked for, and where there may be one.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 
 from ..errors import ParameterError
+from ..gpu import gpu_count
 
 _gpu = False
 _number = 0
@@ -71,17 +72,12 @@ def current_device() -> str:
 def _cuda_count() -> int:
     """Return the number of usable GPUs; warn once where there is none."""
     global _warned
-    try:
-        import torch
-    except ImportError:
-        count, found = 0, "PyTorch is not installed"
-    else:
-        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        found = "no CUDA GPU that PyTorch can use"
+    count = gpu_count()
     if not count and not _warned:
         _warned = True
         warnings.warn(
-            f"{found}: nets run on the CPU. For a GPU install a PyTorch build with CUDA.",
+            "no CUDA GPU that PyTorch can use: nets run on the CPU. For a GPU install a driver and "
+            "a PyTorch build with CUDA.",
             RuntimeWarning,
             stacklevel=3,
         )

@@ -18,7 +18,6 @@ variants (``efficientnet_lite_builder.py``).
 from __future__ import annotations
 
 import atexit
-import hashlib
 import re
 import shutil
 import tempfile
@@ -30,8 +29,9 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import EngineError, WriteError
-from ..files import make_folder
+from ..files import file_hash, make_folder
 from ..reading.proto import NetParameter, Weights, read_prototxt, write_caffemodel
+from ..reading.torch_file import read_state_dict
 from .cache import prototxt_path
 from .registry import MODELS
 
@@ -171,12 +171,9 @@ def _state_dict_path() -> Path:
 
 def _read_state_dict(path: Path) -> dict[str, np.ndarray]:
     """Return the arrays of a state dict."""
-    if not hashlib.sha256(path.read_bytes()).hexdigest().startswith(_hash_in_name(path)):
+    if not file_hash(path).startswith(_hash_in_name(path)):
         raise EngineError(_unusable(f"is damaged ('{path}' does not match the hash in its name)"))
-    import torch
-
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    return {name: tensor.numpy() for name, tensor in state.items()}
+    return read_state_dict(path)
 
 
 def _hash_in_name(path: Path) -> str:

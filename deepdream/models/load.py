@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Union, cast
 
 import numpy as np
 
+from .. import gpu
 from ..errors import EngineError, MissingFileError, ParameterError, ShapeError
 from .cache import FileName, bundled_weights, check_weights
 from .cache import add_model as add_model
@@ -36,7 +37,7 @@ Mean = Union[FileName, Sequence[float], np.ndarray, None]
 
 ENGINES = ("auto", "torch", "caffe")
 
-TEST = 1  # Caffe's phase; the constant lives beside the layers, which import torch
+TEST = 1  # Caffe's phase; the constant lives beside the layers, which take time to import
 
 
 def load_net(
@@ -67,10 +68,10 @@ def load_net(
         ImageNet's 104, 117, 123, with a warning.
     engine : {"auto", "torch", "caffe"}
         What computes. ``"torch"`` is our own; ``"caffe"`` is the real pycaffe, where it can be
-        imported: you get its own `caffe.Net`. ``"auto"`` is ``"torch"``, or ``"caffe"`` where
-        PyTorch is not installed and pycaffe is.
+        imported: you get its own `caffe.Net`. ``"auto"`` is ``"torch"``, or ``"caffe"`` in an
+        environment of pycaffe's that has no Numba.
     device : {"auto", "cpu", "cuda"}
-        Where. ``"auto"`` is the GPU where the engine finds one.
+        Where. ``"auto"`` is the GPU where the engine finds one. Our own needs PyTorch for it.
     strict : bool
         A layer of the prototxt that finds no weights is an error that lists such layers. With
         False they keep their fillers' values (mostly zeros), with a warning, as in Caffe.
@@ -180,22 +181,22 @@ def load_graph(model: FileName | None = None) -> Graph:
 
 
 def _engine(engine: str) -> str:
-    """Return ``"torch"`` or ``"caffe"``.
+    """Return ``"torch"`` (our own engine) or ``"caffe"``.
 
     Raises
     ------
     EngineError
-        PyTorch is asked for, or nothing else is there, and it is not installed.
+        Ours is asked for, or nothing else is there, and what it needs is not installed.
     """
     if engine == "caffe":
         return "caffe"
-    if find_spec("torch") is not None:
+    if find_spec("numba") is not None:
         return "torch"
     if engine == "auto" and find_spec("caffe") is not None:
         return "caffe"
     raise EngineError(
-        "engine='torch' needs PyTorch, which is not installed here.\nInstall it (pip install "
-        "torch), or dream with the real Caffe where you have one: engine='caffe' (--engine caffe)."
+        "Our own engine needs Numba, which is not installed here.\nInstall it (pip install "
+        "numba), or dream with the real Caffe where you have one: engine='caffe' (--engine caffe)."
     )
 
 
@@ -206,16 +207,21 @@ def _device(device: str, engine: str) -> str:
     ------
     ParameterError
         There is no such device.
+    EngineError
+        PyTorch, which computes on a GPU, is not installed.
     """
     if not isinstance(device, str) or not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
         raise ParameterError(f"device is {device!r}; it must be 'auto', 'cpu' or 'cuda'.")
     if device == "cpu" or engine == "caffe":
         return device
-    import torch
-
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device == "auto":
-        return "cuda" if count else "cpu"
+        return "cuda" if gpu.gpu_count() else "cpu"
+    if not gpu.has_torch():
+        raise EngineError(
+            f"device is {device!r}, and PyTorch, which computes on a GPU, is not installed here.\n"
+            f"Install it: {gpu.INSTALL}; or use 'auto' or 'cpu'."
+        )
+    count = gpu.gpu_count()
     if int(device.partition(":")[2] or 0) >= count:
         raise ParameterError(
             f"device is {device!r}, and PyTorch finds {count or 'no'} CUDA GPU{'s'[: count != 1]} "
