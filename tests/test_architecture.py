@@ -40,6 +40,7 @@ LEVELS = (
     },
     {
         "dreaming.pictures.color_kernels",
+        "dreaming.fitting",
         "dreaming.pictures.finish",
         "dreaming.pictures.kernels",
         "dreaming.pictures.operations",
@@ -80,7 +81,7 @@ LEVELS = (
     {"reading.proto", "dreaming.ascent.ascent"},
     {"dreaming.ascent.net_source", "dreaming.parameters"},
     {"running.blob", "running.fillers", "running.transformer", "running.wiring"},
-    {"dreaming.dream"},
+    {"dreaming.dream", "running.sizes"},
     {"running.layers", "running.geometry", "models.bundled", "dreaming.frames"},
     {"running.graph", "running.tiles"},
     {"drawing.boxes", "drawing.layout", "drawing.sketch", "running.weights", "running.plan"},

@@ -9,7 +9,8 @@ What is mended, against `deepdream.deepdream`:
 
 * the gradient is clean: nothing that an earlier target left in the net adds to it;
 * no octave gets a last row or column of zeros from scipy's zoom;
-* octaves too small for the net are left out, with a note, where Caffe would abort;
+* octaves of sizes that the net does not take go through it continued to the next size that it
+  takes, with a note, and those too small for it are left out, where Caffe would abort;
 * with `seed` the random offsets are the dream's own, and the picture can be made again.
 
 Source: google/deepdream, dream.ipynb. Differences: docs/known-differences.md.
@@ -19,8 +20,9 @@ from __future__ import annotations
 
 import logging
 import math
+import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Optional, Union
 
 import numpy as np
@@ -32,12 +34,13 @@ from ..picture import resized
 from ..recipe import build_recipe
 from .ascent.ascent import Ascent, Source
 from .dream2015 import guide_features, input_mean, input_name, target_blob
+from .fitting import Fitting, SizeWarning, note_on
 from .objectives import Objective, objective_guide, objective_L2
 from .parameters import Parameters, check_precision, check_seed, composed_size, wanted_size
-from .pictures.borders import Canvas, Size, canvas_for
+from .pictures.borders import Canvas, Size, canvas_for, continued
 from .pictures.finish import finish_for
 from .pictures.masks import as_mask
-from .pictures.octaves import Bases, check_size, larger_sizes, octave_sizes
+from .pictures.octaves import Bases, larger_sizes, octave_sizes
 from .schedules import Scheduled
 from .styles import Style, end_of
 
@@ -207,7 +210,8 @@ def dream(
         Mirrored, left and right exchanged, in every second step on average.
     objective : callable, optional
         ``objective(dst)`` reads ``dst.data`` and writes ``dst.diff``, the gradient of what is to
-        be maximised, (1, channels, h, w) numpy arrays. Default: `objective_L2`.
+        be maximised, (1, channels, h, w) numpy arrays. Default: `objective_L2`. Where the picture
+        goes through the net continued, see Notes, they are those of the continued one.
     guide : (h, w, 3) array or PIL.Image, optional
         A picture to steer by, instead of an objective; used at its own size.
     seed : int or numpy.random.RandomState, optional
@@ -246,12 +250,24 @@ def dream(
     OutOfMemoryError
         The dream would take more than `max_memory`; nothing has been done.
     ShapeError
-        The picture is too small for the net, even at full size.
+        The picture or the guide is too small for the net, or the net takes neither its size nor a
+        larger one (behind an inner product); the message tells which sizes fit.
     FlatGradientError
         The gradient is zero or not finite.
 
+    Warns
+    -----
+    UserWarning
+        The net takes some sizes only, and something goes through it continued; or octaves are left
+        out, because they are too small for the net.
+
     Notes
     -----
+    Some nets take some sizes only: their branches have to be equally long where they meet. What
+    does not fit is continued beyond the right and lower border, after the roll, by the border's
+    values (or as `border` says), to the next size that fits. The gradient there is not used, and a
+    guide's features from there are left out. Octaves and the result keep their own sizes.
+
     With the style ``"2015"`` equal to the notebook's ``deepdream`` to rounding, on a net that has
     not been used, for sizes that scipy's zoom leaves no zero border on, and
     ``np.random.seed(seed)``.
@@ -278,9 +294,12 @@ def dream(
     if end is None:
         end = end_of(net, chosen.style) or recommended_end(net)
     target_blob(net, end)
+    guide_grown = None
     if guide is not None:
         guide = as_picture(guide)
-        check_size(net, end, *guide.shape[:2], what="guide")
+        guide_shape = Fitting(net, end).shape(guide.shape[:2], "guide")
+        if guide_shape != guide.shape[:2]:
+            guide_grown = guide.shape[:2], guide_shape
     rng: Any = np.random
     if seed is not None:
         rng = seed if isinstance(seed, np.random.RandomState) else np.random.RandomState(seed)
@@ -292,6 +311,13 @@ def dream(
     if composed is not None:
         sizes += larger_sizes(composed, size, chosen.octave_scale)
     canvases = [canvas(size) for size in sizes]
+    fitting = Fitting(net, end, lambda size: canvas(size).shape)
+    fitted = [replace(seen, shape=fitting.shape(seen.size)) for seen in canvases]
+    grown = [(seen.size, now.shape) for seen, now in zip(canvases, fitted) if now != seen]
+    canvases = fitted
+    note = note_on(end, grown, len(sizes), guide_grown)
+    if note:
+        warnings.warn(note, SizeWarning, stacklevel=2)
     source, objective = _source(net, end, canvases, chosen, objective, guide, max_memory, precision,
                                 masked is not None)  # fmt: skip
     bases = Bases(source.ops, start, input_mean(net), sizes,
@@ -377,7 +403,10 @@ def _source(
         try:
             planner = plan_for(net, end, precision)
             if guide is not None:
-                objective = objective_guide(planned_features(planner, guide, limit))
+                features = _fitted_features(
+                    net, end, guide, lambda seen: planned_features(planner, seen, limit)
+                )
+                objective = objective_guide(features)
             objective = objective or objective_L2
             made = PlanSource(planner, canvases, objective, limit=limit,
                               arrays=chosen.arrays(masked), recorded=not chosen.waits)  # fmt: skip
@@ -393,9 +422,28 @@ def _source(
         )
     _log.info(f"layer by layer, without a plan{reason}")
     if guide is not None:
-        objective = objective_guide(guide_features(net, guide, end))
+        features = _fitted_features(net, end, guide, lambda seen: guide_features(net, seen, end))
+        objective = objective_guide(features)
     objective = objective or objective_L2
     return NetSource(net, end, canvases, objective), objective
+
+
+def _fitted_features(
+    net: Any, end: str, guide: Picture, features: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """Return what a guide gives at the target, where need be continued to a size that fits."""
+    size = guide.shape[:2]
+    shape = Fitting(net, end).shape(size, "guide")
+    if shape == size:
+        return features(guide)
+    rows, columns = (continued(np.arange(n), m, "edge") for n, m in zip(shape, size))
+    found = features(np.asarray(guide)[rows][:, columns])
+    stride = _stride(net, end)
+    if stride is None or found.ndim != 3:
+        return found
+    # What is beyond shows nothing of the guide.
+    rows, columns = (-(-n // step) for n, step in zip(size, stride))
+    return found[:, :rows, :columns]
 
 
 def _check_memory(net: Any, end: str, size: Size, limit: int) -> None:

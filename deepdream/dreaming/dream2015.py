@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import FlatGradientError, ParameterError, UnknownBlobError, nearest
+from ..errors import FlatGradientError, ParameterError, ShapeError, UnknownBlobError, nearest
+from .fitting import with_sizes
 from .objectives import Objective, objective_L2
 
 
@@ -94,6 +95,9 @@ def make_step(
         The net has no blob called `end` (also a KeyError).
     FlatGradientError
         The gradient is zero or not finite, where the notebook would fill the picture with NaN.
+    ShapeError
+        The net does not take a picture of this size, where Caffe ends the process; the message
+        names the nearest sizes that fit.
 
     Notes
     -----
@@ -107,7 +111,7 @@ def make_step(
     ox, oy = np.random.randint(-jitter, jitter + 1, 2)
     src.data[0] = np.roll(np.roll(src.data[0], ox, -1), oy, -2)
 
-    net.forward(end=end)
+    _forward(net, end)
     objective(dst)
     net.backward(start=end)
 
@@ -151,6 +155,11 @@ def deepdream(
     -------
     (h, w, 3) float32 ndarray
         RGB, 0..255.
+
+    Raises
+    ------
+    UnknownBlobError, FlatGradientError, ShapeError
+        As for `make_step`, at whichever octave.
 
     Notes
     -----
@@ -228,6 +237,8 @@ def guide_features(net: Any, guide: np.ndarray, end: str) -> np.ndarray:
     ------
     UnknownBlobError
         The net has no blob called `end`.
+    ShapeError
+        The net does not take a picture of this size; the message names the nearest ones that fit.
 
     Notes
     -----
@@ -237,8 +248,17 @@ def guide_features(net: Any, guide: np.ndarray, end: str) -> np.ndarray:
     src, dst = input_blob(net), target_blob(net, end)
     src.reshape(1, 3, h, w)
     src.data[0] = preprocess(net, guide)
-    net.forward(end=end)
+    _forward(net, end)
     return dst.data[0].copy()
+
+
+def _forward(net: Any, end: str) -> None:
+    """Run the net; where it does not take the picture's size, say which it takes."""
+    try:
+        net.forward(end=end)
+    except ShapeError as error:
+        h, w = tuple(input_blob(net).shape)[-2:]
+        raise with_sizes(net, end, (h, w), error) from error
 
 
 def input_name(net: Any) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
+from .sizes import shapes_by_size
+
 Pair = tuple[int, int]
 
 
@@ -55,9 +57,12 @@ def views(net: Any, inputs: Mapping[str, Sequence[int]] | None = None) -> dict[s
     Returns
     -------
     dict of str to View
-        By blob, in the order of running; up to the first layer that cannot take the size.
+        By blob, in the order of running; up to the first layer that takes neither the picture's
+        size nor a larger one. Where it takes only larger ones, shapes are those of the picture as
+        it goes through the net, continued to the next of them.
     """
-    shapes = net.infer_shapes(inputs, strict=False)
+    shapes, beyond = shapes_by_size(net, inputs)
+    shapes = {**shapes, **{blob: s for _, made in beyond for blob, s in made.items()}}
     found: dict[str, View] = {}
     for name, layer in zip(net._layer_names, net._layers):
         bottoms = [found[blob] for blob in net.bottom_names[name] if blob in found]
