@@ -173,13 +173,16 @@ def test_a_picture_too_small_for_the_net_says_how_large_it_must_be():
 
 
 def test_an_end_past_the_inner_product_takes_the_nets_own_size_only():
-    """Elsewhere the layer says why; at its own size the dream works, smaller octaves left out."""
-    with pytest.raises(ShapeError, match="layer 'fc'"):
+    """A larger picture is refused with the layer and its size; smaller octaves are continued."""
+    with pytest.raises(ShapeError, match="layer 'fc'(.|\n)*It takes 31x23 to 38x30"):
         dream(net_with_mean(), picture(), end="fc", octave_n=1)
 
-    with pytest.warns(UserWarning, match="3 of 4 octaves"):
-        out = dream(net_with_mean(), picture(29, 37), end="fc", iter_n=1, seed=1)
+    steps = []
+    with pytest.warns(UserWarning, match="3 of 4 octaves .14x11 as 31x23, "):
+        out = dream(net_with_mean(), picture(29, 37), end="fc", iter_n=1, seed=1,
+                    on_step=steps.append)  # fmt: skip
     assert out.shape == (29, 37, 3)
+    assert [step.size for step in steps] == [(11, 14), (15, 19), (21, 26), (29, 37)]
 
 
 def test_own_objective_gets_a_clean_diff():

@@ -84,9 +84,11 @@ class Fitting:
             return f"is too small for '{self._end}'"
         if self._sizes is None:
             return ""
-        if self._sizes.larger(self._seen(size)) is None:
-            return f"does not get through the net to '{self._end}'"
-        return ""
+        if self._sizes.larger(self._seen(size)) is not None:
+            return ""
+        only = self._sizes.only()
+        which = "" if only is None else f", which takes {_between(*only)}"
+        return f"does not get through the net to '{self._end}'{which}"
 
     def too_small(self, size: Size) -> bool:
         """Tell whether some layer would have nothing to look at."""
@@ -116,15 +118,13 @@ class Fitting:
         assert self._sizes is not None
         only = self._sizes.only()
         if only is not None:
-            return f"Only {_between(*only)} fits: make it so large, or choose an earlier layer."
+            return f"It takes {_between(*only)}: make it so large, or choose an earlier layer."
         near = dict.fromkeys([self._sizes.smaller(seen), self._sizes.larger(seen)])
         found = [_wxh(size) for size in near if size is not None]
         if not found:
             return "Choose an earlier layer."
-        return (
-            f"The nearest {'size that fits is' if len(found) == 1 else 'sizes that fit are'} "
-            + (f"{' and '.join(found)}.")
-        )
+        one = "size that fits is" if len(found) == 1 else "sizes that fit are"
+        return f"{_wxh(seen)} does not fit: the nearest {one} {' and '.join(found)}."
 
 
 def with_sizes(net: Any, end: str, size: Size, error: ShapeError) -> ShapeError:
@@ -209,4 +209,4 @@ def _wxh(size: Size) -> str:
 def _between(smallest: Size, largest: Size) -> str:
     if smallest == largest:
         return _wxh(smallest)
-    return f"what is from {_wxh(smallest)} to {_wxh(largest)}"
+    return f"{_wxh(smallest)} to {_wxh(largest)}"
