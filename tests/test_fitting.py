@@ -327,7 +327,9 @@ def test_the_notebooks_functions_name_the_nearest_sizes(call, sizes):
     """They do as Caffe does, which ends there; the sizes named are right."""
     with pytest.raises(ShapeError, match="layer 'cat1'") as caught:
         call(uneven_net())
-    assert f"the nearest sizes that fit are {sizes}. deepdream.dream takes any" in str(caught.value)
+    assert f"the nearest sizes that fit are {sizes}. deepdream.dream takes this" in str(
+        caught.value
+    )
     net = uneven_net()
     for size in sizes.split(" and "):
         w, h = map(int, size.split("x"))

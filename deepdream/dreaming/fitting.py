@@ -150,11 +150,12 @@ def with_sizes(net: Any, end: str, size: Size, error: ShapeError) -> ShapeError:
     if sizes is None or sizes.fits(size):
         return error
     fitting = Fitting(net, end)
-    advice = fitting._advice(size)
     if fitting.too_small(size):
         advice = f"The picture is too small for '{end}': {fitting._least()}."
-    elif sizes.larger(size) is not None:
-        advice += " deepdream.dream takes any size."
+    else:
+        advice = fitting._advice(size)
+        if sizes.larger(size) is not None:
+            advice += " deepdream.dream takes this one, too."
     return type(error)(f"{error}\n{advice}")
 
 
