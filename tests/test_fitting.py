@@ -11,13 +11,16 @@ from uneven import FIXED, RARE, SMOOTH, UNEVEN, branches, head, uneven_net
 
 import deepdream
 from deepdream.cli import main
+from deepdream.dreaming.ascent import plan_source
 from deepdream.dreaming.ascent.plan_source import PlanSource, plan_for
 from deepdream.dreaming.fitting import SizeWarning
 from deepdream.dreaming.objectives import objective_L2
 from deepdream.dreaming.pictures.borders import Canvas
+from deepdream.dreaming.pictures.tensors import Tensors
 from deepdream.errors import ShapeError
 from deepdream.galleries.make import write_gallery
 from deepdream.galleries.page import PAGE
+from deepdream.running.geometry import views
 
 
 def picture(h, w, seed=0):
@@ -201,6 +204,59 @@ def test_a_mask_holds_at_every_size():
     changed = np.abs(out - img).max(2)
     assert (changed[40:, -1] > 0.1).mean() > 0.8
     assert (changed[-1, 50:] > 0.1).mean() > 0.8
+
+
+def test_tiles_fit_layers_beside_the_way():
+    """A branch that runs before the target, and is not on its way, takes one size in 32."""
+    text = RARE + (
+        'layer { name: "out" type: "Convolution" bottom: "cat1" top: "out" '
+        "convolution_param { num_output: 5 kernel_size: 3 pad: 1 } }"
+    )
+    net = uneven_net(text)
+    img, how = picture(321, 333), {"end": "out", "seed": 4, "iter_n": 1, "octave_n": 1}
+    planner = plan_for(net, "out", "float32")
+    whole = PlanSource(planner, [Canvas((321, 333), (352, 352))], objective_L2, limit=2**40)
+    memory = planner.memory(128, 192) + whole._pictures(0, tiled=True)
+    with pytest.warns(SizeWarning, match="333x321 as 352x352"):
+        expected = deepdream.dream(uneven_net(text), img, **how)
+    with pytest.warns(SizeWarning, match="333x321 as 352x352"):
+        tiled = deepdream.dream(uneven_net(text), img, max_memory=memory, **how)
+    assert np.abs(tiled - expected).mean() < 1e-3
+
+
+def test_steps_that_never_leave_a_device(monkeypatch):
+    """They do the same, recorded."""
+    img, how = picture(37, 45), {"end": "cat2", "seed": 3, "iter_n": 3, "octave_n": 2}
+    with pytest.warns(SizeWarning):
+        expected = deepdream.dream(uneven_net(SMOOTH), img, **how)
+    recorded = []
+    original = PlanSource.recorded
+    monkeypatch.setattr(plan_source, "operations_for", lambda planner: Tensors(planner.device))
+    monkeypatch.setattr(plan_source, "stays_on", lambda device: True)
+    monkeypatch.setattr(
+        PlanSource, "recorded", lambda *a: recorded.append(original(*a)) or recorded[-1]
+    )
+    with pytest.warns(SizeWarning):
+        out = deepdream.dream(uneven_net(SMOOTH), img, **how)
+
+    assert None not in recorded
+    assert len(recorded) == 2
+    np.testing.assert_allclose(out, expected, atol=2e-2)
+
+
+def test_what_ran_before_does_not_matter():
+    """A shallow dream leaves blobs of a size that fits no further; strides are known."""
+    img, how = picture(37, 45), {"seed": 3, "iter_n": 2, "octave_n": 2, "border": "reflect"}
+    net = hooked(SMOOTH)
+    with pytest.warns(SizeWarning):
+        expected = deepdream.dream(net, img, "cat2", **how)
+    deepdream.dream(net, img, "a1", **how)
+    net.blobs["data"].reshape(1, 3, 37, 45)
+    with pytest.warns(SizeWarning):
+        out = deepdream.dream(net, img, "cat2", **how)
+    np.testing.assert_array_equal(out, expected)
+    net.blobs["data"].reshape(1, 3, 37, 45)
+    assert [*views(net)] == [*net.blobs]
 
 
 def test_an_objective_is_shown_the_continued_picture():

@@ -380,8 +380,12 @@ def _stride(net: Any, end: str) -> Size | None:
     if not hasattr(graph, "infer_shapes") or not hasattr(graph, "layer_index"):
         return None
     from ..running.geometry import views
+    from ..running.sizes import sizes_of
 
-    view = views(graph).get(end)
+    # At the prototxt's own size: that of the blobs is of whatever ran last.
+    sizes = sizes_of(net, end)
+    declared = None if sizes is None else sizes.declared
+    view = views(graph, declared and {input_name(net): (1, 3, *declared)}).get(end)
     return None if view is None else view.stride
 
 

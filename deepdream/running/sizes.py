@@ -25,7 +25,7 @@ _AXES = ((2,), (3,), (2, 3))
 
 # Pixels that are looked through along each axis. Where sizes that fit come back at all they come
 # back after as many pixels as lie between two positions of the deepest layer.
-_FAR = 4096
+_FAR = 1024
 
 # Sizes around the prototxt's own that may give the same shapes.
 _NEAR = 512
@@ -341,10 +341,10 @@ def shapes_by_size(
     """
     shapes: dict[str, Shape] = net.infer_shapes(inputs, strict=False)
     found: list[tuple[Size, dict[str, Shape]]] = []
-    if not inputs or not shapes or picture_of(net) not in inputs:
+    shape = shapes.get(picture_of(net), ()) if shapes else ()
+    if len(shape) != 4:
         return shapes, found
-    picture = picture_of(net)
-    batch, channels, h, w = inputs[picture]
+    batch, channels, h, w = shape
     known = dict(shapes)
     while True:
         end = next(
@@ -361,7 +361,8 @@ def shapes_by_size(
         size = sizes.larger((h, w))
         if size is None:
             return shapes, found
-        made = net.infer_shapes({**inputs, picture: (batch, channels, *size)}, strict=False)
+        given = {**(inputs or {}), picture_of(net): (batch, channels, *size)}
+        made = net.infer_shapes(given, strict=False)
         more = {blob: shape for blob, shape in made.items() if blob not in known}
         if not more:
             return shapes, found
