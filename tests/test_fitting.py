@@ -358,6 +358,17 @@ def test_behind_an_inner_product_smaller_pictures_are_continued_to_its_size():
         deepdream.dream(uneven_net(FIXED), picture(64, 48), "fc", guide=picture(64, 49))
 
 
+@pytest.mark.parametrize("make", [uneven_net, hooked])
+def test_a_guide_behind_an_inner_product(make):
+    """There is a single position; a smaller guide is continued as pictures are."""
+    with pytest.warns(SizeWarning, match="guide .40x30 as 48x64"):
+        out = deepdream.dream(make(FIXED), picture(64, 48), "fc", seed=1, iter_n=2,
+                              guide=picture(30, 40, 3))  # fmt: skip
+    with pytest.warns(SizeWarning):
+        other = deepdream.dream(make(FIXED), picture(64, 48), "fc", seed=1, iter_n=2)
+    assert np.abs(out - other).mean() > 0.1
+
+
 def test_a_picture_too_large_for_the_net_is_not_called_too_small():
     """Where a blob would have more values than there can be."""
     from deepdream.dreaming.fitting import Fitting

@@ -46,6 +46,12 @@ from .styles import Style, end_of
 
 _log = logging.getLogger(__name__)
 
+_NO_BLOBS = (
+    "deepdream.dream ran this net through a plan, which keeps no blobs. Fill them with "
+    "net.forward(end=...); for those of each step give the net a hook before the dream, as "
+    "net.before_forward(lambda layer: None)"
+)
+
 Seed = Union[int, np.random.RandomState, None]
 
 
@@ -272,7 +278,9 @@ def dream(
     not been used, for sizes that scipy's zoom leaves no zero border on, and
     ``np.random.seed(seed)``.
 
-    This package's own nets run through a plan (``running.plan``) and keep no blobs for you to read.
+    This package's own nets run through a plan (``running.plan``) and keep no blobs for you to read:
+    from the first step on, ``data`` and ``diff`` of blobs that are no inputs raise an `EngineError`
+    until ``net.forward`` has filled them. With a hook on the net they are those of the last pass.
     Other nets, and those that have hooks or no plan, run layer by layer. The logger ``deepdream``
     tells which way it goes and how much memory it takes (level INFO, and WARNING for tiles).
     """
@@ -294,6 +302,7 @@ def dream(
     if end is None:
         end = end_of(net, chosen.style) or recommended_end(net)
     target_blob(net, end)
+    mean = input_mean(net)
     guide_grown = None
     if guide is not None:
         guide = as_picture(guide)
@@ -320,10 +329,9 @@ def dream(
         warnings.warn(note, SizeWarning, stacklevel=2)
     source, objective = _source(net, end, canvases, chosen, objective, guide, max_memory, precision,
                                 masked is not None)  # fmt: skip
-    bases = Bases(source.ops, start, input_mean(net), sizes,
+    bases = Bases(source.ops, start, mean, sizes,
                   None if composed is None else octave_n_found, original)  # fmt: skip
-    ascent = Ascent(source, bases, canvases, input_mean(net), chosen.settled, masked,
-                    finish_for(chosen))  # fmt: skip
+    ascent = Ascent(source, bases, canvases, mean, chosen.settled, masked, finish_for(chosen))
     steps = [chosen.iter_n_at(octave, octave_n_found) for octave in range(len(sizes))]
     total, done = sum(n * work for n, work in zip(steps, ascent.work)), 0
     stopped = None
@@ -414,6 +422,7 @@ def _source(
             objective = objective or objective_L2
             made = PlanSource(planner, canvases, objective, limit=limit,
                               arrays=chosen.arrays(masked), recorded=not chosen.waits)  # fmt: skip
+            net.leave_out(_NO_BLOBS)
             return made, objective
         except Unplannable as error:
             reason = f": {error}"

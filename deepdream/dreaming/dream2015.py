@@ -272,8 +272,31 @@ def input_blob(net: Any) -> Any:
 
 
 def input_mean(net: Any) -> Any:
-    """Return the mean that the net's input is free of: (3, 1, 1) float32, BGR."""
-    return net.transformer.mean[input_name(net)]
+    """Return the mean that the net's input is free of.
+
+    Returns
+    -------
+    (3, 1, 1) float32 ndarray
+        BGR. Zeros where the net's transformer has none, as of a `caffe.Classifier` that was given
+        none; a mean picture is averaged, because dreams come in any size.
+
+    Raises
+    ------
+    ParameterError
+        The net has no transformer.
+    """
+    transformer = getattr(net, "transformer", None)
+    if transformer is None:
+        raise ParameterError(
+            f"this {type(net).__name__} does not tell the mean of its pictures: load it with "
+            "deepdream.load_net(prototxt, caffemodel, mean=...), or with caffe.Classifier"
+        )
+    mean = transformer.mean.get(input_name(net))
+    if mean is None:
+        return np.zeros((3, 1, 1), np.float32)
+    if np.shape(mean)[1:] in ((), (1, 1)):
+        return mean
+    return np.float32(np.mean(mean, axis=(1, 2), keepdims=True, dtype=np.float64))
 
 
 def target_blob(net: Any, end: str) -> Any:

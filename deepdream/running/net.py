@@ -12,6 +12,7 @@ Source: ``net.cpp`` and ``python/caffe/pycaffe.py`` of BVLC/caffe.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -125,6 +126,7 @@ class Net(Graph):
                 if loss_weight:  # where backward starts
                     top.mutable_diff().fill_(loss_weight)
         self.transformer: Any = None
+        self._left_out = False
         self._hooks: dict[str, list[Callable[[int], None]]] = {
             "before_forward": [],
             "after_forward": [],
@@ -165,6 +167,8 @@ class Net(Graph):
         """Run the layers number `start` to `end`, both included; return the loss."""
         loss = 0.0
         self.follow_mode()
+        if self._left_out:
+            self._fill(start, end)
         with torch.no_grad(), exact_float32():
             for i in range(start, end + 1):
                 for hook in self._hooks["before_forward"]:
@@ -179,6 +183,26 @@ class Net(Graph):
                 for hook in self._hooks["after_forward"]:
                     hook(i)
         return loss
+
+    def leave_out(self, reason: str) -> None:
+        """Refuse to show blobs until the next forward fills them: something else ran this net.
+
+        Parameters
+        ----------
+        reason : str
+            What is told whoever reads one. What layers without bottoms hold, inputs above all,
+            stays.
+        """
+        for bottoms, tops in zip(self._bottoms, self._tops):
+            for blob in tops if bottoms else ():
+                blob.unkept = reason
+        self._left_out = True
+
+    def _fill(self, start: int, end: int) -> None:
+        """Show the blobs again that the layers number `start` to `end` fill."""
+        for blob in itertools.chain(*self._tops[start : end + 1]):
+            blob.unkept = ""
+        self._left_out = any(blob.unkept for blob in self._by_name.values())
 
     def _backward(self, start: int, end: int) -> None:
         """Run the layers number `start` down to `end` backward, both included."""
