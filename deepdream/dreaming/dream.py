@@ -292,6 +292,12 @@ def dream(
     chosen = Parameters(net, style, given)
     check_seed(seed)
     check_precision(precision)
+    if objective is not None and not callable(objective):
+        raise ParameterError(
+            f"objective is {objective!r}: a function of a blob is expected, see objective_L2"
+        )
+    if end is not None and not isinstance(end, str):
+        raise ParameterError(f"end is {end!r}: the name of one layer is expected")
     if guide is not None and objective is not None:
         raise ParameterError("guide and objective both given: a guide is an objective; leave one")
     original = as_picture(img)

@@ -73,7 +73,8 @@ class Sizes:
         self._steps = list(
             zip(graph._layers[:last], graph._bottom_names[:last], graph._top_names[:last])
         )
-        # The layers of a net of the real Caffe have no blobs of ours: inputs are as long as there.
+        # Of a net of the real Caffe our graph knows the prototxt's shapes; its own blobs tell those
+        # that inputs have now.
         self._given: dict[str, Shape] = {
             name: tuple(net.blobs[name].shape) for name in graph.inputs if name != self._picture
         }
