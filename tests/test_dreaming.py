@@ -180,7 +180,7 @@ def test_a_picture_too_small_for_the_net_says_how_large_it_must_be():
 
 def test_an_end_past_the_inner_product_takes_the_nets_own_size_only():
     """A larger picture is refused with the layer and its size; smaller octaves are continued."""
-    with pytest.raises(ShapeError, match="layer 'fc'(.|\n)*It takes 31x23 to 38x30"):
+    with pytest.raises(ShapeError, match="layer 'fc'(.|\n)*Pictures of 31x23 to 38x30 fit"):
         dream(net_with_mean(), picture(), end="fc", octave_n=1)
 
     steps = []

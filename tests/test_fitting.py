@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 from tiny import write_tiny
-from uneven import FIXED, RARE, SMOOTH, UNEVEN, branches, head, uneven_net
+from uneven import FIXED, RARE, SMOOTH, UNEVEN, branches, head, inner_product, smooth, uneven_net
 
 import deepdream
 from deepdream.cli import main
@@ -206,22 +206,36 @@ def test_a_mask_holds_at_every_size():
     assert (changed[-1, 50:] > 0.1).mean() > 0.8
 
 
-def test_tiles_fit_layers_beside_the_way():
-    """A branch that runs before the target, and is not on its way, takes one size in 32."""
-    text = RARE + (
-        'layer { name: "out" type: "Convolution" bottom: "cat1" top: "out" '
-        "convolution_param { num_output: 5 kernel_size: 3 pad: 1 } }"
-    )
-    net = uneven_net(text)
-    img, how = picture(321, 333), {"end": "out", "seed": 4, "iter_n": 1, "octave_n": 1}
-    planner = plan_for(net, "out", "float32")
-    whole = PlanSource(planner, [Canvas((321, 333), (352, 352))], objective_L2, limit=2**40)
-    memory = planner.memory(128, 192) + whole._pictures(0, tiled=True)
-    with pytest.warns(SizeWarning, match="333x321 as 352x352"):
-        expected = deepdream.dream(uneven_net(text), img, **how)
-    with pytest.warns(SizeWarning, match="333x321 as 352x352"):
-        tiled = deepdream.dream(uneven_net(text), img, max_memory=memory, **how)
-    assert np.abs(tiled - expected).mean() < 1e-3
+def test_layers_beside_the_way_do_not_count_on_a_plan(caplog):
+    """An auxiliary classifier takes one size: whole or in tiles the dream has its own.
+
+    Layer by layer Caffe runs it, and so do we: there it counts.
+    """
+    aside = inner_product("cat1").replace("fc", "aside")
+    text = head(64, 64) + smooth(1, "data") + aside + smooth(2, "cat1")
+    img, how = picture(*LARGE), {"end": "cat2", "seed": 4, "iter_n": 2, "octave_n": 1}
+    with pytest.warns(SizeWarning):
+        expected = deepdream.dream(uneven_net(SMOOTH), img, **how)
+
+    def middle(dst):
+        dst.diff[...] = dst.data
+
+    for memory, objective in ((None, None), (tight(), None), (tight(middle), middle)):
+        net = uneven_net(text)
+        for name, blobs in uneven_net(SMOOTH).params.items():
+            for ours, blob in zip(net.params[name], blobs):
+                ours.data[...] = blob.data
+        caplog.clear()
+        with pytest.warns(SizeWarning, match="462x403 as 464x404"), caplog.at_level("INFO"):
+            out = deepdream.dream(net, img, max_memory=memory, objective=objective, **how)
+        assert ("tiles of" in caplog.text) == (memory is not None)
+        np.testing.assert_allclose(out, expected, atol=2e-2)
+    with pytest.warns(SizeWarning, match="guide .31x30 as 32x32"):
+        deepdream.dream(uneven_net(text), img, guide=picture(30, 31), **how)
+    with pytest.raises(ShapeError, match="layer 'aside'(.|\n)*Pictures of 64x64 fit"):
+        deepdream.dream(hooked(text), img, **how)
+    with pytest.raises(ShapeError, match="layer 'cat1'(.|\n)*Pictures of 64x64 fit"):
+        deepdream.deepdream(uneven_net(text), img, end="cat2", octave_n=1)
 
 
 def test_steps_that_never_leave_a_device(monkeypatch):
@@ -352,7 +366,7 @@ def test_behind_an_inner_product_smaller_pictures_are_continued_to_its_size():
             deepdream.dream(uneven_net(FIXED), picture(*size), "fc")
         said = str(caught.value)
         assert f"a picture of {size[1]}x{size[0]} does not get through the net to 'fc'" in said
-        assert "It takes 48x64" in said
+        assert "Pictures of 48x64 fit" in said
         assert "too small" not in said
     with pytest.raises(ShapeError, match="guide of 49x64 does not get through"):
         deepdream.dream(uneven_net(FIXED), picture(64, 48), "fc", guide=picture(64, 49))
@@ -414,7 +428,7 @@ def test_make_step_names_the_nearest_sizes():
         deepdream.make_step(net, end="cat1")
     net = uneven_net(FIXED)
     net.blobs["data"].reshape(1, 3, 300, 200)
-    with pytest.raises(ShapeError, match="It takes 48x64"):
+    with pytest.raises(ShapeError, match="Pictures of 48x64 fit"):
         deepdream.make_step(net, end="fc")
     net.blobs["data"].reshape(1, 4, 64, 48)
     with pytest.raises(ShapeError, match="4 channels") as caught:  # no matter of the size

@@ -309,10 +309,12 @@ def dream(
         end = end_of(net, chosen.style) or recommended_end(net)
     target_blob(net, end)
     mean = input_mean(net)
+    planner, why_not = _planner(net, end, precision)
     guide_grown = None
     if guide is not None:
         guide = as_picture(guide)
-        guide_shape = Fitting(net, end).shape(guide.shape[:2], "guide")
+        fitting = Fitting(net, end, beside=planner is None)
+        guide_shape = fitting.shape(guide.shape[:2], "guide")
         if guide_shape != guide.shape[:2]:
             guide_grown = guide.shape[:2], guide_shape
     rng: Any = np.random
@@ -320,21 +322,21 @@ def dream(
         rng = seed if isinstance(seed, np.random.RandomState) else np.random.RandomState(seed)
 
     canvas = _canvases(net, end, chosen)
+    fitting = Fitting(net, end, lambda size: canvas(size).shape, beside=planner is None)
     sizes = octave_sizes(net, end, composed or size, chosen.octave_n, chosen.octave_scale,
-                         chosen.octave_min, lambda size: canvas(size).shape)  # fmt: skip
+                         chosen.octave_min, fitting)  # fmt: skip
     octave_n_found = len(sizes)
     if composed is not None:
         sizes += larger_sizes(composed, size, chosen.octave_scale)
     canvases = [canvas(size) for size in sizes]
-    fitting = Fitting(net, end, lambda size: canvas(size).shape)
     fitted = [replace(seen, shape=fitting.shape(seen.size)) for seen in canvases]
     grown = [(seen.size, now.shape) for seen, now in zip(canvases, fitted) if now != seen]
     canvases = fitted
     note = note_on(end, grown, len(sizes), guide_grown)
     if note:
         warnings.warn(note, SizeWarning, stacklevel=2)
-    source, objective = _source(net, end, canvases, chosen, objective, guide, max_memory, precision,
-                                masked is not None)  # fmt: skip
+    source, objective = _source(net, end, planner, why_not, canvases, chosen, objective, guide,
+                                max_memory, precision, masked is not None)  # fmt: skip
     bases = Bases(source.ops, start, mean, sizes,
                   None if composed is None else octave_n_found, original)  # fmt: skip
     ascent = Ascent(source, bases, canvases, mean, chosen.settled, masked, finish_for(chosen))
@@ -403,26 +405,38 @@ def _stride(net: Any, end: str) -> Size | None:
     return None if view is None else view.stride
 
 
+def _planner(net: Any, end: str, precision: str) -> tuple[Any, str]:
+    """Return what plans a dream, or None and the reason, for a log."""
+    if getattr(net, "engine", "") != "torch":
+        return None, ""
+    from ..running.plan import Unplannable
+    from .ascent.plan_source import plan_for
+
+    try:
+        return plan_for(net, end, precision), ""
+    except Unplannable as error:
+        return None, f": {error}"
+
+
 def _source(
-    net: Any, end: str, canvases: list[Canvas], chosen: Parameters, objective: Objective | None,
-    guide: Picture | None, max_memory: Any, precision: str, masked: bool,
+    net: Any, end: str, planner: Any, why_not: str, canvases: list[Canvas], chosen: Parameters,
+    objective: Objective | None, guide: Picture | None, max_memory: Any, precision: str,
+    masked: bool,
 ) -> tuple[Source, Objective]:  # fmt: skip
     """Return where gradients come from, through a plan where there is one, and the objective."""
     from ..memory import memory_limit
 
-    reason = ""
     # What a GPU of Caffe's has free only PyTorch could tell, which is not there.
     ours = getattr(net, "engine", "") == "torch"
     limit = memory_limit(max_memory, str(net.device) if ours else "cpu")
-    if ours:
+    if planner is not None:
         from ..running.plan import Unplannable
-        from .ascent.plan_source import PlanSource, plan_for, planned_features
+        from .ascent.plan_source import PlanSource, planned_features
 
         try:
-            planner = plan_for(net, end, precision)
             if guide is not None:
                 features = _fitted_features(
-                    net, end, guide, lambda seen: planned_features(planner, seen, limit)
+                    net, end, guide, lambda seen: planned_features(planner, seen, limit), False
                 )
                 objective = objective_guide(features)
             objective = objective or objective_L2
@@ -431,28 +445,30 @@ def _source(
             net.leave_out(_NO_BLOBS)
             return made, objective
         except Unplannable as error:
-            reason = f": {error}"
+            why_not = f": {error}"
     from .ascent.net_source import NetSource
 
     _check_memory(net, end, canvases[-1].shape, limit)
     if precision != "float32":
         raise ParameterError(
-            f"precision is {precision!r}, but this net runs layer by layer in float32{reason}"
+            f"precision is {precision!r}, but this net runs layer by layer in float32{why_not}"
         )
-    _log.info(f"layer by layer, without a plan{reason}")
+    _log.info(f"layer by layer, without a plan{why_not}")
     if guide is not None:
-        features = _fitted_features(net, end, guide, lambda seen: guide_features(net, seen, end))
+        features = _fitted_features(
+            net, end, guide, lambda seen: guide_features(net, seen, end), True
+        )
         objective = objective_guide(features)
     objective = objective or objective_L2
     return NetSource(net, end, canvases, objective), objective
 
 
 def _fitted_features(
-    net: Any, end: str, guide: Picture, features: Callable[[np.ndarray], np.ndarray]
+    net: Any, end: str, guide: Picture, features: Callable[[np.ndarray], np.ndarray], beside: bool
 ) -> np.ndarray:
     """Return what a guide gives at the target, where need be continued to a size that fits."""
     size = guide.shape[:2]
-    shape = Fitting(net, end).shape(size, "guide")
+    shape = Fitting(net, end, beside=beside).shape(size, "guide")
     if shape == size:
         return features(guide)
     rows, columns = (continued(np.arange(n), m, "edge") for n, m in zip(shape, size))

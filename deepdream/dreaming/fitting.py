@@ -34,12 +34,16 @@ class Fitting:
         The target.
     seen : callable
         Tells the size that the net is to see of a picture of some size.
+    beside : bool
+        Whether layers count that the target does not depend on; a plan does not run them.
     """
 
-    def __init__(self, net: Any, end: str, seen: CanvasSize = lambda size: size) -> None:
+    def __init__(
+        self, net: Any, end: str, seen: CanvasSize = lambda size: size, *, beside: bool = True
+    ) -> None:
         from ..running.sizes import sizes_of
 
-        self._sizes = sizes_of(net, end)
+        self._sizes = sizes_of(net, end, beside=beside)
         self._end, self._seen = end, seen
 
     def shape(self, size: Size, what: str = "picture") -> Size:
@@ -109,7 +113,7 @@ class Fitting:
 
     def _why_not(self, seen: Size) -> str:
         assert self._sizes is not None
-        refusal = self._sizes.refusal(seen)
+        refusal = self._sizes.obstacle(seen)
         reason = "" if refusal is None else f":\n{self._sizes.named(refusal)}"
         return f"through the net to '{self._end}'{reason}\n{self._advice(seen)}"
 
@@ -118,7 +122,9 @@ class Fitting:
         assert self._sizes is not None
         only = self._sizes.only()
         if only is not None:
-            return f"It takes {_between(*only)}: make it so large, or choose an earlier layer."
+            return (
+                f"Pictures of {_between(*only)} fit: make it so large, or choose an earlier layer."
+            )
         near = dict.fromkeys([self._sizes.smaller(seen), self._sizes.larger(seen)])
         found = [_wxh(size) for size in near if size is not None]
         if not found:

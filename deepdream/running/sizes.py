@@ -64,15 +64,15 @@ class Sizes:
         Whose layers are known; see `sizes_of`. Nothing of it is changed.
     end : str
         The layer.
+    beside : bool
+        Whether layers count that run before it and that it does not depend on, as in `Net.forward`.
     """
 
-    def __init__(self, net: Any, end: str) -> None:
+    def __init__(self, net: Any, end: str, *, beside: bool = True) -> None:
         self._graph = graph = getattr(net, "graph", net)
         self._picture = picture_of(graph)
         last = graph.layer_index(end) + 1
-        self._steps = list(
-            zip(graph._layers[:last], graph._bottom_names[:last], graph._top_names[:last])
-        )
+        self._order = [*range(last)] if beside else _needed(graph, last - 1, end)
         # Of a net of the real Caffe our graph knows the prototxt's shapes; its own blobs tell those
         # that inputs have now.
         self._given: dict[str, Shape] = {
@@ -98,11 +98,15 @@ class Sizes:
 
     def larger(self, size: Size) -> Size | None:
         """Return the smallest size that fits and is nowhere smaller than this one, or None."""
-        return self._next(size, 1)
+        return self._next(size, 1)[0]
+
+    def obstacle(self, size: Size) -> Refusal | None:
+        """Return the layer for which no larger size fits, or None where one does."""
+        return self._next(size, 1)[1]
 
     def smaller(self, size: Size) -> Size | None:
         """Return the largest size that fits and is nowhere larger than this one, or None."""
-        return self._next(size, -1)
+        return self._next(size, -1)[0]
 
     def too_small(self, size: Size) -> bool:
         """Tell whether some layer has nothing to look at, whatever branches would agree on.
@@ -113,18 +117,19 @@ class Sizes:
         if min(size) < 1:
             return True
         shapes: dict[str, Shape] = {}
-        for i, (layer, bottoms, tops) in enumerate(self._steps):
-            read = [shapes[name] for name in bottoms]
+        for i in self._order:
+            read = [shapes[name] for name in self._graph._bottom_names[i]]
             try:
                 made = self._tops(i, read, size)
             except ShapeError:
                 try:
                     made = self._tops(i, _levelled(read, (2, 3)), size)
                 except ShapeError:
-                    return _takes(layer, [_lengthened(shape) for shape in read])
+                    longer = [_lengthened(shape) for shape in read]
+                    return _takes(self._graph._layers[i], longer)
             if not all(map(_has_values, made)):
                 return True
-            shapes.update(zip(tops, made))
+            shapes.update(zip(self._graph._top_names[i], made))
         return False
 
     def only(self) -> tuple[Size, Size] | None:
@@ -164,23 +169,25 @@ class Sizes:
 
     # -- searching --------------------------------------------------------------------------------
 
-    def _next(self, size: Size, step: int) -> Size | None:
-        at = list(size)
+    def _next(self, size: Size, step: int) -> tuple[Size | None, Refusal | None]:
+        """Return the next size that fits, or None and what stands in the way."""
+        at, refusal = list(size), None
         for _ in range(2 * _FAR):
             here = at[0], at[1]
             if min(here) < 1:
-                return None
+                return None, refusal
             refusal = self.refusal(here)
             if refusal is None:
-                return here
+                return here, None
             wanted = self._at_fault(refusal)
             if wanted is None:
-                return next((size for size in _around(here, step) if self.fits(size)), None)
+                found = next((size for size in _around(here, step) if self.fits(size)), None)
+                return found, None if found else refusal
             for axis, direction in wanted.items():
                 if direction == -step:
-                    return None
+                    return None, refusal
                 at[axis - 2] += step
-        return None
+        return None, refusal
 
     def _at_fault(self, refusal: Refusal) -> dict[int, int] | None:
         """Tell along which axes the bottoms of a layer are wrong.
@@ -192,7 +199,7 @@ class Sizes:
             alike. None where it cannot be told.
         """
         i, read, _ = refusal
-        layer, bottoms, _ = self._steps[i]
+        layer, bottoms = self._graph._layers[i], self._graph._bottom_names[i]
         for axes in _AXES:
             level = _levelled(read, axes)
             if level != read and self._passes(i, level):
@@ -215,8 +222,8 @@ class Sizes:
     def _walk(self, size: Size) -> tuple[dict[str, Shape], Refusal | None]:
         """Return the blobs' shapes up to the end, or up to the layer that refuses its bottoms."""
         shapes: dict[str, Shape] = {}
-        for i, (_, bottoms, tops) in enumerate(self._steps):
-            read = [shapes[name] for name in bottoms]
+        for i in self._order:
+            read = [shapes[name] for name in self._graph._bottom_names[i]]
             try:
                 made = self._through(i, read, size)
             except ShapeError as error:
@@ -224,20 +231,19 @@ class Sizes:
             if not all(map(_has_values, made)):
                 nothing = ShapeError(f"nothing is left of a picture of {size[1]}x{size[0]} here")
                 return shapes, Refusal(i, read, nothing)
-            shapes.update(zip(tops, made))
+            shapes.update(zip(self._graph._top_names[i], made))
         return shapes, None
 
     def _through(self, i: int, read: list[Shape], size: Size) -> list[Shape]:
         return [check_shape(shape) for shape in self._tops(i, read, size)]
 
     def _tops(self, i: int, read: list[Shape], size: Size) -> list[Shape]:
-        layer, _, tops = self._steps[i]
         if read:
-            return _tops(layer, read)
+            return _tops(self._graph._layers[i], read)
         own = [tuple(blob.shape) for blob in self._graph._tops[i]]
         return [
             (1, 3, *size) if name == self._picture else self._given.get(name, shape)
-            for name, shape in zip(tops, own)
+            for name, shape in zip(self._graph._top_names[i], own)
         ]
 
     def _passes(self, i: int, read: list[Shape]) -> bool:
@@ -247,17 +253,28 @@ class Sizes:
             return False
 
 
-def sizes_of(net: Any, end: str) -> Sizes | None:
+def sizes_of(net: Any, end: str, *, beside: bool = True) -> Sizes | None:
     """Return which sizes a net takes up to a layer, or None where its layers are not known."""
     graph = getattr(net, "graph", net)
     if not hasattr(graph, "_layers") or not hasattr(graph, "infer_shapes"):
         return None
-    return Sizes(net, end)
+    return Sizes(net, end, beside=beside)
 
 
 def picture_of(graph: Any) -> str:
     """Return the name of the blob that takes the picture."""
     return "data" if "data" in graph.blobs else str(graph.inputs[0])
+
+
+def _needed(graph: Any, last: int, end: str) -> list[int]:
+    """Return the numbers of the layers that a target depends on, its own included."""
+    tops = graph._top_names[last]
+    wanted, found = {end} if end in tops else set(tops), []
+    for i in range(last, -1, -1):
+        if wanted.intersection(graph._top_names[i]):
+            found.append(i)
+            wanted.update(graph._bottom_names[i])
+    return found[::-1]
 
 
 def _declared(graph: Any, picture: str) -> Size | None:

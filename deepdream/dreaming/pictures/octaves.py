@@ -13,7 +13,7 @@ from typing import Any, Union
 import numpy as np
 
 from ...picture import Picture, resized
-from ..fitting import CanvasSize, Fitting, SizeWarning
+from ..fitting import Fitting, SizeWarning
 from .borders import Size
 from .operations import Operations
 
@@ -24,7 +24,7 @@ ALL = "all"
 
 def octave_sizes(
     net: Any, end: str, size: Size, octave_n: OctaveN, octave_scale: float, octave_min: int = 1,
-    seen: CanvasSize = lambda size: size,
+    fitting: Fitting | None = None,
 ) -> list[Size]:  # fmt: skip
     """Return the sizes of a picture's octaves, the smallest first.
 
@@ -42,8 +42,8 @@ def octave_sizes(
         Ratio of neighbours.
     octave_min : int
         For ``"all"``.
-    seen : callable
-        Tells the size that the net sees of a picture of some size.
+    fitting : Fitting, optional
+        Tells what goes through the net; by default the pictures themselves.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def octave_sizes(
     UserWarning
         Octaves are left out: too small for the net, or not smaller than the one before.
     """
-    fitting = Fitting(net, end, seen)
+    fitting = fitting or Fitting(net, end)
     fitting.shape(size)
     every = octave_n == ALL
     sizes = [size]
