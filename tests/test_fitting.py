@@ -350,6 +350,33 @@ def test_what_is_beyond_a_guide_is_not_among_its_features(make, monkeypatch):
     assert asked[1].shape == (23, 1, 4)
 
 
+def test_a_guide_that_is_continued_by_far_keeps_its_own_positions(monkeypatch):
+    """Where a branch beside the way takes one size in 32, and the target's positions are two apart.
+
+    Layer by layer, where such branches count.
+    """
+    import deepdream.dreaming.dream as module
+
+    asked = []
+    original = module.objective_guide
+    monkeypatch.setattr(
+        module, "objective_guide", lambda features: asked.append(features) or original(features)
+    )
+    text = RARE + (
+        'layer { name: "out" type: "Convolution" bottom: "cat1" top: "out" '
+        "convolution_param { num_output: 5 kernel_size: 3 pad: 1 } }"
+    )
+    guide = picture(33, 62, 5)
+    with pytest.warns(SizeWarning, match="guide .62x33 as 64x64"):
+        deepdream.dream(hooked(text), picture(64, 64), "out", seed=1, iter_n=1, octave_n=1,
+                        guide=guide)  # fmt: skip
+    continued = np.pad(guide, ((0, 31), (0, 2), (0, 0)), "edge")
+    expected = deepdream.guide_features(uneven_net(text), continued, "out")
+
+    assert expected.shape == (5, 32, 32)
+    np.testing.assert_allclose(asked[0], expected[:, :17, :31], rtol=1e-4, atol=1e-4)
+
+
 # -- one size only --------------------------------------------------------------------------------
 
 

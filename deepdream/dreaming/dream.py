@@ -476,9 +476,10 @@ def _fitted_features(
     stride = _stride(net, end)
     if stride is None or found.ndim != 3:
         return found
-    # What is beyond shows nothing of the guide.
-    rows, columns = (-(-n // step) for n, step in zip(size, stride))
-    return found[:, :rows, :columns]
+    # So many positions at the end see the continuation alone.
+    beyond = [(n - m) // step for n, m, step in zip(shape, size, stride)]
+    kept = [max(1, n - more) for n, more in zip(found.shape[1:], beyond)]
+    return found[:, : kept[0], : kept[1]]
 
 
 def _check_memory(net: Any, end: str, size: Size, limit: int) -> None:
