@@ -14,7 +14,7 @@ from tiny import SMOOTH, TINY, tiny_net, write_tiny
 
 from deepdream import caffe
 from deepdream.dreaming.dream import dream, recommended_end
-from deepdream.dreaming.dream2015 import deepdream
+from deepdream.dreaming.dream2015 import deepdream, guide_features
 from deepdream.dreaming.frames import zoom
 from deepdream.dreaming.objectives import objective_channel, objective_guide
 from deepdream.dreaming.pictures.octaves import Bases, larger_sizes, octave_sizes
@@ -439,6 +439,9 @@ def test_what_is_no_net_is_told(call, tmp_path):
     for sky in ("sky.jpg", Path("sky.jpg")):
         with pytest.raises(ImageError, match="'sky.jpg' is a name, not a picture: use load_image"):
             dream(net_with_mean(), sky)
+        for call in (deepdream, guide_features):
+            with pytest.raises(ImageError, match="'sky.jpg' is a name, not a picture"):
+                call(net_with_mean(), sky, end="a/output")
 
 
 def test_a_net_that_tells_no_mean():

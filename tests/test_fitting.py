@@ -62,6 +62,9 @@ def test_all_octaves_at_their_own_sizes(size, border):
         assert notes[0].startswith(f"'cat1' takes some sizes only: {len(odd)} of 4 octaves (")
         for h, w in odd:
             assert f"{w}x{h} as {w + w % 2}x{h + h % 2}" in notes[0]
+        assert notes[0].endswith(" go through the net continued beyond the right and lower border")
+    else:
+        assert notes[0].endswith(" through the net with a wider margin on the right and below")
     # Before the branches meet every size fits.
     for end in ("a1", "p1"):
         before, notes, _ = octaves_of(uneven_net(), picture(*size), end, border=border)
@@ -318,6 +321,13 @@ def test_a_guide_of_any_size(make):
         "2 of 4 octaves (131x131 as 132x132, 183x183 as 184x184) and the guide (65x65 as 66x66) go "
         "through the net continued beyond the right and lower border"
     )
+    _, notes, _ = octaves_of(make(UNEVEN), picture(64, 64), "cat1", guide=guide, octave_n=1,
+                             border="edge")  # fmt: skip
+    assert (
+        ") goes through the net with a wider margin on the right and below, the guide" in notes[0]
+    )
+    _, notes, _ = octaves_of(make(UNEVEN), picture(63, 64), "cat1", octave_n=1)
+    assert "only: 1 of 1 octaves (64x63 as 64x64) goes through the net continued" in notes[0]
     _, notes, _ = octaves_of(make(UNEVEN), picture(64, 64), "cat1", guide=guide, octave_n=1)
     assert "only: the guide (65x65 as 66x66) goes through" in notes[0]
     with pytest.raises(ShapeError, match="guide of 2x1 is too small"):

@@ -332,7 +332,7 @@ def dream(
     fitted = [replace(seen, shape=fitting.shape(seen.size)) for seen in canvases]
     grown = [(seen.size, now.shape) for seen, now in zip(canvases, fitted) if now != seen]
     canvases = fitted
-    note = note_on(end, grown, len(sizes), guide_grown)
+    note = note_on(end, grown, len(sizes), chosen.border, guide_grown)
     if note:
         warnings.warn(note, SizeWarning, stacklevel=2)
     source, objective = _source(net, end, planner, why_not, canvases, chosen, objective, guide,

@@ -14,12 +14,20 @@ Source: google/deepdream, dream.ipynb.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from ..errors import FlatGradientError, ParameterError, ShapeError, UnknownBlobError, nearest
+from ..errors import (
+    FlatGradientError,
+    ImageError,
+    ParameterError,
+    ShapeError,
+    UnknownBlobError,
+    nearest,
+)
 from .fitting import with_sizes
 from .objectives import Objective, objective_L2
 
@@ -39,6 +47,7 @@ def preprocess(net: Any, img: np.ndarray) -> np.ndarray:
     (3, h, w) float32 ndarray
         BGR, mean subtracted.
     """
+    _check_picture(img)
     return np.float32(np.rollaxis(np.asarray(img), 2)[::-1]) - input_mean(net)
 
 
@@ -244,7 +253,8 @@ def guide_features(net: Any, guide: np.ndarray, end: str) -> np.ndarray:
     -----
     Source: the cells "Controlling dreams" of google/deepdream, dream.ipynb.
     """
-    h, w = guide.shape[:2]
+    _check_picture(guide)
+    h, w = np.shape(guide)[:2]
     src, dst = input_blob(net), target_blob(net, end)
     src.reshape(1, 3, h, w)
     src.data[0] = preprocess(net, guide)
@@ -258,7 +268,13 @@ def _forward(net: Any, end: str) -> None:
         net.forward(end=end)
     except ShapeError as error:
         h, w = tuple(input_blob(net).shape)[-2:]
-        raise with_sizes(net, end, (h, w), error) from error
+        raise with_sizes(net, end, (h, w), error) from None
+
+
+def _check_picture(img: Any) -> None:
+    """Refuse a file's name in a picture's place."""
+    if isinstance(img, (str, bytes, os.PathLike)):
+        raise ImageError(f"{os.fsdecode(img)!r} is a name, not a picture: use load_image first.")
 
 
 def input_name(net: Any) -> str:

@@ -7,7 +7,7 @@ which `running.sizes` finds. Here is what the user is told of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Optional
+from typing import Any
 
 from ..errors import ShapeError
 from .pictures.borders import Size
@@ -166,36 +166,40 @@ def with_sizes(net: Any, end: str, size: Size, error: ShapeError) -> ShapeError:
 
 
 def note_on(
-    end: str, continued: Iterable[tuple[Size, Size]], octave_n: int,
-    guide: Optional[tuple[Size, Size]] = None,  # noqa: UP045
+    end: str, grown: Iterable[tuple[Size, Size]], octave_n: int, border: str,
+    guide: tuple[Size, Size] | None = None,
 ) -> str:  # fmt: skip
-    """Return what the user should know of pictures that were continued, or an empty text.
+    """Return what the user should know of pictures that do not fit, or an empty text.
 
     Parameters
     ----------
     end : str
         The target.
-    continued : iterable of ((int, int), (int, int))
-        Octaves' sizes, and the sizes of what goes through the net for them, where they had to be
-        continued.
+    grown : iterable of ((int, int), (int, int))
+        Octaves' sizes, and the sizes of what goes through the net for them, where it had to be
+        continued to a size that fits.
     octave_n : int
         How many octaves there are.
+    border : {"roll", "reflect", "edge"}
+        With the last two, all octaves are continued on all sides.
     guide : ((int, int), (int, int)), optional
-        The same of the guide.
+        Like one of `grown`, of the guide.
     """
-    octaves = [f"{_wxh(size)} as {_wxh(shape)}" for size, shape in continued]
-    what = []
-    if octaves:
-        what.append(f"{len(octaves)} of {octave_n} octaves ({', '.join(octaves)})")
-    if guide is not None:
-        what.append(f"the guide ({_wxh(guide[0])} as {_wxh(guide[1])})")
-    if not what:
+    octaves = [f"{_wxh(size)} as {_wxh(shape)}" for size, shape in grown]
+    what = f"{len(octaves)} of {octave_n} octaves ({', '.join(octaves)})"
+    shown = "" if guide is None else f"the guide ({_wxh(guide[0])} as {_wxh(guide[1])})"
+    continued = "through the net continued beyond the right and lower border"
+    go = "goes" if len(octaves) == 1 else "go"
+    if octaves and border != "roll":
+        said = f"{what} {go} through the net with a wider margin on the right and below"
+        said += f", {shown} goes {continued}" if shown else ""
+    elif octaves:
+        said = f"{what} and {shown} go {continued}" if shown else f"{what} {go} {continued}"
+    elif shown:
+        said = f"{shown} goes {continued}"
+    else:
         return ""
-    verb = "goes" if not octaves and guide is not None else "go"
-    return (
-        f"'{end}' takes some sizes only: {' and '.join(what)} {verb} through the net continued "
-        "beyond the right and lower border"
-    )
+    return f"'{end}' takes some sizes only: {said}"
 
 
 def _first(test: Callable[[int], bool]) -> int | None:
