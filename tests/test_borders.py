@@ -124,6 +124,23 @@ def test_a_rolled_canvas_may_be_larger():
     np.testing.assert_array_equal(look.back(seen), x)
 
 
+def test_a_larger_rolled_canvas_is_turned_first():
+    """As on one of the picture's own size, then continued; the gradient there is not used."""
+    x, move = picture(11, 17), Move(3, -2, 17.0, 1.2, True)
+    own, larger = (Look(OPS, Canvas((11, 17), shape), move) for shape in ((11, 17), (13, 20)))
+    turned, seen = np.empty((11, 17, 3), np.float32), np.empty((13, 20, 3), np.float32)
+    own.write(turned, x)
+    larger.write(seen, x)
+    around = ((0, 2), (0, 3), (0, 0))
+    np.testing.assert_array_equal(seen, np.pad(turned, around, "edge"))
+    part = np.empty((4, 9, 3), np.float32)
+    larger.write(part, x, (slice(9, 13), slice(11, 20)))
+    np.testing.assert_array_equal(part, seen[9:, 11:])
+
+    g = picture(13, 20, 1)
+    np.testing.assert_array_equal(larger.back(g), own.back(g[:11, :17].copy()))
+
+
 @pytest.mark.parametrize("border", BORDERS)
 def test_a_quarter_turn_and_a_mirror_are_numpys(border):
     """On a square: whole pixels come out as they went in, counter-clockwise."""

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 from fakes import FakeNet
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny import SMOOTH, TINY, tiny_net
+from tiny import SMOOTH, TINY, tiny_net, write_tiny
 
+from deepdream import caffe
 from deepdream.dreaming.dream import dream, recommended_end
-from deepdream.dreaming.dream2015 import deepdream
+from deepdream.dreaming.dream2015 import deepdream, guide_features
+from deepdream.dreaming.frames import zoom
+from deepdream.dreaming.objectives import objective_channel, objective_guide
 from deepdream.dreaming.pictures.octaves import Bases, larger_sizes, octave_sizes
 from deepdream.dreaming.pictures.operations import Operations
 from deepdream.errors import (
+    EngineError,
     FlatGradientError,
     ImageError,
     ParameterError,
@@ -23,6 +28,7 @@ from deepdream.errors import (
     UnknownBlobError,
     UnknownLayerError,
 )
+from deepdream.galleries.make import gallery
 from deepdream.picture import Picture
 
 
@@ -173,13 +179,16 @@ def test_a_picture_too_small_for_the_net_says_how_large_it_must_be():
 
 
 def test_an_end_past_the_inner_product_takes_the_nets_own_size_only():
-    """Elsewhere the layer says why; at its own size the dream works, smaller octaves left out."""
-    with pytest.raises(ShapeError, match="layer 'fc'"):
+    """A larger picture is refused with the layer and its size; smaller octaves are continued."""
+    with pytest.raises(ShapeError, match="layer 'fc'(.|\n)*Pictures of 31x23 to 38x30 fit"):
         dream(net_with_mean(), picture(), end="fc", octave_n=1)
 
-    with pytest.warns(UserWarning, match="3 of 4 octaves"):
-        out = dream(net_with_mean(), picture(29, 37), end="fc", iter_n=1, seed=1)
+    steps = []
+    with pytest.warns(UserWarning, match="3 of 4 octaves .14x11 as 31x23, "):
+        out = dream(net_with_mean(), picture(29, 37), end="fc", iter_n=1, seed=1,
+                    on_step=steps.append)  # fmt: skip
     assert out.shape == (29, 37, 3)
+    assert [step.size for step in steps] == [(11, 14), (15, 19), (21, 26), (29, 37)]
 
 
 def test_own_objective_gets_a_clean_diff():
@@ -409,3 +418,112 @@ def test_the_fake_net_dreams_too():
     out = dream(FakeNet(), picture(11, 17), end="top", seed=1, iter_n=1, octave_n=2)
 
     assert out.shape == (11, 17, 3)
+
+
+# -- calls that reach the inside ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("call", ["dream", "zoom", "gallery"])
+def test_what_is_no_net_is_told(call, tmp_path):
+    """A name or a path, above all; and so is a picture's."""
+    calls = {
+        "dream": lambda net: dream(net, picture()),
+        "zoom": lambda net: list(zoom(net, picture(), 1)),
+        "gallery": lambda net: gallery(net, picture(), tmp_path),
+    }
+    for net in ("googlenet", Path("deploy.prototxt")):
+        with pytest.raises(ParameterError, match=f"net is '{net}', a name: load it first"):
+            calls[call](net)
+    with pytest.raises(ParameterError, match="net is a ndarray: a net is expected"):
+        calls[call](picture())
+    for sky in ("sky.jpg", Path("sky.jpg")):
+        with pytest.raises(ImageError, match="'sky.jpg' is a name, not a picture: use load_image"):
+            dream(net_with_mean(), sky)
+        for call in (deepdream, guide_features):
+            with pytest.raises(ImageError, match="'sky.jpg' is a name, not a picture"):
+                call(net_with_mean(), sky, end="a/output")
+
+
+def test_a_net_that_tells_no_mean():
+    """A plain caffe.Net has no transformer: the error says which nets have one."""
+    with pytest.raises(ParameterError, match="this Net does not tell the mean .*load_net"):
+        dream(tiny_net(), picture(), "a/output")
+
+
+def test_a_classifier_without_a_mean_or_with_a_mean_picture(tmp_path):
+    """Nothing is subtracted; of a picture its averages, at every size."""
+    prototxt, weights = write_tiny(tmp_path)
+    averages = np.float32([104, 117, 123])
+    of_mean = np.random.RandomState(1).uniform(-9, 9, (3, 29, 37)).astype(np.float32)
+    of_mean += (averages - of_mean.mean((1, 2)))[:, None, None]
+    how = {"end": "a/output", "seed": 3, "iter_n": 2, "octave_n": 2}
+    for mean, plain in ((None, np.zeros(3, np.float32)), (of_mean, averages)):
+        net = caffe.Classifier(prototxt, weights, mean=mean, channel_swap=(2, 1, 0))
+        same = caffe.Classifier(prototxt, weights, mean=plain)
+        out, expected = (dream(n, picture(), **how) for n in (net, same))
+        np.testing.assert_allclose(out, expected, atol=0.5)
+        np.testing.assert_allclose(
+            deepdream(net, picture(), end="a/output", iter_n=1, octave_n=1, jitter=0),
+            deepdream(same, picture(), end="a/output", iter_n=1, octave_n=1, jitter=0), atol=0.5,
+        )  # fmt: skip
+    np.testing.assert_allclose(out.recipe["model"]["mean"], averages, rtol=1e-5)
+
+
+@pytest.mark.parametrize("layer_by_layer", [False, True])
+def test_an_objective_that_writes_nothing_is_told(layer_by_layer):
+    """On the plan and layer by layer alike."""
+    net = net_with_mean()
+    if layer_by_layer:
+        net.before_forward(lambda layer: None)
+    with pytest.raises(ParameterError, match="objective returned a ndarray and wrote nothing"):
+        dream(net, picture(), objective=lambda dst: dst.data, **SMALL)
+    for wrong in (objective_guide, objective_channel):
+        with pytest.raises(ParameterError, match=f"{wrong.__name__}|one whole number"):
+            dream(net, picture(), objective=wrong, **SMALL)
+    with pytest.raises(ParameterError, match="objective is 'L2': a function of a blob"):
+        dream(net, picture(), objective="L2", **SMALL)
+    with pytest.raises(ParameterError, match=r"end is \['conv1'\]: the name of one layer"):
+        dream(net, picture(), ["conv1"])
+
+
+def test_blobs_that_a_plan_does_not_keep_are_not_zeros():
+    """After the dream, and in an objective, they are an error that says how to have them."""
+    net = net_with_mean()
+    net.forward(end="conv1")
+    seen = []
+
+    def curious(dst):
+        dst.diff[...] = dst.data
+        with pytest.raises(EngineError, match=r"plan, which keeps no blobs. Fill .* net.forward"):
+            seen.append(net.blobs["conv1"].data)
+
+    dream(net, picture(), objective=curious, seed=1, **SMALL)
+    assert seen == []
+    for name in ("conv1", "a/output", "prob"):
+        for read in ("data", "diff"):
+            with pytest.raises(EngineError, match="net.before_forward"):
+                getattr(net.blobs[name], read)
+    net.blobs["data"].data[...] = 3  # the input is the user's
+    net.forward(end="a/output")
+    assert np.abs(net.blobs["conv1"].data).max() > 0
+    assert np.abs(net.blobs["a/output"].data).max() > 0
+    with pytest.raises(EngineError, match="plan"):
+        net.blobs["prob"].data  # noqa: B018
+    net.blobs["data"].reshape(1, 3, 29, 37)
+    net.forward()
+    assert net.blobs["prob"].data.sum() == pytest.approx(1)
+    deepdream(net, picture(), iter_n=1, octave_n=1, end="a/output")
+
+
+def test_a_hook_keeps_every_blob():
+    """As the error says: then an objective reads those of its own pass."""
+    net, seen = net_with_mean(), []
+    net.before_forward(lambda layer: None)
+
+    def curious(dst):
+        dst.diff[...] = dst.data
+        seen.append(np.abs(net.blobs["conv1"].data).max())
+
+    dream(net, picture(), objective=curious, seed=1, **SMALL)
+    assert min(seen) > 0
+    assert np.abs(net.blobs["conv1"].data).max() > 0

@@ -643,3 +643,18 @@ def test_running_out_of_memory_names_the_layer(monkeypatch, error):
 
     with pytest.raises(OutOfMemoryError, match=r"'a/3x3' .*out of memory .*smaller picture"):
         net.forward()
+
+
+def test_infer_shapes_leaves_out_what_a_size_does_not_get_to():
+    """Not what comes after it in the file, and also a blob that is worked on in place."""
+    net = tiny_net()
+    shapes = net.infer_shapes({"data": (1, 3, 53, 71)}, strict=False)
+
+    assert [name for name in net.blobs if name not in shapes] == ["fc", "prob"]
+    beside = TINY.replace('bottom: "fc" top: "prob"', 'bottom: "fc" top: "fc"') + (
+        'layer { name: "last" type: "ReLU" bottom: "conv1" top: "last" }'
+    )
+    net = tiny_net(text=beside)
+    shapes = net.infer_shapes({"data": (1, 3, 53, 71)}, strict=False)
+    assert [name for name in net.blobs if name not in shapes] == ["fc"]
+    assert shapes["last"] == shapes["conv1"]

@@ -8,8 +8,8 @@ import torch
 from fakes import FakeBlob
 
 from deepdream.dreaming import objectives
-from deepdream.dreaming.objectives import objective_guide, objective_L2
-from deepdream.errors import ShapeError
+from deepdream.dreaming.objectives import ask, objective_channel, objective_guide, objective_L2
+from deepdream.errors import ParameterError, ShapeError
 
 
 def blob(rng, *shape):
@@ -86,3 +86,39 @@ def test_guide_on_tensors_is_the_guide_on_arrays(monkeypatch, at_once):
 def test_guide_has_a_plain_name():
     """In a recipe a guide is called as the function that made it."""
     assert objective_guide(np.ones((6, 4, 3), np.float32)).__qualname__ == "objective_guide"
+
+
+def test_an_objective_without_what_it_needs_is_one_sentence():
+    """No guide, the function itself in an objective's place, several channels."""
+    dst = blob(np.random.RandomState(1), 1, 3, 5, 7)
+    with pytest.raises(ParameterError, match="has got nothing: give dream.guide=PICTURE"):
+        objective_guide()
+    with pytest.raises(ParameterError, match="has got a FakeBlob: give dream.guide=PICTURE"):
+        objective_guide(dst)
+    with pytest.raises(ParameterError, match=r"channel is \[1, 2\]: one whole number"):
+        objective_channel([1, 2])
+    with pytest.raises(ParameterError, match="channel is FakeBlob: one whole number"):
+        objective_channel(dst)
+    for channel in (True, 1.0, "1", None):
+        with pytest.raises(ParameterError, match="one whole number"):
+            objective_channel(channel)
+    objective_channel(np.int64(2))(dst)
+    np.testing.assert_array_equal(dst.diff[:, 2], dst.data[:, 2])
+
+
+def test_an_objective_that_returns_and_writes_nothing_is_told():
+    """What it returns besides does not matter."""
+    dst = blob(np.random.RandomState(1), 1, 3, 5, 7)
+    with pytest.raises(ParameterError, match="returned a ndarray and wrote nothing: .* dst.diff"):
+        ask(lambda dst: dst.data, dst)
+    with pytest.raises(ParameterError, match="returned a float and wrote nothing"):
+        ask(lambda dst: float(dst.data.mean()), dst)
+
+    def writes(dst):
+        dst.diff[...] = dst.data
+        return 1.0
+
+    ask(writes, dst)
+    ask(objective_L2, dst)
+    dst.diff[...] = 0
+    ask(lambda dst: None, dst)  # nothing written is told where the gradient is zero

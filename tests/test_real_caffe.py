@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from caffe_client import caffe_environment, caffe_python
 from tiny import SMOOTH, write_tiny
+from uneven import SMOOTH as UNEVEN
 
 import deepdream
 from deepdream.reading import caffe_pb2
@@ -405,3 +406,50 @@ print(json.dumps({"drawn": "a/3x3_reduce" in drawn, "shape": out.shape, "refused
 PERMUTE = """
 layer { name: "turned" type: "Permute" bottom: "a/output" top: "turned" }
 """
+
+
+def test_sizes_that_the_net_does_not_take(tmp_path: Path) -> None:
+    """They are found before Caffe is asked, which ends its process; the dream is ours, to rounding.
+
+    The notebook's functions name the nearest sizes.
+    """
+    prototxt, weights = write_tiny(tmp_path, text=UNEVEN)
+    img = np.random.RandomState(1).uniform(0, 255, (53, 71, 3)).astype(np.float32)
+    np.save(tmp_path / "in.npy", img)
+    how = {"end": "cat2", "iter_n": 2, "octave_n": 3, "seed": 3}
+
+    facts = asked(
+        """
+import warnings
+net = load()
+img, octaves = np.load(sys.argv[3] + "/in.npy"), []
+with warnings.catch_warnings(record=True) as notes:
+    warnings.simplefilter("always")
+    how = json.loads(sys.argv[4])
+    out = deepdream.dream(net, img, on_step=lambda s: octaves.append(s.size), **how)
+    guided = deepdream.dream(net, img, guide=img[:31, :45], **how)
+np.save(sys.argv[3] + "/out.npy", np.asarray(out))
+np.save(sys.argv[3] + "/guided.npy", np.asarray(guided))
+try:
+    deepdream.deepdream(net, img, end="cat2", octave_n=1)
+except deepdream.DeepDreamError as error:
+    said = str(error)
+print(json.dumps({"octaves": octaves[::2], "notes": [str(note.message) for note in notes],
+                  "said": said}))
+""",
+        prototxt, weights, tmp_path, json.dumps(how),
+    )  # fmt: skip
+
+    assert facts["octaves"] == [[27, 36], [38, 51], [53, 71]]
+    notes: Any = facts["notes"]
+    assert len(notes) == 2
+    assert "3 of 3 octaves (36x27 as 36x28, 51x38 as 52x40, 71x53 as 72x56)" in notes[0]
+    assert "and the guide (45x31 as 48x32)" in notes[1]
+    assert "the nearest sizes that fit are 68x52 and 72x56" in str(facts["said"])
+    net = deepdream.load_net(prototxt, weights, mean=MEAN)
+    with pytest.warns(UserWarning, match="takes some sizes only"):
+        out = deepdream.dream(net, img, **how)
+    with pytest.warns(UserWarning, match="takes some sizes only"):
+        guided = deepdream.dream(net, img, guide=img[:31, :45], **how)
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), out, atol=2e-2)
+    assert np.abs(np.load(tmp_path / "guided.npy") - guided).mean() < 0.5

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 from ..errors import ParameterError
@@ -71,4 +73,26 @@ def run(args: argparse.Namespace) -> int:
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths))
         print(f"{'  '.join(cells)}  {row[5]}".rstrip())
+    if args.size:
+        for note in _notes(net, (h, w), inputs):
+            print(f"note: {note}", file=sys.stderr)
     return 0
+
+
+def _notes(net: Any, size: tuple[int, int], inputs: Any) -> Iterator[str]:
+    """Yield what is to be said of a picture's size where it does not fit."""
+    from ..dreaming.fitting import Fitting
+    from ..running.sizes import shapes_by_size
+
+    h, w = size
+    shapes, beyond = shapes_by_size(net, inputs)
+    for (high, wide), more in beyond:
+        first = next(layer for layer, tops in net.top_names.items() if more.keys() & set(tops))
+        yield (
+            f"{w}x{h} does not fit from '{first}' on: it goes through the net continued, as "
+            f"{wide}x{high}"
+        )
+        shapes.update(more)
+    last = next((name for name, tops in net.top_names.items() if not shapes.keys() >= {*tops}), "")
+    if last:
+        yield f"{w}x{h} {Fitting(net, last).why_not(size)}"

@@ -9,7 +9,8 @@ What is mended, against `deepdream.deepdream`:
 
 * the gradient is clean: nothing that an earlier target left in the net adds to it;
 * no octave gets a last row or column of zeros from scipy's zoom;
-* octaves too small for the net are left out, with a note, where Caffe would abort;
+* octaves of sizes that the net does not take go through it continued to the next size that it
+  takes, with a note, and those too small for it are left out, where Caffe would abort;
 * with `seed` the random offsets are the dream's own, and the picture can be made again.
 
 Source: google/deepdream, dream.ipynb. Differences: docs/known-differences.md.
@@ -19,8 +20,9 @@ from __future__ import annotations
 
 import logging
 import math
+import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Optional, Union
 
 import numpy as np
@@ -32,16 +34,23 @@ from ..picture import resized
 from ..recipe import build_recipe
 from .ascent.ascent import Ascent, Source
 from .dream2015 import guide_features, input_mean, input_name, target_blob
+from .fitting import Fitting, SizeWarning, note_on
 from .objectives import Objective, objective_guide, objective_L2
 from .parameters import Parameters, check_precision, check_seed, composed_size, wanted_size
-from .pictures.borders import Canvas, Size, canvas_for
+from .pictures.borders import Canvas, Size, canvas_for, continued
 from .pictures.finish import finish_for
 from .pictures.masks import as_mask
-from .pictures.octaves import Bases, check_size, larger_sizes, octave_sizes
+from .pictures.octaves import Bases, larger_sizes, octave_sizes
 from .schedules import Scheduled
 from .styles import Style, end_of
 
 _log = logging.getLogger(__name__)
+
+_NO_BLOBS = (
+    "deepdream.dream ran this net through a plan, which keeps no blobs. Fill them with "
+    "net.forward(end=...); for those of each step give the net a hook before the dream, as "
+    "net.before_forward(lambda layer: None)"
+)
 
 Seed = Union[int, np.random.RandomState, None]
 
@@ -207,7 +216,8 @@ def dream(
         Mirrored, left and right exchanged, in every second step on average.
     objective : callable, optional
         ``objective(dst)`` reads ``dst.data`` and writes ``dst.diff``, the gradient of what is to
-        be maximised, (1, channels, h, w) numpy arrays. Default: `objective_L2`.
+        be maximised, (1, channels, h, w) numpy arrays. Default: `objective_L2`. Where the picture
+        goes through the net continued, see Notes, they are those of the continued one.
     guide : (h, w, 3) array or PIL.Image, optional
         A picture to steer by, instead of an objective; used at its own size.
     seed : int or numpy.random.RandomState, optional
@@ -246,17 +256,31 @@ def dream(
     OutOfMemoryError
         The dream would take more than `max_memory`; nothing has been done.
     ShapeError
-        The picture is too small for the net, even at full size.
+        The picture or the guide is too small for the net, or the net takes neither its size nor a
+        larger one (behind an inner product); the message tells which sizes fit.
     FlatGradientError
         The gradient is zero or not finite.
 
+    Warns
+    -----
+    UserWarning
+        The net takes some sizes only, and something goes through it continued; or octaves are left
+        out, because they are too small for the net.
+
     Notes
     -----
+    Some nets take some sizes only: their branches have to be equally long where they meet. What
+    does not fit is continued beyond the right and lower border, after the roll, by the border's
+    values (or as `border` says), to the next size that fits. The gradient there is not used, and a
+    guide's features from there are left out. Octaves and the result keep their own sizes.
+
     With the style ``"2015"`` equal to the notebook's ``deepdream`` to rounding, on a net that has
     not been used, for sizes that scipy's zoom leaves no zero border on, and
     ``np.random.seed(seed)``.
 
-    This package's own nets run through a plan (``running.plan``) and keep no blobs for you to read.
+    This package's own nets run through a plan (``running.plan``) and keep no blobs for you to read:
+    from the first step on, ``data`` and ``diff`` of blobs that are no inputs raise an `EngineError`
+    until ``net.forward`` has filled them. With a hook on the net they are those of the last pass.
     Other nets, and those that have hooks or no plan, run layer by layer. The logger ``deepdream``
     tells which way it goes and how much memory it takes (level INFO, and WARNING for tiles).
     """
@@ -268,6 +292,12 @@ def dream(
     chosen = Parameters(net, style, given)
     check_seed(seed)
     check_precision(precision)
+    if objective is not None and not callable(objective):
+        raise ParameterError(
+            f"objective is {objective!r}: a function of a blob is expected, see objective_L2"
+        )
+    if end is not None and not isinstance(end, str):
+        raise ParameterError(f"end is {end!r}: the name of one layer is expected")
     if guide is not None and objective is not None:
         raise ParameterError("guide and objective both given: a guide is an objective; leave one")
     original = as_picture(img)
@@ -278,26 +308,38 @@ def dream(
     if end is None:
         end = end_of(net, chosen.style) or recommended_end(net)
     target_blob(net, end)
+    mean = input_mean(net)
+    planner, why_not = _planner(net, end, precision)
+    guide_grown = None
     if guide is not None:
         guide = as_picture(guide)
-        check_size(net, end, *guide.shape[:2], what="guide")
+        fitting = Fitting(net, end, beside=planner is None)
+        guide_shape = fitting.shape(guide.shape[:2], "guide")
+        if guide_shape != guide.shape[:2]:
+            guide_grown = guide.shape[:2], guide_shape
     rng: Any = np.random
     if seed is not None:
         rng = seed if isinstance(seed, np.random.RandomState) else np.random.RandomState(seed)
 
     canvas = _canvases(net, end, chosen)
+    fitting = Fitting(net, end, lambda size: canvas(size).shape, beside=planner is None)
     sizes = octave_sizes(net, end, composed or size, chosen.octave_n, chosen.octave_scale,
-                         chosen.octave_min, lambda size: canvas(size).shape)  # fmt: skip
+                         chosen.octave_min, fitting)  # fmt: skip
     octave_n_found = len(sizes)
     if composed is not None:
         sizes += larger_sizes(composed, size, chosen.octave_scale)
     canvases = [canvas(size) for size in sizes]
-    source, objective = _source(net, end, canvases, chosen, objective, guide, max_memory, precision,
-                                masked is not None)  # fmt: skip
-    bases = Bases(source.ops, start, input_mean(net), sizes,
+    fitted = [replace(seen, shape=fitting.shape(seen.size)) for seen in canvases]
+    grown = [(seen.size, now.shape) for seen, now in zip(canvases, fitted) if now != seen]
+    canvases = fitted
+    note = note_on(end, grown, len(sizes), chosen.border, guide_grown)
+    if note:
+        warnings.warn(note, SizeWarning, stacklevel=2)
+    source, objective = _source(net, end, planner, why_not, canvases, chosen, objective, guide,
+                                max_memory, precision, masked is not None)  # fmt: skip
+    bases = Bases(source.ops, start, mean, sizes,
                   None if composed is None else octave_n_found, original)  # fmt: skip
-    ascent = Ascent(source, bases, canvases, input_mean(net), chosen.settled, masked,
-                    finish_for(chosen))  # fmt: skip
+    ascent = Ascent(source, bases, canvases, mean, chosen.settled, masked, finish_for(chosen))
     steps = [chosen.iter_n_at(octave, octave_n_found) for octave in range(len(sizes))]
     total, done = sum(n * work for n, work in zip(steps, ascent.work)), 0
     stopped = None
@@ -354,48 +396,90 @@ def _stride(net: Any, end: str) -> Size | None:
     if not hasattr(graph, "infer_shapes") or not hasattr(graph, "layer_index"):
         return None
     from ..running.geometry import views
+    from ..running.sizes import sizes_of
 
-    view = views(graph).get(end)
+    # At the prototxt's own size: that of the blobs is of whatever ran last.
+    sizes = sizes_of(net, end)
+    declared = None if sizes is None else sizes.declared
+    view = views(graph, declared and {input_name(net): (1, 3, *declared)}).get(end)
     return None if view is None else view.stride
 
 
+def _planner(net: Any, end: str, precision: str) -> tuple[Any, str]:
+    """Return what plans a dream, or None and the reason, for a log."""
+    if getattr(net, "engine", "") != "torch":
+        return None, ""
+    from ..running.plan import Unplannable
+    from .ascent.plan_source import plan_for
+
+    try:
+        return plan_for(net, end, precision), ""
+    except Unplannable as error:
+        return None, f": {error}"
+
+
 def _source(
-    net: Any, end: str, canvases: list[Canvas], chosen: Parameters, objective: Objective | None,
-    guide: Picture | None, max_memory: Any, precision: str, masked: bool,
+    net: Any, end: str, planner: Any, why_not: str, canvases: list[Canvas], chosen: Parameters,
+    objective: Objective | None, guide: Picture | None, max_memory: Any, precision: str,
+    masked: bool,
 ) -> tuple[Source, Objective]:  # fmt: skip
     """Return where gradients come from, through a plan where there is one, and the objective."""
     from ..memory import memory_limit
 
-    reason = ""
     # What a GPU of Caffe's has free only PyTorch could tell, which is not there.
     ours = getattr(net, "engine", "") == "deepdream"
     limit = memory_limit(max_memory, str(net.device) if ours else "cpu")
-    if ours:
+    if planner is not None:
         from ..running.plan import Unplannable
-        from .ascent.plan_source import PlanSource, plan_for, planned_features
+        from .ascent.plan_source import PlanSource, planned_features
 
         try:
-            planner = plan_for(net, end, precision)
             if guide is not None:
-                objective = objective_guide(planned_features(planner, guide, limit))
+                features = _fitted_features(
+                    net, end, guide, lambda seen: planned_features(planner, seen, limit), False
+                )
+                objective = objective_guide(features)
             objective = objective or objective_L2
             made = PlanSource(planner, canvases, objective, limit=limit,
                               arrays=chosen.arrays(masked), recorded=not chosen.waits)  # fmt: skip
+            net.leave_out(_NO_BLOBS)
             return made, objective
         except Unplannable as error:
-            reason = f": {error}"
+            why_not = f": {error}"
     from .ascent.net_source import NetSource
 
     _check_memory(net, end, canvases[-1].shape, limit)
     if precision != "float32":
         raise ParameterError(
-            f"precision is {precision!r}, but this net runs layer by layer in float32{reason}"
+            f"precision is {precision!r}, but this net runs layer by layer in float32{why_not}"
         )
-    _log.info(f"layer by layer, without a plan{reason}")
+    _log.info(f"layer by layer, without a plan{why_not}")
     if guide is not None:
-        objective = objective_guide(guide_features(net, guide, end))
+        features = _fitted_features(
+            net, end, guide, lambda seen: guide_features(net, seen, end), True
+        )
+        objective = objective_guide(features)
     objective = objective or objective_L2
     return NetSource(net, end, canvases, objective), objective
+
+
+def _fitted_features(
+    net: Any, end: str, guide: Picture, features: Callable[[np.ndarray], np.ndarray], beside: bool
+) -> np.ndarray:
+    """Return what a guide gives at the target, where need be continued to a size that fits."""
+    size = guide.shape[:2]
+    shape = Fitting(net, end, beside=beside).shape(size, "guide")
+    if shape == size:
+        return features(guide)
+    rows, columns = (continued(np.arange(n), m, "edge") for n, m in zip(shape, size))
+    found = features(np.asarray(guide)[rows][:, columns])
+    stride = _stride(net, end)
+    if stride is None or found.ndim != 3:
+        return found
+    # So many positions at the end see the continuation alone.
+    beyond = [(n - m) // step for n, m, step in zip(shape, size, stride)]
+    kept = [max(1, n - more) for n, more in zip(found.shape[1:], beyond)]
+    return found[:, : kept[0], : kept[1]]
 
 
 def _check_memory(net: Any, end: str, size: Size, limit: int) -> None:

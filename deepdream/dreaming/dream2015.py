@@ -14,12 +14,21 @@ Source: google/deepdream, dream.ipynb.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from ..errors import FlatGradientError, ParameterError, UnknownBlobError, nearest
+from ..errors import (
+    FlatGradientError,
+    ImageError,
+    ParameterError,
+    ShapeError,
+    UnknownBlobError,
+    nearest,
+)
+from .fitting import with_sizes
 from .objectives import Objective, objective_L2
 
 
@@ -38,6 +47,7 @@ def preprocess(net: Any, img: np.ndarray) -> np.ndarray:
     (3, h, w) float32 ndarray
         BGR, mean subtracted.
     """
+    _check_picture(img)
     return np.float32(np.rollaxis(np.asarray(img), 2)[::-1]) - input_mean(net)
 
 
@@ -94,6 +104,9 @@ def make_step(
         The net has no blob called `end` (also a KeyError).
     FlatGradientError
         The gradient is zero or not finite, where the notebook would fill the picture with NaN.
+    ShapeError
+        The net does not take a picture of this size, where Caffe ends the process; the message
+        names the nearest sizes that fit.
 
     Notes
     -----
@@ -107,7 +120,7 @@ def make_step(
     ox, oy = np.random.randint(-jitter, jitter + 1, 2)
     src.data[0] = np.roll(np.roll(src.data[0], ox, -1), oy, -2)
 
-    net.forward(end=end)
+    _forward(net, end)
     objective(dst)
     net.backward(start=end)
 
@@ -151,6 +164,11 @@ def deepdream(
     -------
     (h, w, 3) float32 ndarray
         RGB, 0..255.
+
+    Raises
+    ------
+    UnknownBlobError, FlatGradientError, ShapeError
+        As for `make_step`, at whichever octave.
 
     Notes
     -----
@@ -228,17 +246,35 @@ def guide_features(net: Any, guide: np.ndarray, end: str) -> np.ndarray:
     ------
     UnknownBlobError
         The net has no blob called `end`.
+    ShapeError
+        The net does not take a picture of this size; the message names the nearest ones that fit.
 
     Notes
     -----
     Source: the cells "Controlling dreams" of google/deepdream, dream.ipynb.
     """
-    h, w = guide.shape[:2]
+    _check_picture(guide)
+    h, w = np.shape(guide)[:2]
     src, dst = input_blob(net), target_blob(net, end)
     src.reshape(1, 3, h, w)
     src.data[0] = preprocess(net, guide)
-    net.forward(end=end)
+    _forward(net, end)
     return dst.data[0].copy()
+
+
+def _forward(net: Any, end: str) -> None:
+    """Run the net; where it does not take the picture's size, say which it takes."""
+    try:
+        net.forward(end=end)
+    except ShapeError as error:
+        h, w = tuple(input_blob(net).shape)[-2:]
+        raise with_sizes(net, end, (h, w), error) from None
+
+
+def _check_picture(img: Any) -> None:
+    """Refuse a file's name in a picture's place."""
+    if isinstance(img, (str, bytes, os.PathLike)):
+        raise ImageError(f"{os.fsdecode(img)!r} is a name, not a picture: use load_image first.")
 
 
 def input_name(net: Any) -> str:
@@ -252,8 +288,31 @@ def input_blob(net: Any) -> Any:
 
 
 def input_mean(net: Any) -> Any:
-    """Return the mean that the net's input is free of: (3, 1, 1) float32, BGR."""
-    return net.transformer.mean[input_name(net)]
+    """Return the mean that the net's input is free of.
+
+    Returns
+    -------
+    (3, 1, 1) float32 ndarray
+        BGR. Zeros where the net's transformer has none, as of a `caffe.Classifier` that was given
+        none; a mean picture is averaged, because dreams come in any size.
+
+    Raises
+    ------
+    ParameterError
+        The net has no transformer.
+    """
+    transformer = getattr(net, "transformer", None)
+    if transformer is None:
+        raise ParameterError(
+            f"this {type(net).__name__} does not tell the mean of its pictures: load it with "
+            "deepdream.load_net(prototxt, caffemodel, mean=...), or with caffe.Classifier"
+        )
+    mean = transformer.mean.get(input_name(net))
+    if mean is None:
+        return np.zeros((3, 1, 1), np.float32)
+    if np.shape(mean)[1:] in ((), (1, 1)):
+        return mean
+    return np.float32(np.mean(mean, axis=(1, 2), keepdims=True, dtype=np.float64))
 
 
 def target_blob(net: Any, end: str) -> Any:

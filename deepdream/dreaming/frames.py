@@ -28,6 +28,7 @@ from ..files import make_folder, replacing
 from ..images import Picture, as_picture, check_depth, save_image
 from ..recipe import describe_net
 from .dream import dream
+from .fitting import SizeWarning
 from .parameters import Parameters, check_seed
 from .styles import NOTEBOOK, style_of
 
@@ -148,7 +149,10 @@ def _frames(
         for i, params in enumerate(todo):
             if i:
                 frame = enlarge(frame, scale)
-            frame = dream(net, frame, seed=seed, on_step=watch, progress=False, **params)
+            with warnings.catch_warnings():
+                if i:  # the first frame has said it
+                    warnings.simplefilter("ignore", SizeWarning)
+                frame = dream(net, frame, seed=seed, on_step=watch, progress=False, **params)
             assert frame.recipe is not None
             if differs and not (begins and i == 0):
                 frame.recipe["first"] = differs

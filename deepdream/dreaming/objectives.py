@@ -15,12 +15,13 @@ Source: google/deepdream, dream.ipynb, the cells "make_step" and "Controlling dr
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import ParameterError, ShapeError
 
 Objective = Callable[[Any], None]
 
@@ -39,13 +40,30 @@ def objective_L2(dst: Any) -> None:
     dst.diff[...] = dst.data
 
 
-def objective_guide(guide_features: np.ndarray) -> Objective:
+def ask(objective: Objective, dst: Any) -> None:
+    """Let an objective write into ``dst.diff``, which is zero.
+
+    Raises
+    ------
+    ParameterError
+        It has returned something, and written nothing.
+    """
+    returned: Any = objective(dst)  # type: ignore[func-returns-value]
+    if returned is not None and not np.any(dst.diff):
+        raise ParameterError(
+            f"the objective returned a {type(returned).__name__} and wrote nothing: it is to write "
+            "the gradient into dst.diff, as in dst.diff[...] = dst.data"
+        )
+
+
+def objective_guide(guide_features: np.ndarray | None = None) -> Objective:
     """Return an objective that pulls every position towards its best match in a guide.
 
     Parameters
     ----------
     guide_features : (channels, h, w) float32 ndarray
-        What the guide picture gives at the same layer; see `deepdream.guide_features`.
+        What the guide picture gives at the same layer; see `deepdream.guide_features`. There is no
+        objective without.
 
     Returns
     -------
@@ -55,10 +73,19 @@ def objective_guide(guide_features: np.ndarray) -> Objective:
 
     Raises
     ------
+    ParameterError
+        These are no features: none, or a blob, where the function itself was taken for an
+        objective.
     ShapeError
         When called with a blob of another number of channels: the guide's features come from
         another layer.
     """
+    if not isinstance(guide_features, np.ndarray) or guide_features.ndim < 1:
+        found = "nothing" if guide_features is None else f"a {type(guide_features).__name__}"
+        raise ParameterError(
+            f"objective_guide makes an objective of a guide's features, and has got {found}: give "
+            "dream(guide=PICTURE), or objective=objective_guide(guide_features(net, PICTURE, end))"
+        )
     return Guide(guide_features)
 
 
@@ -77,9 +104,17 @@ def objective_channel(channel: int) -> Objective:
 
     Raises
     ------
+    ParameterError
+        It is no whole number.
     ShapeError
         When called with a blob that has too few channels.
     """
+    if not isinstance(channel, numbers.Integral) or isinstance(channel, bool):
+        found = type(channel).__name__ if hasattr(channel, "diff") else repr(channel)
+        raise ParameterError(
+            f"channel is {found}: one whole number from 0 is expected, as in objective_channel(13)."
+            " An objective of your own may write several channels of dst.diff"
+        )
     return Channel(channel)
 
 
@@ -146,6 +181,8 @@ class Guide:
             Overwritten.
         """
         self._check(data.shape[1])
+        if data.ndim == 2:  # behind an inner product: a single position
+            data, diff = data[..., None, None], diff[..., None, None]
         if self._tensor is None or self._tensor.device != data.device:
             self._tensor = data.new_tensor(self._y.T)  # (guide positions, channels)
         y = self._tensor

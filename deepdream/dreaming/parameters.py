@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -58,10 +59,11 @@ class Parameters:
     Raises
     ------
     ParameterError
-        A value makes no sense; the message names it and tells what is expected.
+        `net` is no net, or a value makes no sense; the message names it and tells what is expected.
     """
 
     def __init__(self, net: Any, style: Any, given: Mapping[str, Any]) -> None:
+        check_net(net)
         self.style: Style = style_of(net, style)
         self.values = {**NOTEBOOK, **self.style.parameters}
         self.values.update((name, value) for name, value in given.items() if value is not None)
@@ -180,6 +182,23 @@ class Parameters:
         if self.values["normalize"] == "laplacian":
             found["bands"] = self.values["bands"]
         return found
+
+
+def check_net(net: Any) -> None:
+    """Refuse what is no net, a name or a path of one above all.
+
+    Raises
+    ------
+    ParameterError
+    """
+    if hasattr(net, "blobs"):
+        return
+    if isinstance(net, (str, os.PathLike)):
+        what = repr(os.fspath(net))
+        raise ParameterError(f"net is {what}, a name: load it first, net = load_net({what})")
+    raise ParameterError(
+        f"net is a {type(net).__name__}: a net is expected, as deepdream.load_net returns it"
+    )
 
 
 def check_seed(seed: Any) -> None:

@@ -393,7 +393,7 @@ def _name(target: Target) -> str:
 
 def _facts(target: Target) -> list[tuple[str, str]]:
     """Return what is known of a layer, as terms and values."""
-    shape = "too small a picture" if target.shape is None else "×".join(map(str, target.shape))
+    shape = "not at this size" if target.shape is None else "×".join(map(str, target.shape))
     return [
         ("Type", target.type),
         ("Blob", shape),

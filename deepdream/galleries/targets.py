@@ -47,8 +47,8 @@ class Target:
     type : str
         The layer's type.
     shape : (int, int, int) or None
-        Channels, rows and columns of the blob for the gallery's picture; None where the picture is
-        too small to get there.
+        Channels, rows and columns of the blob for the gallery's picture (or for what goes through
+        the net of it, see `geometry.views`); None where it does not get there.
     stride, field : (int, int)
         Down and across, in pixels of the picture; see `geometry.View`.
     look : str

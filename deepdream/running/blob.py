@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import OutOfMemoryError, ShapeError
-from .arrays import Array, on_host, operations
+from ..errors import EngineError, OutOfMemoryError, ShapeError
+from ..on_demand import torch
 
 MAX_AXES = 32  # kMaxBlobAxes
 MAX_COUNT = 2**31 - 1  # Caffe counts in int
@@ -118,7 +118,12 @@ class Blob:
     ----------
     data, diff : ndarray
         New views of the same memory at each access; write through them with ``[...] =``.
+    unkept : str
+        Why there are no values to read: whoever asks for `data` or `diff` gets an `EngineError`
+        with these words. Empty where there are some.
     """
+
+    unkept = ""
 
     def __init__(self, *shape: int, dtype: Any = np.float32, device: str = "cpu") -> None:
         self.dtype = np.dtype(dtype)
@@ -221,21 +226,25 @@ class Blob:
         if self._count == 0 and not self._shape:
             raise ShapeError("this blob has no shape yet: call reshape(num, channels, h, w) first")
 
-    def _array(self, flat: Array) -> Array:
+    def _check_kept(self) -> None:
+        if self.unkept:
+            raise EngineError(self.unkept)
+
+    def _array(self, memory: Memory) -> np.ndarray:
         self._check_shaped()
         return flat[: self._count].reshape(self._shape)
 
     @property
     def data(self) -> np.ndarray:
         """Values: a live, writable, C-contiguous float32 view of shape ``shape``."""
-        array: np.ndarray = self._array(self._data.host())
-        return array
+        self._check_kept()
+        return self._array(self._data)
 
     @property
     def diff(self) -> np.ndarray:
         """Gradient with respect to the values: a live view like `data`."""
-        array: np.ndarray = self._array(self._diff.host())
-        return array
+        self._check_kept()
+        return self._array(self._diff)
 
     # -- arrays, for layers ---------------------------------------------------------------------
 

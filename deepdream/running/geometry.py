@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
+from .sizes import shapes_by_size
+
 Pair = tuple[int, int]
 
 
@@ -55,17 +57,22 @@ def views(net: Any, inputs: Mapping[str, Sequence[int]] | None = None) -> dict[s
     Returns
     -------
     dict of str to View
-        By blob, in the order of running; up to the first layer that cannot take the size.
+        By blob, in the order of running, without those of layers that take neither the picture's
+        size nor a larger one. Where they take only larger ones, shapes are those of the picture as
+        it goes through the net, continued to the next of them.
     """
-    shapes = net.infer_shapes(inputs, strict=False)
+    shapes, beyond = shapes_by_size(net, inputs)
+    shapes = {**shapes, **{blob: s for _, made in beyond for blob, s in made.items()}}
     found: dict[str, View] = {}
     for name, layer in zip(net._layer_names, net._layers):
+        if any(blob not in found for blob in net.bottom_names[name]):
+            continue
         bottoms = [found[blob] for blob in net.bottom_names[name] if blob in found]
         tops = net.top_names[name]
         stride, field = _through(layer, bottoms)
         for blob in tops:
             if blob not in shapes:
-                return found
+                continue
             first = found.get(blob)
             made_by, made_as = (first.layer, first.type) if first else (name, layer.type)
             found[blob] = View(made_by, made_as, blob, shapes[blob], stride, field)

@@ -353,7 +353,8 @@ class Graph:
         end : str, optional
             Last layer to look at.
         strict : bool
-            Where a layer cannot take its bottoms, raise; otherwise end there.
+            Where a layer cannot take its bottoms, raise; otherwise leave out its tops, and what is
+            made of them.
 
         Returns
         -------
@@ -373,6 +374,8 @@ class Graph:
             self.blob(name)
         last = len(self._layers) - 1 if end is None else self.layer_index(end)
         for i, layer in enumerate(self._layers[: last + 1]):
+            if any(name not in shapes for name in self._bottom_names[i]):
+                continue
             bottoms = [shapes[name] for name in self._bottom_names[i]]
             if bottoms:
                 try:
@@ -381,7 +384,9 @@ class Graph:
                 except ShapeError:
                     if strict:
                         raise
-                    return shapes
+                    for name in self._top_names[i]:  # also one that it works on in place
+                        shapes.pop(name, None)
+                    continue
             else:
                 tops = shapes_of(self._tops[i])
             for name, shape in zip(self._top_names[i], tops):

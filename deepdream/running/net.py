@@ -12,6 +12,7 @@ Source: ``net.cpp`` and ``python/caffe/pycaffe.py`` of BVLC/caffe.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -117,6 +118,7 @@ class Net(Graph):
                 if loss_weight:  # where backward starts
                     top.mutable_diff()[...] = loss_weight
         self.transformer: Any = None
+        self._left_out = False
         self._hooks: dict[str, list[Callable[[int], None]]] = {
             "before_forward": [],
             "after_forward": [],
@@ -157,29 +159,42 @@ class Net(Graph):
         """Run the layers number `start` to `end`, both included; return the loss."""
         loss = 0.0
         self.follow_mode()
-        layers, bottoms, tops, with_loss = (
-            self._layers, self._bottoms, self._tops, self._with_loss
-        )  # fmt: skip
-        before, after = self._hooks["before_forward"], self._hooks["after_forward"]
-        for run in self._runs(start, end, bool(before or after)):
-            i = run[0]
-            for hook in before:
-                hook(i)
-            try:
-                with self._computing(i):
-                    for i in run:
-                        layer, bottom, top = layers[i], bottoms[i], tops[i]
-                        if layer._settled != Changes.count or layer.foreign:
-                            layer.settle(bottom, top)
-                        layer.forward(bottom, top)
-                        if i in with_loss:
-                            loss += _loss(layer, top)
-            except Exception:
-                with self.named(i, shapes_of(bottoms[i])):
-                    raise
-            for hook in after:
-                hook(i)
+        if self._left_out:
+            self._fill(start, end)
+        with torch.no_grad(), exact_float32():
+            for i in range(start, end + 1):
+                for hook in self._hooks["before_forward"]:
+                    hook(i)
+                layer, bottom, top = self._layers[i], self._bottoms[i], self._tops[i]
+                with self.named(i, shapes_of(bottom)):
+                    layer.reshape(bottom, top)
+                    layer.forward(bottom, top)
+                for blob, weight in zip(top, layer.loss_weights):
+                    if weight:
+                        loss += float((blob.get_data() * blob.get_diff()).sum())
+                for hook in self._hooks["after_forward"]:
+                    hook(i)
         return loss
+
+    def leave_out(self, reason: str) -> None:
+        """Refuse to show blobs until the next forward fills them: something else ran this net.
+
+        Parameters
+        ----------
+        reason : str
+            What is told whoever reads one. What layers without bottoms hold, inputs above all,
+            stays.
+        """
+        for bottoms, tops in zip(self._bottoms, self._tops):
+            for blob in tops if bottoms else ():
+                blob.unkept = reason
+        self._left_out = True
+
+    def _fill(self, start: int, end: int) -> None:
+        """Show the blobs again that the layers number `start` to `end` fill."""
+        for blob in itertools.chain(*self._tops[start : end + 1]):
+            blob.unkept = ""
+        self._left_out = any(blob.unkept for blob in self._by_name.values())
 
     def _backward(self, start: int, end: int) -> None:
         """Run the layers number `start` down to `end` backward, both included."""

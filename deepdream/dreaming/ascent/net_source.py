@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..dream2015 import flat_gradient, input_blob, target_blob
-from ..objectives import Objective
+from ..objectives import Objective, ask
 from ..pictures.borders import Canvas
 from ..pictures.looks import Look
 from ..pictures.operations import Operations
@@ -64,7 +64,7 @@ class NetGradient:
         self._net.forward(end=self._end)
         for blob in [*self._frontier, self._dst]:
             blob.diff[...] = 0
-        self._objective(self._dst)
+        ask(self._objective, self._dst)
         self._net.backward(start=self._end)
         self._g[...] = np.moveaxis(self._src.diff[0], 0, 2)
         return self._g

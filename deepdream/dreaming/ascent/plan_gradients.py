@@ -17,7 +17,7 @@ from ...running.blob import Blob
 from ...running.plan import Plan
 from ...running.tiles import Tile
 from ..dream2015 import flat_gradient
-from ..objectives import Channel, Guide, Objective, objective_L2
+from ..objectives import Channel, Guide, Objective, ask, objective_L2
 from ..pictures.borders import Canvas
 from ..pictures.looks import Look
 from ..pictures.operations import Operations
@@ -71,7 +71,7 @@ class HostObjective:
         torch.from_numpy(blob.data).copy_(data)
         blob.diff[...] = 0
         with torch.enable_grad():  # it may use autograd
-            self._objective(blob)
+            ask(self._objective, blob)
         diff.copy_(torch.from_numpy(blob.diff))
 
 

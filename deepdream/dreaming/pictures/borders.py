@@ -6,6 +6,9 @@ rolled picture with zeros; both leave a frame of another texture along the borde
 be larger than the picture instead: the picture lies in it at a random place, and goes on around
 itself as `border` says. The gradient there is not used.
 
+A net that takes some sizes only gets a canvas of the next one that fits. It grows on the right and
+below: there the picture goes on as `border` says, and the rolled one by its border's values.
+
 `continued` is the one rule for everything that looks beyond a border: the canvas, Gaussians,
 pyramids, random transforms.
 """

@@ -80,6 +80,8 @@ class Look:
             )
             self._ops.fill(out, x, rows, columns)
         else:
+            if self.canvas.border == "roll":  # it is turned as a circle, then continued
+                positions = [p.clip(0, n - 1) for p, n in zip(positions, self.canvas.size)]
             self._ops.warp(out, x, *self._turned(*positions), self.canvas.border)
 
     def pieces(self) -> Iterator[tuple[Span, Span]]:
@@ -118,7 +120,10 @@ class Look:
                 out[there] = g[here]
             return out
         out = self._ops.empty((h, w, 3))
-        positions = self._turned(*(np.arange(n) for n in self.canvas.shape))
+        shape = self.canvas.shape
+        if self.canvas.border == "roll":  # what is beyond was made from the continuation
+            g, shape = g[:h, :w], (h, w)
+        positions = self._turned(*(np.arange(n) for n in shape))
         self._ops.warp_back(out, g, *positions, self.canvas.border)
         return out
 

@@ -1,21 +1,19 @@
 """Octaves: the sizes that a picture is dreamt at, and the picture at these sizes.
 
-Each octave is smaller than the next by one ratio; the last one is the picture itself. Octaves that
-the net cannot take are left out.
+Each octave is smaller than the next by one ratio; the last one is the picture itself. Octaves too
+small for the net are left out.
 """
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
 from typing import Any, Union
 
 import numpy as np
 
-from ...errors import ShapeError
 from ...picture import Picture, resized
-from ..dream2015 import input_name
+from ..fitting import Fitting, SizeWarning
 from .borders import Size
 from .operations import Operations
 
@@ -23,13 +21,10 @@ OctaveN = Union[int, str]
 
 ALL = "all"
 
-# What the net sees of a picture of this size; see `borders.canvas_for`.
-CanvasSize = Callable[[Size], Size]
-
 
 def octave_sizes(
     net: Any, end: str, size: Size, octave_n: OctaveN, octave_scale: float, octave_min: int = 1,
-    seen: CanvasSize = lambda size: size,
+    fitting: Fitting | None = None,
 ) -> list[Size]:  # fmt: skip
     """Return the sizes of a picture's octaves, the smallest first.
 
@@ -47,8 +42,8 @@ def octave_sizes(
         Ratio of neighbours.
     octave_min : int
         For ``"all"``.
-    seen : callable
-        Tells the size that the net sees of a picture of some size.
+    fitting : Fitting, optional
+        Tells what goes through the net; by default the pictures themselves.
 
     Returns
     -------
@@ -58,29 +53,31 @@ def octave_sizes(
     Raises
     ------
     ShapeError
-        Not even `size` is large enough.
+        Not even `size` is large enough, or nothing from there on fits; see `fitting.Fitting.shape`.
 
     Warns
     -----
     UserWarning
         Octaves are left out: too small for the net, or not smaller than the one before.
     """
-    check_size(net, end, *size, what="picture", seen=seen)
+    fitting = fitting or Fitting(net, end)
+    fitting.shape(size)
     every = octave_n == ALL
     sizes = [size]
     while every or len(sizes) < int(octave_n):
         h, w = (round(side * (1.0 / octave_scale)) for side in sizes[-1])
         if every and (min(h, w) < octave_min or (h, w) == sizes[-1]):
             break
-        reason = ""
-        if not _fits(net, end, (h, w), seen):
-            reason = f"{w}x{h} is too small for '{end}'"
+        reason = fitting.why_not((h, w))
+        if reason:
+            reason = f"{w}x{h} {reason}"
         elif octave_scale > 1 and (h, w) == sizes[-1]:
             reason = f"{w}x{h} does not get any smaller"
         if reason:
             if not every:
                 warnings.warn(
                     f"{int(octave_n) - len(sizes)} of {octave_n} octaves are left out: {reason}",
+                    SizeWarning,
                     stacklevel=3,
                 )
             break
@@ -171,55 +168,3 @@ class Bases:
         rows = np.empty((*size, 3), np.float32)
         np.subtract(pixels[..., ::-1], self._mean, out=rows)
         return self._ops.array(rows)
-
-
-def check_size(
-    net: Any, end: str, h: int, w: int, *, what: str, seen: CanvasSize = lambda size: size
-) -> None:
-    """Refuse a picture that is too small for a net.
-
-    Parameters
-    ----------
-    net : Net
-    end : str
-        The target.
-    h, w : int
-        Height and width of the picture.
-    what : str
-        What to call it.
-    seen : callable
-        Tells the size that the net sees of a picture of some size.
-
-    Raises
-    ------
-    ShapeError
-        The message tells the smallest size that is large enough.
-    """
-    if _fits(net, end, (h, w), seen):
-        return
-    large = next((2**k for k in range(13) if _fits(net, end, (2**k, 2**k), seen)), None)
-    if large is None or large <= min(h, w):
-        net.infer_shapes({input_name(net): (1, 3, *seen((h, w)))}, end)  # the layer says why
-        raise ShapeError(f"a {what} of {w}x{h} does not get through the net to '{end}'")
-    small = large // 2
-    while large - small > 1:
-        middle = (small + large) // 2
-        fits = _fits(net, end, (middle, middle), seen)
-        small, large = (small, middle) if fits else (middle, large)
-    raise ShapeError(
-        f"a {what} of {w}x{h} is too small for '{end}': each side needs {large} pixels or more. "
-        "Enlarge it, or choose an earlier layer"
-    )
-
-
-def _fits(net: Any, end: str, size: Size, seen: CanvasSize) -> bool:
-    """Tell whether a picture of this size gets through to `end` with something left of it."""
-    if min(size) < 1:
-        return False
-    if not hasattr(net, "infer_shapes"):
-        return True
-    try:
-        shapes = net.infer_shapes({input_name(net): (1, 3, *seen(size))}, end)
-    except ShapeError:
-        return False
-    return all(math.prod(shape) for shape in shapes.values())

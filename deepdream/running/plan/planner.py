@@ -123,7 +123,11 @@ class Planner:
     def _layout(self, h: int, w: int) -> Layout:
         if (h, w) not in self._layouts:
             last = max(self.ends, key=self.net.layer_index)
-            inferred = self.net.infer_shapes({self.input: (1, 3, h, w)}, last)
+            # A layer that no target depends on need not take this size.
+            size = {self.input: (1, 3, h, w)}
+            inferred = self.net.infer_shapes(size, last, strict=False)
+            if any(value.blob not in inferred for value in self.program.values()):
+                self.net.infer_shapes(size, last)
             self._layouts[h, w] = lay_out(self.program, inferred, self._class_of)
         return self._layouts[h, w]
 
