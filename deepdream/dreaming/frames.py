@@ -25,7 +25,7 @@ import numpy as np
 from ..display import display_for
 from ..errors import ParameterError
 from ..files import make_folder, replacing
-from ..images import Picture, as_picture, check_depth, save_image
+from ..images import Picture, as_picture, check_depth, save_image, to_picture
 from ..recipe import describe_net
 from .dream import dream
 from .parameters import Parameters, check_seed
@@ -93,6 +93,8 @@ def _zoom(
             f"scale is {scale!r}: the share cut off between frames, from 0 to below 1 (0.05)"
         )
     given, scale = dict(given), float(scale)
+    if given.get("guide") is not None:
+        given["guide"] = as_picture(given["guide"])
     seed, on_step = given.pop("seed", None), given.pop("on_step", None)
     if seed is not None and not isinstance(seed, np.random.RandomState):
         seed = np.random.RandomState(seed)
@@ -325,7 +327,7 @@ def _asked(
         del given["precision"]
     for name, value in given.items():
         if value is not None:
-            asked[name] = _digest(as_picture(value)) if name in _PICTURES else str(value)
+            asked[name] = _digest(to_picture(value)) if name in _PICTURES else str(value)
     known = describe_net(net)
     return {
         **asked,

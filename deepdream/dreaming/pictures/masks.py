@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import ImageError, ParameterError
-from ...images import as_picture
+from ...images import to_picture
 from ...picture import Picture, resized
 from .borders import Size
 
@@ -45,7 +45,7 @@ def as_mask(mask: Any, size: Size) -> np.ndarray:
     if unit and levels.min() >= 0:  # one kind of mask has one scale from here on
         mask = Picture(levels.astype(np.float32) * np.float32(255), getattr(mask, "alpha", None))
     try:
-        picture = as_picture(mask)
+        picture = to_picture(mask)
     except ImageError as error:
         raise ImageError(f"mask: {error}") from error
     h, w = picture.shape[:2]
