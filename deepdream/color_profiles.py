@@ -82,6 +82,10 @@ class Shaper(NamedTuple):
             out[i : i + rows] = 255 * _srgb_encoded(np.clip(linear, 0, 1))
         return out
 
+    def begins_at_black(self) -> bool:
+        """Tell whether 0 is black; else LittleCMS makes it so, in its own way."""
+        return all(float(curve(np.zeros(1))[0]) < 1e-3 for curve in self.curves)
+
     def is_srgb(self) -> bool:
         """Tell whether this is sRGB, to a level."""
         levels = some_colors(len(self.curves))
@@ -116,7 +120,9 @@ def _xyz(point: Point) -> np.ndarray:
     return np.array([x / y, 1, (1 - x - y) / y])
 
 
-_BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
+_BRADFORD = np.array(
+    [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
+)
 
 
 def _adaptation(white: Point) -> np.ndarray:

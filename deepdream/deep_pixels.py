@@ -8,12 +8,16 @@ in ``tiff_pixels``.
 from __future__ import annotations
 
 import re
+import struct
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from .errors import ImageError
 from .picture_files import open_picture
+
+_SEARCHED = 1 << 20  # bytes in which the codestream of a JPEG 2000 file is looked for
 
 # Pillow's names of what a PNG of sixteen bits holds, and those of what keeps the lower bytes. The
 # bytes of grey with alpha are those of a pixel of four channels.
@@ -43,7 +47,7 @@ def read_deep(image: Image.Image, data: memoryview | bytes, name: str) -> np.nda
     ImageError
         A damaged picture.
     """
-    tiles = getattr(image, "tile", ())
+    tiles: Any = getattr(image, "tile", ())
     if len(tiles) != 1:
         return None
     codec, _, offset, arguments = tiles[0]
@@ -59,6 +63,31 @@ def read_deep(image: Image.Image, data: memoryview | bytes, name: str) -> np.nda
     if image.format == "PPM" and mode == "RGB" and isinstance(arguments, tuple):
         return _ppm(image, codec, bytes(data[offset:]), int(arguments[1]))
     return None
+
+
+def refuse_deep_jpeg2000(image: Image.Image, data: memoryview | bytes, name: str) -> None:
+    """Refuse JPEG 2000 of more than eight bits, whose lightest colours Pillow makes black.
+
+    It rounds to eight bits by adding half a level and lets the sum overflow: white is 0. Grey keeps
+    its bits.
+
+    Raises
+    ------
+    ImageError
+        Such a picture.
+    """
+    if image.format != "JPEG2000" or image.mode in ("L", "I;16"):
+        return
+    begin = bytes(data[:_SEARCHED]).find(b"\xff\x4f\xff\x51")  # SOC and SIZ: the codestream begins
+    if begin < 0:
+        return
+    (count,) = struct.unpack_from(">H", data, begin + 40)
+    depths = [(data[begin + 42 + 3 * i] & 0x7F) + 1 for i in range(count)]
+    if max(depths) > 8:
+        raise ImageError(
+            f"{name} is a JPEG 2000 picture of {max(depths)} bits per channel, whose lightest "
+            "colours Pillow reads as black. Save it as PNG or TIFF first, which keeps its bits."
+        )
 
 
 def _bytes(image: Image.Image, mode: str) -> np.ndarray:

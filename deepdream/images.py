@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image
 
 from .color_profiles import srgb_profile
-from .deep_pixels import deep_transparency, read_deep
+from .deep_pixels import deep_transparency, read_deep, refuse_deep_jpeg2000
 from .errors import ImageError, WriteError
 from .files import FileName, open_view, replacing
 from .picture import Picture as Picture
@@ -57,7 +57,8 @@ _FORMATS = {
     ".png": _Format("PNG", True, True, True, {}),
     ".jpg": _JPEG,
     ".jpeg": _JPEG,
-    ".webp": _Format("WEBP", True, False, False, {"exact": True}),  # colours stay under full transparency
+    # Colours stay under full transparency.
+    ".webp": _Format("WEBP", True, False, False, {"exact": True}),
     ".tif": _TIFF,
     ".tiff": _TIFF,
 }
@@ -164,7 +165,10 @@ def _stored(image: Image.Image, data: memoryview | None, what: str) -> Stored:
     """Return the colours of a Pillow image, read from `data` where that is known."""
     if 0 in image.size:
         raise ImageError(f"{what} has no pixels: {image.size[0]}x{image.size[1]}.")
-    deep = None if data is None else read_deep(image, data, what)
+    deep = None
+    if data is not None:
+        refuse_deep_jpeg2000(image, data, what)
+        deep = read_deep(image, data, what)
     if deep is None:
         image.load()
         levels, space, alpha = _levels(image, what)
@@ -246,7 +250,7 @@ def _stored_of_image(image: Image.Image) -> Stored:
 def _unread(image: Image.Image) -> memoryview | None:
     """Return the file of an image whose pixels Pillow has not read yet, and would cut to 8 bits."""
     file = getattr(image, "fp", None)
-    deep = image.format in ("PNG", "PPM", "TIFF") and getattr(image, "tile", None)
+    deep = image.format in ("JPEG2000", "PNG", "PPM", "TIFF") and getattr(image, "tile", None)
     if not deep or file is None or image.tell() != 0:
         return None
     try:

@@ -64,7 +64,6 @@ _OTHERS = (
     (rb"gimp xcf", "GIMP's own file", "Export it as PNG or TIFF first."),
     (rb"FUJIFILMCCD-RAW|FOVb|\0MRM|IIRO|IIRS|MMOR|IIU\0|....ftypcrx|II\x1a\0\0\0HEAPCCDR",
      _RAW, _DEVELOP),
-    (rb"II\*\0....CR", _RAW, _DEVELOP),
     (rb"....ftyp|\x1aE\xdf\xa3|RIFF....AVI ", "a film", "Give one of its frames, as PNG or JPEG."),
     (rb"\s*(<\?xml.{0,1000})?<svg\b", "a drawing (SVG)", "Draw it into a PNG first."),
     (rb"\x93NUMPY", "a NumPy array (.npy)", "Hand over the array itself: numpy.load reads it."),
@@ -140,7 +139,18 @@ def _plugin_for(head: bytes) -> _Plugin | None:
     brands = {head[8:12], *(head[i : i + 4] for i in range(16, length, 4))}
     if brands & {b"avif", b"avis"}:
         return _AVIF
-    heic = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1"}
+    heic = {
+        b"heic",
+        b"heix",
+        b"hevc",
+        b"hevx",
+        b"heim",
+        b"heis",
+        b"hevm",
+        b"hevs",
+        b"mif1",
+        b"msf1",
+    }
     return _HEIC if brands & heic else None
 
 

@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from .errors import ImageError
 from .color_profiles import ALIKE, Shaper, lab_to_srgb, parse_shaper, profile_space, some_colors
+from .errors import ImageError
 
 _log = logging.getLogger(__name__)
 _MOST = 0.9  # the share of values that is nearly all
@@ -147,25 +147,29 @@ def _through_icc(stored: Stored, profile: bytes, what: str) -> np.ndarray:
     space = profile_space(profile)
     if stored.space not in _FITTING.get(space, ()):
         names = {"L": "grey"}
-        raise ValueError(f"it is for {space}, the picture is {names.get(stored.space, stored.space)}")
+        raise ValueError(
+            f"it is for {space}, the picture is {names.get(stored.space, stored.space)}"
+        )
     shaper = parse_shaper(profile)
     if shaper is not None:
         if _is_srgb(profile):
             return _as_stored(stored)
-        if stored.levels.dtype != np.uint8:
+        if stored.levels.dtype != np.uint8 and shaper.begins_at_black():
             return _through_shaper(stored, shaper)
     levels = stored.levels
     if levels.dtype != np.uint8:
-        _tell(
-            f"the colour profile of {what} can be applied to 8 bits only: its levels are rounded "
-            "to them"
-        )
         levels = np.rint(np.clip(levels, 0, 255)).astype(np.uint8)
     if space == "RGB" and stored.space == "L":
         levels = np.repeat(levels, 3, axis=2)
     if shaper is None and _changes_nothing(profile, space):
-        return _as_stored(stored._replace(levels=levels, space=space))
-    return _littlecms(levels, profile, space, exact=shaper is None)
+        return _as_stored(stored)
+    made = _littlecms(levels, profile, space, exact=shaper is None)
+    if stored.levels.dtype != np.uint8:
+        _tell(
+            f"the colour profile of {what} can be applied to 8 bits only: its levels are rounded "
+            "to them"
+        )
+    return made
 
 
 @functools.lru_cache(maxsize=8)

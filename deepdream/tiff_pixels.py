@@ -2,7 +2,7 @@
 
 Pillow knows the layouts of a list, and takes some for others: planes of sixteen bits come out as
 noise, white as black. But its libtiff unpacks any file that is said to hold grey bytes, a row of
-pixels as a row of bytes. So this module reads the directory, hands the packed data on under such a
+pixels as a row of bytes. So this module reads the directory, hands packed data on under such a
 description, and puts the bytes together: any depth, signed or not, floating point, in planes or by
 pixels, in strips or tiles, of either byte order and of BigTIFF.
 
@@ -14,8 +14,11 @@ Specifications: TIFF 6.0, Supplement 1 (tiles, CIELab), Technical Note 3 (floati
 from __future__ import annotations
 
 import io
+import itertools
 import math
 import struct
+import warnings
+import zlib
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,8 +34,9 @@ _CODES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: 
 _MANY = 1 << 24  # values of a tag; no picture has more strips
 
 # Compressions that give back what was put in, and that libtiff has.
-_LOSSLESS = {1: "none", 5: "LZW", 8: "Deflate", 32773: "PackBits", 32946: "Deflate",
-             34925: "LZMA", 50000: "Zstandard"}  # fmt: skip
+_NONE, _DEFLATE = 1, (8, 32946)
+_LZW, _PACK_BITS, _LZMA, _ZSTANDARD = 5, 32773, 34925, 50000
+_LOSSLESS = (_NONE, *_DEFLATE, _LZW, _PACK_BITS, _LZMA, _ZSTANDARD)
 _WHITE_IS_ZERO, _GREY, _RGB, _CMYK, _LAB, _ICC_LAB = 0, 1, 2, 5, 8, 9
 _SPACES = {_WHITE_IS_ZERO: ("L", 1), _GREY: ("L", 1), _RGB: ("RGB", 3), _CMYK: ("CMYK", 4),
            _LAB: ("LAB", 3), _ICC_LAB: ("LAB", 3)}  # fmt: skip
@@ -91,10 +95,11 @@ def read_tiff(data: memoryview | bytes, what: str) -> Stored | None:
     order = {b"II": "<", b"MM": ">"}.get(bytes(data[:2]))
     if order is None or struct.unpack(order + "H", data[2:4])[0] not in (42, 43):
         return None
-    tags = _read_directory(data, order)
+    canon = bytes(data[8:10]) == b"CR"  # of Canon's raw files; their first picture is a preview
+    tags = {} if canon else _read_directory(data, order)
     photometric = _one(tags, 262, _GREY)
     preview = _one(tags, 254, 0) & 1 and (_CHILDREN in tags or _DNG in tags)
-    if photometric in _RAW or preview:
+    if canon or photometric in _RAW or preview:
         raise ImageError(
             f"{what} is no picture that can be read here but a camera's raw file. Develop it "
             "first, to a TIFF of 16 bits or a JPEG."
@@ -115,9 +120,8 @@ def _ours(layout: _Layout, tags: dict[int, Any], what: str) -> bool:
     """Tell whether a layout is read here; raise where nobody can."""
     if layout.bits < 8 or layout.photometric not in _SPACES:
         return False
-    compression = _LOSSLESS.get(layout.compression)
     problem = ""
-    if compression is None:
+    if layout.compression not in _LOSSLESS:
         if layout.bits == 8 and layout.planes == 1:  # JPEG, mostly
             return False
         problem = f"its compression ({layout.compression}) is not known for {layout.bits} bits"
@@ -179,8 +183,7 @@ def _one(tags: dict[int, Any], tag: int, default: int) -> int:
 
 
 def _layout(tags: dict[int, Any], order: str) -> _Layout:
-    channels = _one(tags, 277, 1)
-    w, h = int(tags[256][0]), int(tags[257][0])
+    channels, w, h = _one(tags, 277, 1), _one(tags, 256, 0), _one(tags, 257, 0)
     tile = (_one(tags, 322, 0), _one(tags, 323, 0)) if 322 in tags else None
     if w < 1 or h < 1 or not 1 <= channels <= 64 or (tile is not None and min(tile) < 1):
         raise ValueError(f"a size of {w}x{h} with {channels} channels")
@@ -214,57 +217,81 @@ def _samples(data: memoryview | bytes, tags: dict[int, Any], layout: _Layout) ->
     for plane in range(layout.planes):
         part = slice(plane * pieces, (plane + 1) * pieces)
         packed = [data[at : at + n] for at, n in zip(offsets[part], counts[part])]
-        unpacked = _unpacked(packed, layout, line, rows, across)
-        h = unpacked.shape[0]
-        values = _values(unpacked.reshape(h * across, line), width, layout)
-        planes.append(values.reshape(h, across * width, -1)[: layout.h, : layout.w])
+        height = layout.h if layout.tile is None else pieces * rows
+        values = _values(_unpacked(packed, layout.compression, line, rows, height), width, layout)
+        if layout.tile is not None:
+            side_by_side = values.reshape(-1, across, rows, width, layout.together).swapaxes(1, 2)
+            values = side_by_side.reshape(height // across, across * width, layout.together)
+        planes.append(values[: layout.h, : layout.w])
     return planes[0] if len(planes) == 1 else np.concatenate(planes, axis=2)
 
 
-def _unpacked(packed: list[Any], layout: _Layout, line: int, rows: int, across: int) -> np.ndarray:
-    """Return (rows, bytes) of a plane, tiles side by side, by libtiff.
+def _unpacked(packed: list[Any], compression: int, line: int, rows: int, height: int) -> np.ndarray:
+    """Return the bytes of strips, or of tiles one below the other.
 
-    It reads a file that is made here: as wide as there are bytes, of grey bytes.
+    Parameters
+    ----------
+    packed : list of bytes
+    compression : int
+        TIFF's number of it.
+    line : int
+        Bytes of a row.
+    rows : int
+        Rows of a piece; the last may have fewer.
+    height : int
+        Rows of all.
+
+    Returns
+    -------
+    (height, line) uint8 ndarray
     """
-    tiled = layout.tile is not None
-    h = rows * math.ceil(layout.h / rows) if tiled else layout.h
-    short, long = numbers("H"), numbers("I")
-    at, offsets = 8, []
-    for piece in packed:
-        offsets.append(at)
-        at += len(piece)
-    at += at % 2
+    if compression in (_NONE, *_DEFLATE):
+        out = bytearray()
+        for piece in packed:
+            size = min(rows * line, height * line - len(out))
+            whole = piece if compression == _NONE else zlib.decompressobj().decompress(piece, size)
+            if len(whole) < size:
+                raise ValueError(f"{len(whole)} of {size} bytes of a strip are there")
+            out += whole[:size]
+        return np.frombuffer(out, np.uint8).reshape(height, line)
+    # Pillow counts these bytes as pixels, and suspects an attack where they are many.
+    at_once = max(1, int((Image.MAX_IMAGE_PIXELS or math.inf) // (rows * line)))
+    groups = [packed[i : i + at_once] for i in range(0, len(packed), at_once)]
+    heights = [
+        min(len(group) * rows, height - i * at_once * rows) for i, group in enumerate(groups)
+    ]
+    return np.concatenate(
+        [_by_libtiff(group, compression, line, rows, h) for group, h in zip(groups, heights)]
+    )
+
+
+def _by_libtiff(packed: list[Any], compression: int, line: int, rows: int, h: int) -> np.ndarray:
+    """Do what `_unpacked` does by a TIFF of grey bytes that is made here, and read by Pillow."""
     counts = [len(piece) for piece in packed]
+    short, long = numbers("H"), numbers("I")
+    end = 8 + sum(counts) + sum(counts) % 2
     described = {
-        256: long(line * across),
+        256: long(line),
         257: long(h),
         258: short(8),
-        259: short(layout.compression),
+        259: short(compression),
         262: short(_GREY),
-        (324 if tiled else 273): long(*offsets),
+        273: long(*itertools.accumulate(counts[:-1], initial=8)),
         277: short(1),
-        (325 if tiled else 279): long(*counts),
-        **({322: long(line), 323: long(rows)} if tiled else {278: long(rows)}),
+        278: long(rows),
+        279: long(*counts),
     }
-    if tiled and line % 16:  # libtiff wants tiles of whole sixteens of pixels
-        return _piece_by_piece(packed, layout, line, rows, across)
-    body = b"".join([*packed, b"\0" * (at - 8 - sum(counts)), directory(described, at)])
-    file = io.BytesIO(struct.pack("<2sHI", b"II", 42, at) + body)
-    # Not Image.open, which counts these bytes as pixels and suspects an attack.
-    with TiffImagePlugin.TiffImageFile(file) as image:
-        return np.asarray(image)
-
-
-def _piece_by_piece(
-    packed: list[Any], layout: _Layout, line: int, rows: int, across: int
-) -> np.ndarray:
-    """Return what `_unpacked` does where the rows of tiles are no whole sixteens of bytes."""
-    strip = layout._replace(tile=None, h=rows)
-    pieces = [_unpacked([piece], strip, line, rows, 1) for piece in packed]
-    down = len(pieces) // across
-    return np.concatenate(
-        [np.concatenate(pieces[i * across : (i + 1) * across], axis=1) for i in range(down)]
-    )
+    file = io.BytesIO()
+    file.write(struct.pack("<2sHI", b"II", 42, end))
+    for piece in packed:
+        file.write(piece)
+    file.seek(end)
+    file.write(directory(described, end))
+    file.seek(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with TiffImagePlugin.TiffImageFile(file) as image:
+            return np.asarray(image)
 
 
 def _values(lines: np.ndarray, width: int, layout: _Layout) -> np.ndarray:

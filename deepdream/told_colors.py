@@ -46,9 +46,7 @@ def profile_of(
             return bytes(icc)
         nclx = image.info.get("nclx_profile")
         if isinstance(nclx, dict):
-            return coded_shaper(
-                int(nclx["color_primaries"]), int(nclx["transfer_characteristics"])
-            )
+            return coded_shaper(int(nclx["color_primaries"]), int(nclx["transfer_characteristics"]))
         if image.format in ("JPEG", "MPO") and image.mode == "RGB" and _is_adobe_rgb(image):
             return ADOBE_RGB
     except (ValueError, KeyError, TypeError) as error:
