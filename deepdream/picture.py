@@ -192,6 +192,12 @@ def check_pixels(img: Any) -> np.ndarray:
 _SLACK = 0.1  # how far resizing may have thrown values beyond 0..1
 
 
+def in_unit_range(values: np.ndarray) -> bool:
+    """Tell whether floating point values lie in 0..1, or beyond it by less than resizing does."""
+    low, high = float(values.min()), float(values.max())
+    return values.dtype.kind == "f" and low >= -_SLACK and high <= 1 + _SLACK
+
+
 def notice_unit_range(img: Any, stacklevel: int = 2) -> bool:
     """Warn of a picture in 0..1, the scale of other libraries; here 0 is black and 255 is white.
 
@@ -218,9 +224,9 @@ def notice_unit_range(img: Any, stacklevel: int = 2) -> bool:
     if values.dtype.kind != "f" or getattr(img, "told", False):
         return False
     colours = values[..., :3] if values.ndim == 3 else values
-    low, high = float(colours.min()), float(colours.max())
-    if not (low >= -_SLACK and 0 < high <= 1 + _SLACK):
+    if not colours.size or not in_unit_range(colours):
         return False
+    low, high = float(colours.min()), float(colours.max())
     if (isinstance(img, Picture) or low == high) and not (colours % 1).any():
         return False
     name = "about 0..1" if low < 0 or high > 1 else "0..1"

@@ -251,7 +251,9 @@ def read_recipe(path: FileName) -> Recipe:
         with open_picture(view, "it") as image:
             recipe = find_recipe(image)
     except ImageError as error:
-        raise ImageError(f"'{name}' cannot be read as a picture: {error}") from error
+        unknown = str(error).startswith("it is no picture that can be read here.")
+        reason = "it is none, or of a format unknown here" if unknown else error
+        raise ImageError(f"'{name}' cannot be read as a picture: {reason}") from error
     if recipe is None:
         raise ImageError(
             f"'{name}' carries no recipe: it was not made by deepdream, or a program that saved it "

@@ -137,7 +137,7 @@ def _frames(
     progress: bool | None, differs: dict[str, Any], begins: bool,
 ) -> Iterator[Picture]:  # fmt: skip
     shown = display_for(progress, on_step, frame.shape[:2], len(todo))
-    stopped_on_purpose = False
+    stopped_on_purpose, told = False, frame.told
 
     def watch(step: Any) -> bool:
         nonlocal stopped_on_purpose
@@ -150,6 +150,7 @@ def _frames(
         for i, params in enumerate(todo):
             if i:
                 frame = enlarge(frame, scale)
+                frame.told = told
             frame = dream(net, frame, seed=seed, on_step=watch, progress=False, **params)
             assert frame.recipe is not None
             if differs and not (begins and i == 0):
