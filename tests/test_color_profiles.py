@@ -418,6 +418,23 @@ def test_what_is_not_understood_is_a_note(chunk, words):
     np.testing.assert_array_equal(img, pixels)
 
 
+def test_avif_says_it_in_a_box():
+    """nclx of an AVIF without a profile counts, though Pillow passes it over."""
+    file = io.BytesIO()
+    try:
+        flat(RED).save(file, "AVIF", quality=100, subsampling="4:4:4")
+    except (KeyError, OSError):
+        pytest.skip("this Pillow writes no AVIF")
+    data = file.getvalue()
+    at = data.index(b"colrnclx") + 8
+    plain = opened(data)
+    np.testing.assert_allclose(plain[0, 0], RED, atol=3)
+
+    img = opened(data[:at] + b"\0\x0c\0\x0d" + data[at + 4 :])
+
+    np.testing.assert_allclose(img[0, 0], [255, 0, 0], atol=4)
+
+
 def test_cameras_say_adobe_rgb_in_exif(tmp_path):
     """Interoperability R03 without a profile is Adobe RGB."""
     exif = Image.Exif()
