@@ -54,15 +54,24 @@ def read_deep(image: Image.Image, data: memoryview | bytes, name: str) -> np.nda
     mode = arguments[0] if isinstance(arguments, tuple) else arguments
     if image.format == "PNG" and mode == _GREY_ALPHA:
         halves = _bytes(image, "RGBA").reshape(*image.size[::-1], 2, 2)
-        return (halves[..., 0] * np.uint16(256) + halves[..., 1]) / np.float32(257)
+        return _levels(halves[..., 0], halves[..., 1])
     if image.format == "PNG" and mode in _HALVES:
         high = _bytes(image, mode)
         with open_picture(data, name) as again:
             low = _bytes(again, _HALVES[mode])
-        return (high * np.uint16(256) + low) / np.float32(257)
+        return _levels(high, low)
     if image.format == "PPM" and mode == "RGB" and isinstance(arguments, tuple):
         return _ppm(image, codec, bytes(data[offset:]), int(arguments[1]))
     return None
+
+
+def _levels(high: np.ndarray, low: np.ndarray) -> np.ndarray:
+    """Return levels of 0..255, float32, of the two bytes of each, uint8."""
+    levels = high.astype(np.float32)
+    levels *= 256
+    levels += low
+    levels /= 257
+    return levels
 
 
 def refuse_deep_jpeg2000(image: Image.Image, data: memoryview | bytes, name: str) -> None:
@@ -96,7 +105,7 @@ def _bytes(image: Image.Image, mode: str) -> np.ndarray:
     # A plain tuple in Pillow before 11.1.
     told = tile._replace(args=mode) if hasattr(tile, "_replace") else (*tile[:3], mode)
     image.tile = [told]  # type: ignore[attr-defined]
-    return np.asarray(image).astype(np.uint16)
+    return np.asarray(image)
 
 
 def _ppm(image: Image.Image, codec: str, body: bytes, largest: int) -> np.ndarray | None:
