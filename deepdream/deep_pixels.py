@@ -77,15 +77,15 @@ def _levels(high: np.ndarray, low: np.ndarray) -> np.ndarray:
 def refuse_deep_jpeg2000(image: Image.Image, data: memoryview | bytes, name: str) -> None:
     """Refuse JPEG 2000 of more than eight bits, whose lightest colours Pillow makes black.
 
-    It rounds to eight bits by adding half a level and lets the sum overflow: white is 0. Grey keeps
-    its bits.
+    It rounds to eight bits by adding half a level and lets the sum overflow: white is 0. Grey of
+    ten bits and more keeps them.
 
     Raises
     ------
     ImageError
         Such a picture.
     """
-    if image.format != "JPEG2000" or image.mode in ("L", "I;16"):
+    if image.format != "JPEG2000" or image.mode == "I;16":
         return
     begin = bytes(data[:_SEARCHED]).find(b"\xff\x4f\xff\x51")  # SOC and SIZ: the codestream begins
     if begin < 0:
