@@ -66,9 +66,10 @@ def level_scale(samples: np.ndarray, bits: int | None, what: str) -> float:
     Returns
     -------
     float
-        Floating point numbers are scaled from 0..1 where they lie within, and taken as 0..255 where
-        not; whole numbers without `bits` are 0..255 where they lie within, else 0..65535, or, of 32
-        bits without sign, the whole range where they go beyond its half.
+        Floating point numbers are scaled from 0..1 where they lie within, which the logger says,
+        and taken as 0..255 where not. Whole numbers without `bits` are 0..255 where they lie
+        within, else 0..65535, or, of 32 bits without sign, the whole range where they go beyond its
+        half.
 
     Raises
     ------
@@ -87,7 +88,7 @@ def level_scale(samples: np.ndarray, bits: int | None, what: str) -> float:
     low, high = float(samples.min()), float(samples.max())
     if samples.dtype.kind == "f":
         if low >= 0 and high <= 1:
-            _log.info("%s has floating point values in 0..1: multiplied by 255", what)
+            _log.warning("%s has floating point values in 0..1: 0 is black, 1 is white", what)
             return 255.0
         if low > -1 and (samples <= 1).mean() > _MOST and (samples % 1).any():
             _tell(

@@ -299,7 +299,11 @@ def _values(lines: np.ndarray, width: int, layout: _Layout) -> np.ndarray:
     n, c, bits = len(lines), layout.together, layout.bits
     if bits not in (8, 16, 32, 64):  # packed without gaps, the highest bit first
         each = np.unpackbits(lines, axis=1)[:, : width * c * bits].reshape(n, width, c, bits)
-        return each @ (1 << np.arange(bits - 1, -1, -1, dtype=np.int64))
+        packed = np.zeros((n, width, c), np.uint16)
+        for i in range(bits):
+            packed <<= 1
+            packed |= each[..., i]
+        return packed
     code = {_UNSIGNED: "u", _SIGNED: "i", _FLOAT: "f"}[layout.kind]
     if layout.predictor == 3:  # of floating point: the bytes of a row by their weight, differences
         parts = np.add.accumulate(lines.reshape(n, -1, c), axis=1, dtype=np.uint8)

@@ -93,12 +93,20 @@ def test_sixteen_bits_are_scaled_without_rounding(tmp_path, suffix):
 
 
 @pytest.mark.parametrize(("scale", "expected"), [(1.0, 255.0), (200.0, 1.0)])
-def test_floating_point_files_are_scaled_from_one(tmp_path, scale, expected):
-    """A float TIFF inside 0..1 is multiplied by 255; another is taken as it is."""
+def test_floating_point_files_are_scaled_from_one(tmp_path, caplog, scale, expected):
+    """A float TIFF inside 0..1 is multiplied by 255, and it is said; another is taken as it is."""
     values = np.random.RandomState(0).rand(H, W).astype(np.float32) * np.float32(scale)
     Image.fromarray(values).save(tmp_path / "a.tif")
 
-    np.testing.assert_allclose(load_image(tmp_path / "a.tif")[..., 0], values * expected, rtol=1e-6)
+    img = load_image(tmp_path / "a.tif")
+
+    np.testing.assert_allclose(img[..., 0], values * expected, rtol=1e-6)
+    assert [r.getMessage() for r in caplog.records if "in 0..1" in r.getMessage()] == (
+        [f"'{tmp_path / 'a.tif'}' has floating point values in 0..1: 0 is black, 1 is white"]
+        if scale == 1
+        else []
+    )
+    np.testing.assert_allclose(as_picture(Image.fromarray(values)), img, rtol=1e-6)
 
 
 def test_a_float_file_with_nan_is_refused(tmp_path):

@@ -14,7 +14,7 @@ from PIL import Image, ImageFile
 from deepdream import picture_files
 from deepdream.cli import main
 from deepdream.errors import ImageError
-from deepdream.images import load_image
+from deepdream.images import as_picture, load_image
 from deepdream.recipe import read_recipe
 
 H, W = 5, 7
@@ -180,16 +180,11 @@ def test_deep_jpeg_2000_is_refused(depth):
     data = bytearray(file.getvalue())
     begin = data.index(b"\xff\x4f\xff\x51")
     assert (load_image(io.BytesIO(data)) == 255).all()
-    data[begin + 42 :: 3][:3] = bytes([depth - 1] * 3)
     for c in range(3):
         data[begin + 42 + 3 * c] = depth - 1
 
     with pytest.raises(ImageError, match=f"JPEG 2000 picture of {depth} bits"):
         load_image(io.BytesIO(data))
-    from deepdream.images import as_picture
-
-    with (
-        Image.open(io.BytesIO(data)) as image,
-        pytest.raises(ImageError, match="JPEG 2000 picture"),
-    ):
+    image = Image.open(io.BytesIO(data))
+    with pytest.raises(ImageError, match="JPEG 2000 picture"):
         as_picture(image)
