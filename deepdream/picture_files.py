@@ -61,6 +61,7 @@ _OTHERS = (
     (rb"#\?(RADIANCE|RGBE)", "a Radiance picture (.hdr)", "Save it as a TIFF first."),
     (rb"II\xbc", "a JPEG XR picture", _CONVERT),
     (rb"BPG\xfb", "a BPG picture", _CONVERT),
+    (rb"8BPS", "a Photoshop file of an unusual kind", "Save it as a TIFF first."),
     (rb"gimp xcf", "GIMP's own file", "Export it as PNG or TIFF first."),
     (rb"FUJIFILMCCD-RAW|FOVb|\0MRM|IIRO|IIRS|MMOR|IIU\0|....ftypcrx|II\x1a\0\0\0HEAPCCDR",
      _RAW, _DEVELOP),

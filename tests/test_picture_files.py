@@ -161,6 +161,7 @@ def test_the_packages_themselves(tmp_path, suffix):
         (b'<?xml version="1.0"?>\n<svg xmlns=', "a drawing"),
         (b"\x93NUMPY\1\0v\0{'descr'", "a NumPy array"),
         (b"gimp xcf v011", "GIMP's own file"),
+        (b"8BPS\0\1" + bytes(6) + b"\0\3\0\0\0\5\0\0\0\7\0\x20\0\3", "a Photoshop file"),
     ],
 )
 def test_what_cannot_be_read_has_a_name(head, words):
