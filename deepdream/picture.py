@@ -8,6 +8,7 @@ its pixels attached. `check_pixels` says why something else is none. Files are t
 from __future__ import annotations
 
 import io
+import warnings
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -42,6 +43,7 @@ class Picture(np.ndarray):
     _alpha: np.ndarray | None
     recipe: dict[str, Any] | None
     source: dict[str, Any] | None
+    told = False  # whether `notice_unit_range` has said something of it
 
     def __new__(
         cls,
@@ -74,6 +76,7 @@ class Picture(np.ndarray):
         self._alpha = getattr(other, "_alpha", None)
         self.recipe = getattr(other, "recipe", None)
         self.source = getattr(other, "source", None)
+        self.told = getattr(other, "told", False)
 
     def __array_wrap__(  # numpy 1 passes two arguments, numpy 2 three
         self, array: np.ndarray, context: Any = None, return_scalar: bool = False
@@ -186,6 +189,55 @@ def check_pixels(img: Any) -> np.ndarray:
     return pixels
 
 
+_SLACK = 0.1  # how far resizing may have thrown values beyond 0..1
+
+
+def in_unit_range(values: np.ndarray) -> bool:
+    """Tell whether floating point values lie in 0..1, or beyond it by less than resizing does."""
+    low, high = float(values.min()), float(values.max())
+    return values.dtype.kind == "f" and low >= -_SLACK and high <= 1 + _SLACK
+
+
+def notice_unit_range(img: Any, stacklevel: int = 2) -> bool:
+    """Warn of a picture in 0..1, the scale of other libraries; here 0 is black and 255 is white.
+
+    Parameters
+    ----------
+    img : array_like
+        What `check_pixels` accepts. It is left as it is.
+    stacklevel : int
+        Whose line the warning names, as for ``warnings.warn``: 2 is the caller's.
+
+    Returns
+    -------
+    bool
+        Whether it is one: floating point colours, all in 0..1 or beyond it by less than resizing
+        does. One whole level alone, as a black picture has it, may be meant; so may levels 0 and 1
+        in a file.
+
+    Warns
+    -----
+    UserWarning
+        Once for a picture and what is made of it in here.
+    """
+    values = np.asarray(img)
+    if values.dtype.kind != "f" or getattr(img, "told", False):
+        return False
+    colours = values[..., :3] if values.ndim == 3 else values
+    if not colours.size or not in_unit_range(colours):
+        return False
+    low, high = float(colours.min()), float(colours.max())
+    if (isinstance(img, Picture) or low == high) and not (colours % 1).any():
+        return False
+    name = "about 0..1" if low < 0 or high > 1 else "0..1"
+    warnings.warn(
+        f"this picture's values lie in {name}, the scale of other libraries; here they go from 0, "
+        "black, to 255, white, so that it is black. Multiply by 255: img * 255",
+        stacklevel=stacklevel,
+    )
+    return True
+
+
 def to_uint8(img: Any) -> np.ndarray:
     """Round a picture to whole grey levels.
 
@@ -248,4 +300,6 @@ def resized(picture: Picture, size: tuple[int, int]) -> Picture:
     alpha = picture.alpha
     if alpha is not None:
         alpha = to_uint8(channel(alpha))
-    return Picture(out, alpha, picture.recipe, picture.source)
+    made = Picture(out, alpha, picture.recipe, picture.source)
+    made.told = picture.told
+    return made

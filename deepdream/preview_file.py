@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .color_profiles import srgb_profile
 from .errors import ParameterError, WriteError
 from .files import FileName, replacing
 from .images import check_writable
@@ -99,7 +100,8 @@ class PreviewFile:
     def _write(self, pixels: np.ndarray, size: tuple[int, int]) -> None:
         try:
             with replacing(self._path) as part:
-                fitted(pixels, size).save(part, self._form, **_HOW[self._form])
+                how = {"icc_profile": srgb_profile(3), **_HOW[self._form]}
+                fitted(pixels, size).save(part, self._form, **how)
         except WriteError as error:  # the dream is worth more
             self._works = False
             _log.warning(f"{error}\nThe dream goes on without a preview.")

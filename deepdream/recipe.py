@@ -23,7 +23,6 @@ Nothing here touches pixels; `images` calls `save_options` and `find_recipe`.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import warnings
@@ -36,6 +35,7 @@ from PIL import Image, PngImagePlugin
 
 from .errors import ImageError
 from .files import FileName, file_hash, open_view
+from .picture_files import open_picture
 from .version import __version__
 
 Recipe = dict[str, Any]
@@ -244,24 +244,17 @@ def read_recipe(path: FileName) -> Recipe:
     MissingFileError
         Nothing at `path`.
     ImageError
-        Not a picture, or one without a recipe.
+        Not a picture, one that cannot be read, or one without a recipe.
     """
     name = os.fsdecode(path)
+    view = open_view(path, ImageError)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(open_view(path, ImageError))) as image:
-                recipe = find_recipe(image)
-    except ImageError:
-        raise
-    except FileNotFoundError:  # MissingFileError is one
-        raise
-    except Image.UnidentifiedImageError as error:
-        raise ImageError(
-            f"'{name}' cannot be read as a picture: it is none, or of a format unknown here"
-        ) from error
-    except Exception as error:
-        raise ImageError(f"'{name}' cannot be read as a picture: {error}") from error
+        with open_picture(view, "it") as image:
+            recipe = find_recipe(image)
+    except ImageError as error:
+        unknown = str(error).startswith("it is no picture that can be read here.")
+        reason = "it is none, or of a format unknown here" if unknown else error
+        raise ImageError(f"'{name}' cannot be read as a picture: {reason}") from error
     if recipe is None:
         raise ImageError(
             f"'{name}' carries no recipe: it was not made by deepdream, or a program that saved it "

@@ -49,7 +49,8 @@ def write_deep(
         Put behind three channels, or one; the alpha of four channels goes before it. Grey with
         alpha is written as RGB with alpha, for Pillow knows no such TIFF.
     options : mapping, optional
-        What `deepdream.recipe.save_options` returns: the texts that go into the file.
+        What `deepdream.recipe.save_options` returns: the texts that go into the file; and the
+        ``icc_profile`` of its colours, bytes.
 
     Raises
     ------
@@ -57,6 +58,7 @@ def write_deep(
         More pixels than a TIFF file has room for.
     """
     options = options or {}
+    profile = options.get("icc_profile")
     if pixels.ndim == 2:
         pixels = pixels[..., np.newaxis]
     if pixels.shape[2] == 4:
@@ -72,9 +74,12 @@ def write_deep(
     )
     if format == "PNG":
         texts = options["pnginfo"].chunks if "pnginfo" in options else ()
-        _write_png(file, shape, bands, [text[:2] for text in texts])
+        chunks = [text[:2] for text in texts]
+        if profile is not None:
+            chunks.insert(0, (b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile)))
+        _write_png(file, shape, bands, chunks)
     else:
-        _write_tiff(file, shape, bands, rows, options.get("tiffinfo", {}))
+        _write_tiff(file, shape, bands, rows, options.get("tiffinfo", {}), profile)
 
 
 def _levels(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
@@ -86,7 +91,7 @@ def _levels(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
 
 
 def _write_png(
-    file: BinaryIO, shape: tuple[int, int, int], bands: Bands, texts: Iterable[tuple[bytes, bytes]]
+    file: BinaryIO, shape: tuple[int, int, int], bands: Bands, chunks: Iterable[tuple[bytes, bytes]]
 ) -> None:
     def chunk(kind: bytes, data: bytes) -> None:
         file.write(struct.pack(">I", len(data)) + kind)
@@ -96,7 +101,7 @@ def _write_png(
     h, w, channels = shape
     file.write(b"\x89PNG\r\n\x1a\n")
     chunk(b"IHDR", struct.pack(">IIBBBBB", w, h, 16, _COLOR_TYPE[channels], 0, 0, 0))
-    for kind, data in texts:
+    for kind, data in chunks:
         chunk(kind, data)
     deflate = zlib.compressobj()
     for lines in _png_lines(bands, 2 * channels):
@@ -136,6 +141,7 @@ def _write_tiff(
     bands: Bands,
     rows: int,
     texts: Mapping[int, str],
+    profile: bytes | None,
 ) -> None:
     h, w, channels = shape
     if h * w * channels * 2 >= _TIFF_END - _BAND:
@@ -152,7 +158,7 @@ def _write_tiff(
         counts.append(file.write(packed))
         end += counts[-1]
     end += file.write(b"\0" * (end % 2))  # directories begin at even places
-    short, long = _numbers("H"), _numbers("I")
+    short, long = numbers("H"), numbers("I")
     tags = {
         256: long(w),  # ImageWidth
         257: long(h),  # ImageLength
@@ -166,27 +172,28 @@ def _write_tiff(
         317: short(2),  # Predictor
         **({338: short(2)} if channels == 4 else {}),  # ExtraSamples: alpha, colours as they are
         **{tag: _text(text) for tag, text in texts.items()},
+        **({} if profile is None else {34675: (7, len(profile), profile)}),  # ICC profile
     }
-    file.write(_directory(tags, end))
+    file.write(directory(tags, end))
     file.seek(4)
     file.write(struct.pack("<I", end))
 
 
-_Field = tuple[int, int, bytes]  # TIFF's number of the type, how many values, the values
+Field = tuple[int, int, bytes]  # TIFF's number of the type, how many values, the values
 
 
-def _numbers(code: str) -> Callable[..., _Field]:
+def numbers(code: str) -> Callable[..., Field]:
     """Return what makes a field of SHORTs ("H") or LONGs ("I")."""
     kind = {"H": 3, "I": 4}[code]
     return lambda *values: (kind, len(values), struct.pack(f"<{len(values)}{code}", *values))
 
 
-def _text(text: str) -> _Field:
+def _text(text: str) -> Field:
     data = text.encode("ascii", "replace") + b"\0"
     return 2, len(data), data
 
 
-def _directory(tags: Mapping[int, _Field], at: int) -> bytes:
+def directory(tags: Mapping[int, Field], at: int) -> bytes:
     """Return a TIFF directory that lies `at` this place; values too long for it follow it."""
     head, behind = struct.pack("<H", len(tags)), b""
     free = at + 2 + 12 * len(tags) + 4

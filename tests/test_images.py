@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import errno
 import io
+import os
 import pickle
 import struct
 import warnings
@@ -12,9 +13,12 @@ import zlib
 
 import numpy as np
 import pytest
+from fakes import FakeNet
 from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
+import deepdream
+from deepdream.dreaming.pictures.masks import as_mask
 from deepdream.errors import DeepDreamError, ImageError, MissingFileError, WriteError
 from deepdream.images import (
     Picture,
@@ -89,12 +93,20 @@ def test_sixteen_bits_are_scaled_without_rounding(tmp_path, suffix):
 
 
 @pytest.mark.parametrize(("scale", "expected"), [(1.0, 255.0), (200.0, 1.0)])
-def test_floating_point_files_are_scaled_from_one(tmp_path, scale, expected):
-    """A float TIFF inside 0..1 is multiplied by 255; another is taken as it is."""
+def test_floating_point_files_are_scaled_from_one(tmp_path, caplog, scale, expected):
+    """A float TIFF inside 0..1 is multiplied by 255, and it is said; another is taken as it is."""
     values = np.random.RandomState(0).rand(H, W).astype(np.float32) * np.float32(scale)
     Image.fromarray(values).save(tmp_path / "a.tif")
 
-    np.testing.assert_allclose(load_image(tmp_path / "a.tif")[..., 0], values * expected, rtol=1e-6)
+    img = load_image(tmp_path / "a.tif")
+
+    np.testing.assert_allclose(img[..., 0], values * expected, rtol=1e-6)
+    assert [r.getMessage() for r in caplog.records if "in 0..1" in r.getMessage()] == (
+        [f"'{tmp_path / 'a.tif'}' has floating point values in 0..1: 0 is black, 1 is white"]
+        if scale == 1
+        else []
+    )
+    np.testing.assert_allclose(as_picture(Image.fromarray(values)), img, rtol=1e-6)
 
 
 def test_a_float_file_with_nan_is_refused(tmp_path):
@@ -241,6 +253,125 @@ def test_one_pixel(tmp_path):
     Image.fromarray(noise(1, 1, 3)).save(tmp_path / "a.png")
 
     assert load_image(tmp_path / "a.png").shape == (1, 1, 3)
+
+
+# -- more than eight bits -------------------------------------------------------------------------
+
+
+def deep_png(levels, interlaced=False, transparent=None):
+    """Return a PNG of sixteen bits with these levels (h, w, channels), by the specification."""
+    h, w, channels = levels.shape
+    passes = [(0, 0, 1, 1)]
+    if interlaced:
+        passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4),
+                  (1, 0, 2, 2), (0, 1, 1, 2)]  # fmt: skip
+    raw = b""
+    for x, y, dx, dy in passes:
+        part = levels[y::dy, x::dx]
+        if part.size:
+            raw += b"".join(b"\0" + row.astype(">u2").tobytes() for row in part)
+
+    def chunk(kind, body):
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
+
+    color = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    head = struct.pack(">IIBBBBB", w, h, 16, color, 0, 0, int(interlaced))
+    clear = b"" if transparent is None else chunk(b"tRNS", np.array(transparent, ">u2").tobytes())
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        [chunk(b"IHDR", head), clear, chunk(b"IDAT", zlib.compress(raw)), chunk(b"IEND", b"")]
+    )
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_png_keeps_its_sixteen_bits(channels, interlaced):
+    """Grey, RGB, each with alpha: every level comes in; a PIL image of it goes the same way."""
+    levels = np.random.RandomState(2).randint(0, 65536, (13, 11, channels)).astype(np.uint16)
+    data = deep_png(levels, interlaced)
+    with Image.open(io.BytesIO(data)) as image:
+        pictures = [load_image(io.BytesIO(data)), as_picture(image)]
+
+    for img in pictures:
+        colours = levels[..., :-1] if channels in (2, 4) else levels
+        np.testing.assert_allclose(img, np.broadcast_to(colours / 257, img.shape), rtol=1e-6)
+        if channels in (2, 4):
+            np.testing.assert_array_equal(img.alpha, np.rint(levels[..., -1] / 257))
+        else:
+            assert img.alpha is None
+
+
+def test_a_ramp_keeps_its_steps(tmp_path):
+    """2000 steps between two levels of 8 bits are 2000 values."""
+    ramp = np.linspace(100, 108, 2000)[np.newaxis, :, np.newaxis].repeat(3, axis=2)
+    for suffix in (".png", ".tif"):
+        save_image(ramp, tmp_path / f"a{suffix}", depth=16)
+        img = load_image(tmp_path / f"a{suffix}")
+        np.testing.assert_allclose(img, np.rint(ramp * 257) / 257, rtol=1e-6)
+        assert len(np.unique(img[..., 0])) > 1900  # 8 levels hold 2057 of 65536
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_transparent_colour_of_sixteen_bits(channels):
+    """Only what equals it in all bits is transparent."""
+    levels = np.full((H, W, channels), 0x1234, np.uint16)
+    levels[0] = 0x1235
+    data = deep_png(levels, transparent=[0x1234] * channels)
+
+    img = load_image(io.BytesIO(data))
+
+    np.testing.assert_array_equal(img.alpha[:2], [[255] * W, [0] * W])
+    np.testing.assert_allclose(img[..., 0], levels[..., 0] / 257, rtol=1e-6)
+
+
+@pytest.mark.parametrize("largest", [255, 1023, 65535])
+@pytest.mark.parametrize("kind", [b"P3", b"P6", b"P2", b"P5"])
+def test_ppm_keeps_its_bits(kind, largest):
+    """As text and as bytes, grey and RGB, scaled from their own largest number."""
+    channels = 3 if kind in (b"P3", b"P6") else 1
+    levels = np.random.RandomState(2).randint(0, largest + 1, (H, W, channels))
+    body = b" ".join(b"%d" % v for v in levels.ravel())
+    if kind in (b"P5", b"P6"):
+        body = levels.astype(">u2" if largest > 255 else np.uint8).tobytes()
+    data = b"%s\n# a comment\n%d %d\n%d\n" % (kind, W, H, largest) + body
+
+    expected = np.broadcast_to(levels * 255 / largest, (H, W, 3))
+    np.testing.assert_allclose(load_image(io.BytesIO(data)), expected, atol=2e-3)
+
+
+# -- what a picture is read from ------------------------------------------------------------------
+
+
+def test_files_that_are_open_are_read(tmp_path):
+    """What has read() is read; its name is in the source where it has one."""
+    pixels = noise(H, W, 3)
+    Image.fromarray(pixels).save(tmp_path / "sky.png")
+    with (tmp_path / "sky.png").open("rb") as file:
+        img = load_image(file)
+    np.testing.assert_array_equal(img, pixels)
+    assert img.source == load_image(tmp_path / "sky.png").source
+    data = (tmp_path / "sky.png").read_bytes()
+    unnamed = load_image(io.BytesIO(data))
+    np.testing.assert_array_equal(unnamed, pixels)
+    assert unnamed.source["sha256"] == img.source["sha256"]
+
+
+@pytest.mark.parametrize(
+    ("thing", "words"),
+    [
+        (np.zeros((H, W, 3)), "of the type ndarray there is nothing to load"),
+        (Image.new("RGB", (W, H)), "Image there is nothing to load"),
+        (None, "takes the name of a file"),
+        (b"\x89PNG\r\n\x1a\n\0\0", r"load_image\(io.BytesIO\(data\)\)"),
+        (io.StringIO("P3"), "open it with 'rb'"),
+    ],
+    ids=["array", "image", "None", "bytes", "text"],
+)
+def test_what_is_no_file_is_told(thing, words):
+    """The message says what to hand over instead."""
+    with pytest.raises(ImageError, match=words):
+        load_image(thing)
 
 
 # -- files that are none --------------------------------------------------------------------------
@@ -420,6 +551,83 @@ def test_as_picture_warns_of_the_scale_of_other_libraries():
     """Fractions inside 0..1 are most likely meant as 0..255."""
     with pytest.warns(UserWarning, match="Multiply by 255"):
         as_picture(np.linspace(0, 1, H * W * 3).reshape(H, W, 3))
+
+
+WAYS_IN = {
+    "dream": lambda net, img: deepdream.dream(net, img, end="top", iter_n=1, octave_n=1, seed=3),
+    "guide": lambda net, img: deepdream.dream(
+        net, 255 * np.asarray(img), end="top", iter_n=1, octave_n=1, seed=3, guide=img
+    ),
+    "zoom": lambda net, img: list(
+        deepdream.zoom(net, img, frames=2, end="top", iter_n=1, octave_n=1, seed=3)
+    ),
+    "zoom's guide": lambda net, img: list(
+        deepdream.zoom(
+            net, 255 * np.asarray(img), frames=2, guide=img, end="top", iter_n=1, octave_n=1, seed=3
+        )
+    ),
+    "2015": lambda net, img: deepdream.deepdream(net, img, end="top", iter_n=1, octave_n=1),
+    "preprocess": deepdream.preprocess,
+    "guide_features": lambda net, img: deepdream.guide_features(net, img, "top"),
+    "save_image": lambda net, img: save_image(img, os.devnull + ".png"),
+    "as_picture": lambda net, img: as_picture(img),
+}
+
+
+@pytest.mark.parametrize("kind", ["float64", "float32", "Picture", "view", "resized"])
+@pytest.mark.parametrize("way", WAYS_IN)
+def test_pictures_of_another_scale_are_noticed(tmp_path, monkeypatch, way, kind):
+    """0..1, the scale of skimage and of caffe.io: told once, with what to write, and left alone."""
+    monkeypatch.setattr("os.devnull", str(tmp_path / "a"))
+    img = np.random.RandomState(3).rand(31, 43, 3)
+    img = {
+        "float64": img,
+        "float32": img.astype(np.float32),
+        "Picture": Picture((255 * img).astype(np.float32)) / np.float32(255),
+        "view": img[::-1, :, ::-1],
+        "resized": 1.1 * img - 0.05,  # a cubic filter throws values beyond
+    }[kind]
+    before = img.copy()
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        WAYS_IN[way](FakeNet(), img)
+
+    told = [str(warning.message) for warning in told if "0..1" in str(warning.message)]
+    assert len(told) == 1
+    assert "Multiply by 255: img * 255" in told[0]
+    np.testing.assert_array_equal(img, before)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        WAYS_IN[way](FakeNet(), np.clip(255 * img, 0, 255))
+
+
+def test_the_caller_is_named():
+    """The warning is about the line that passed the picture."""
+    with pytest.warns(UserWarning, match="0..1") as told:
+        WAYS_IN["dream"](FakeNet(), np.random.RandomState(3).rand(31, 43, 3))
+    assert told[0].filename == __file__
+    with pytest.warns(UserWarning, match="0..1") as told:
+        WAYS_IN["guide_features"](FakeNet(), np.random.RandomState(3).rand(31, 43, 3))
+
+
+def test_black_and_white_in_floating_point_is_noticed():
+    """Zeros and ones, too; levels 0 and 1 that a file holds are what they are."""
+    img = (np.random.RandomState(3).rand(H, W, 3) > 0.5).astype(np.float32)
+    with pytest.warns(UserWarning, match="0..1"):
+        as_picture(img)
+    as_picture(Picture(img))
+    as_picture(img.astype(np.uint8))
+
+
+def test_a_mask_may_have_any_scale():
+    """0..1 is a scale of masks: no warning, the same mask; a filter may have thrown it beyond 1."""
+    mask = np.random.RandomState(3).rand(31, 43).astype(np.float32)
+    np.testing.assert_allclose(as_mask(mask, (31, 43)), mask, atol=1e-6)
+    np.testing.assert_allclose(
+        as_mask(1.04 * mask, (31, 43)), np.minimum(1.04 * mask, 1), atol=1e-6
+    )
+    np.testing.assert_allclose(as_mask(255 * mask, (31, 43)), mask, atol=1e-6)
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])

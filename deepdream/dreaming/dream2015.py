@@ -20,15 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import (
-    FlatGradientError,
-    ImageError,
-    ParameterError,
-    ShapeError,
-    UnknownBlobError,
-    nearest,
-)
-from .fitting import with_sizes
+from ..errors import FlatGradientError, ParameterError, UnknownBlobError, nearest
+from ..picture import notice_unit_range
 from .objectives import Objective, objective_L2
 
 
@@ -46,8 +39,13 @@ def preprocess(net: Any, img: np.ndarray) -> np.ndarray:
     -------
     (3, h, w) float32 ndarray
         BGR, mean subtracted.
+
+    Warns
+    -----
+    UserWarning
+        Floating point values that all lie in 0..1. They are taken as they are.
     """
-    _check_picture(img)
+    notice_unit_range(img, stacklevel=3)
     return np.float32(np.rollaxis(np.asarray(img), 2)[::-1]) - input_mean(net)
 
 

@@ -25,7 +25,7 @@ import numpy as np
 from ..display import display_for
 from ..errors import ParameterError
 from ..files import make_folder, replacing
-from ..images import Picture, as_picture, check_depth, save_image
+from ..images import Picture, as_picture, check_depth, save_image, to_picture
 from ..recipe import describe_net
 from .dream import dream
 from .fitting import SizeWarning
@@ -94,6 +94,8 @@ def _zoom(
             f"scale is {scale!r}: the share cut off between frames, from 0 to below 1 (0.05)"
         )
     given, scale = dict(given), float(scale)
+    if given.get("guide") is not None:
+        given["guide"] = as_picture(given["guide"])
     seed, on_step = given.pop("seed", None), given.pop("on_step", None)
     if seed is not None and not isinstance(seed, np.random.RandomState):
         seed = np.random.RandomState(seed)
@@ -136,7 +138,7 @@ def _frames(
     progress: bool | None, differs: dict[str, Any], begins: bool,
 ) -> Iterator[Picture]:  # fmt: skip
     shown = display_for(progress, on_step, frame.shape[:2], len(todo))
-    stopped_on_purpose = False
+    stopped_on_purpose, told = False, frame.told
 
     def watch(step: Any) -> bool:
         nonlocal stopped_on_purpose
@@ -149,10 +151,8 @@ def _frames(
         for i, params in enumerate(todo):
             if i:
                 frame = enlarge(frame, scale)
-            with warnings.catch_warnings():
-                if i:  # the first frame has said it
-                    warnings.simplefilter("ignore", SizeWarning)
-                frame = dream(net, frame, seed=seed, on_step=watch, progress=False, **params)
+                frame.told = told
+            frame = dream(net, frame, seed=seed, on_step=watch, progress=False, **params)
             assert frame.recipe is not None
             if differs and not (begins and i == 0):
                 frame.recipe["first"] = differs
@@ -329,7 +329,7 @@ def _asked(
         del given["precision"]
     for name, value in given.items():
         if value is not None:
-            asked[name] = _digest(as_picture(value)) if name in _PICTURES else str(value)
+            asked[name] = _digest(to_picture(value)) if name in _PICTURES else str(value)
     known = describe_net(net)
     return {
         **asked,

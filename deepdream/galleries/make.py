@@ -24,7 +24,7 @@ from ..dreaming.pictures.octaves import ALL
 from ..dreaming.styles import NOTEBOOK
 from ..errors import DeepDreamError, ParameterError
 from ..files import make_folder
-from ..images import Picture, as_picture, load_image, save_image, to_uint8
+from ..images import Picture, as_picture, load_image, save_image, to_picture, to_uint8
 from ..recipe import describe_net
 from .manifest import INPUT, PAGE, Entry, Manifest, open_manifest, write_manifest
 from .page import Thumbnails, write_page
@@ -386,7 +386,8 @@ def _checked(
         raise ParameterError("guide and objective both given: a guide is an objective; leave one")
     for name in _PICTURES:
         if params.get(name) is not None:
-            params[name] = as_picture(params[name])
+            known = to_picture if name == "mask" else as_picture  # a mask may have any scale
+            params[name] = known(params[name])
     return params, chosen
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ..color_profiles import srgb_profile
 from ..dreaming.dream2015 import deprocess, dream_steps, guide_features, input_blob
 from ..dreaming.frames import last_frame, write_zoom
 from ..dreaming.objectives import Objective, objective_guide, objective_L2
@@ -321,8 +322,10 @@ def _keep(job: _Job, made: Made, count: int) -> str:
 def _side_by_side(made: Made) -> None:
     """Write the published picture and the first of ours beside each other."""
     assert made.published is not None
-    theirs = Image.open(made.published).convert("RGB")
-    ours = Image.fromarray(to_uint8(load_image(next(iter(made.pictures.values())))))
+    theirs, ours = (
+        Image.fromarray(to_uint8(load_image(path)))
+        for path in (made.published, next(iter(made.pictures.values())))
+    )
     gap = 12
     both = Image.new(
         "RGB", (theirs.width + gap + ours.width, max(theirs.height, ours.height)), "white"
@@ -330,7 +333,7 @@ def _side_by_side(made: Made) -> None:
     both.paste(theirs, (0, 0))
     both.paste(ours, (theirs.width + gap, 0))
     with replacing(made.folder / f"{made.work.name}_side_by_side.jpg") as part:
-        both.save(part, "JPEG", quality=90)
+        both.save(part, "JPEG", quality=90, icc_profile=srgb_profile(3))
 
 
 def describe_recipe(work: Work, net: Any) -> str:

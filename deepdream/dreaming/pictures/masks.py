@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import ImageError, ParameterError
-from ...images import as_picture
-from ...picture import Picture, resized
+from ...images import to_picture
+from ...picture import Picture, in_unit_range, resized
 from .borders import Size
 
 _ALIKE = 0.02  # ratios of sides that differ by less are the same, but for rounding
@@ -21,8 +21,8 @@ def as_mask(mask: Any, size: Size) -> np.ndarray:
     ----------
     mask : (h, w) or (h, w, 3) array or PIL.Image
         White or 1 where the picture may change, black or 0 where not: booleans, numbers in 0..1, or
-        in 0..255 where one of them is above 1. Colours count by their mean, what is transparent
-        counts as black.
+        in 0..255 where one of them is above 1, by more than resizing brings about. Colours count by
+        their mean, what is transparent counts as black.
     size : (int, int)
         Height and width of the picture. A mask of another size has to have the same shape, and is
         brought to this size.
@@ -41,11 +41,12 @@ def as_mask(mask: Any, size: Size) -> np.ndarray:
     if isinstance(mask, np.ndarray) and mask.dtype == bool:
         mask = mask.astype(np.uint8)
     levels = np.asarray(mask)
-    unit = levels.dtype.kind in "uif" and levels.size > 0 and levels.max() <= 1
-    if unit and levels.min() >= 0:  # one kind of mask has one scale from here on
+    unit = levels.dtype.kind in "ui" and levels.size > 0 and 0 <= levels.min() <= levels.max() <= 1
+    unit = unit or (levels.dtype.kind == "f" and levels.size > 0 and in_unit_range(levels))
+    if unit:  # one kind of mask has one scale from here on
         mask = Picture(levels.astype(np.float32) * np.float32(255), getattr(mask, "alpha", None))
     try:
-        picture = as_picture(mask)
+        picture = to_picture(mask)
     except ImageError as error:
         raise ImageError(f"mask: {error}") from error
     h, w = picture.shape[:2]
