@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import fcntl
 import hashlib
 import json
 import os
@@ -22,7 +23,7 @@ import shutil
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,15 +98,16 @@ def build_revision(revision: str, folder: Path = FOLDER) -> Build:
         "subject": git("show", "--no-patch", "--format=%s", commit).strip(),
         "python": sys.version,
     }
-    stamp = _stamp(home, wanted)
-    if stamp is None:
-        say(f"building {revision} ({wanted['subject']}) in {home}")
-        _clear(home)
-        archive = home / "source.tar"
-        git("archive", "--format=tar", f"--output={archive}", commit)
-        _run(["tar", "-xf", str(archive), "-C", str(home / "source")], home)
-        archive.unlink()
-        stamp = _install(home, wanted)
+    with _alone(folder):
+        stamp = _stamp(home, wanted)
+        if stamp is None:
+            say(f"building {revision} ({wanted['subject']}) in {home}")
+            _clear(home)
+            archive = home / "source.tar"
+            git("archive", "--format=tar", f"--output={archive}", commit)
+            _run(["tar", "-xf", str(archive), "-C", str(home / "source")], home)
+            archive.unlink()
+            stamp = _install(home, wanted)
     return Build(revision, home, stamp)
 
 
@@ -135,20 +137,30 @@ def build_tree(folder: Path = FOLDER) -> Build:
         "python": sys.version,
     }
     same = ("requirements", "python")
-    stamp = _stamp(home, {key: wanted[key] for key in same})
-    if stamp is None or stamp["files"] != wanted["files"]:
-        say(f"building the working tree in {home}")
-        again = stamp is not None
-        if again:
-            (home / "built.json").unlink()
-            shutil.rmtree(home / "source", ignore_errors=True)
-        else:
-            _clear(home)
-        for name in files:
-            (home / "source" / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, home / "source" / name)
-        stamp = _install(home, wanted, before=stamp["before"] if stamp else None)
+    with _alone(folder):
+        stamp = _stamp(home, {key: wanted[key] for key in same})
+        if stamp is None or stamp["files"] != wanted["files"]:
+            say(f"building the working tree in {home}")
+            again = stamp is not None
+            if again:
+                (home / "built.json").unlink()
+                shutil.rmtree(home / "source", ignore_errors=True)
+            else:
+                _clear(home)
+            for name in files:
+                (home / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(ROOT / name, home / "source" / name)
+            stamp = _install(home, wanted, before=stamp["before"] if stamp else None)
     return Build("working tree", home, {**stamp, **wanted})
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait for others that build in this folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _stamp(home: Path, wanted: Mapping[str, Any]) -> dict[str, Any] | None:

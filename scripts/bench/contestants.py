@@ -166,6 +166,8 @@ class Ours(Contestant):
             sys.path.insert(0, self.job["path"])
         import deepdream
 
+        if not deepdream.__file__.startswith(self.job["inside"]):
+            raise ImportError(f"{deepdream.__file__} is not in {self.job['inside']}")
         # They are imported when they are asked for.
         self.deepdream, _ = deepdream, (deepdream.load_net, deepdream.dream)
 

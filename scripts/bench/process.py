@@ -43,6 +43,19 @@ def environment(threads: int, more: Mapping[str, str] | None = None) -> dict[str
     return {**kept, **counts, "GLOG_minloglevel": "2", **(more or {})}
 
 
+def imported_from(folder: Path | None) -> dict[str, str | None]:
+    """Return what a job says of the package: put first on the path, and looked for inside.
+
+    Parameters
+    ----------
+    folder : Path or None
+        The environment that it is installed in. None is the working tree as it stands.
+    """
+    if folder is None:
+        return {"path": str(ROOT), "inside": str(ROOT / "deepdream")}
+    return {"path": None, "inside": str(folder)}
+
+
 class Process:
     """A contestant at the other end of two pipes, to be used with ``with``.
 

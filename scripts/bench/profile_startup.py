@@ -32,7 +32,7 @@ sys.path[:1] = [str(ROOT / "scripts")]
 
 from bench import options as bench_options  # noqa: E402
 from bench.builds import Build, build_revision  # noqa: E402
-from bench.process import WORKER, Failed, environment, say  # noqa: E402
+from bench.process import WORKER, Failed, environment, imported_from, say  # noqa: E402
 from bench.run import Bench  # noqa: E402
 
 
@@ -146,7 +146,7 @@ class Program:
     """What is looked at: a contestant that dreams until its first step is done."""
 
     def __init__(self, build: Build | None, job: dict[str, Any]) -> None:
-        self.job = {**job, "task": "start", "path": None if build else str(ROOT)}
+        self.job = {**job, "task": "start", **imported_from(build.folder if build else None)}
         self.python = str(build.python if build else sys.executable)
         self.environment = environment(job["threads"], build.variables() if build else None)
 
@@ -161,6 +161,7 @@ class Program:
         job = json.dumps({**self.job, "began": time.time()})
         done = subprocess.run(
             [self.python, *flags, str(WORKER), "plan", job], env=self.environment,
+            cwd=WORKER.parent,  # with -m this folder is on the path
             stdin=subprocess.DEVNULL, capture_output=True, text=True,
         )  # fmt: skip
         answer = json.loads(done.stdout.splitlines()[-1]) if done.stdout.strip() else {}

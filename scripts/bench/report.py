@@ -60,7 +60,7 @@ def machine(results: dict[str, Any]) -> Iterator[str]:
         f"{where}{results['processor']}, {results['cores']} cores, {results['memory']:.0f} GiB, "
         f"{results['system']}; {results['precision']}; {instructions(results)} instructions. "
         f"Picture: {results['picture']}. Weights: seeded. {results['rounds']} rounds of steps, "
-        f"{results['dreaming']} of dreams."
+        f"{results['dreaming']} of dreams. Load before: {results['load']:.1f}."
     )
     yield ""
     for kind, build in results["builds"].items():

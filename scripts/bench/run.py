@@ -24,7 +24,7 @@ from typing import Any
 
 from bench.builds import Build, build_revision, build_tree, cache_variables
 from bench.options import CONTESTANTS, NETS, cores, middle, pair, parse
-from bench.process import ROOT, Failed, Process, caffe_python, run_command, say
+from bench.process import ROOT, Failed, Process, caffe_python, imported_from, run_command, say
 from bench.report import report
 
 # Those that are ours, installed or not, as the command ``deepdream dream``.
@@ -33,6 +33,9 @@ COMMANDS = ("baseline-command", "command")
 # The notebook's parameters, which are said because a revision's defaults may be others.
 NOTEBOOK = ("--iter-n", "10", "--octave-n", "4", "--octave-scale", "1.4", "--step-size", "1.5",
             "--jitter", "32", "--seed", "0")  # fmt: skip
+
+# A load average above this is not ours alone.
+BUSY = 0.5
 
 MEASURED = ("help", "steps", "dreams", "starts", "fresh")
 
@@ -68,6 +71,8 @@ class Bench:
     def run(self) -> None:
         """Measure all that the options ask for."""
         options, only = self.options, self.options.only
+        if self.results["load"] > BUSY:
+            say(f"others are at work here (load {self.results['load']:.1f}): figures will be noisy")
         if options.baseline is not None:
             self.baseline, self.tree = build_revision(options.baseline), build_tree()
             self.results["builds"] = {
@@ -113,15 +118,16 @@ class Bench:
 
     def process(self, name: str, job: dict[str, Any]) -> Process:
         """Start a contestant in its environment."""
-        build, path = self.build(name), str(ROOT)
+        build = self.build(name)
         if name == "caffe":
             python = caffe_python()
             if python is None:
                 raise Failed("not installed (scripts/install_caffe.sh)")
-            return Process(name, {**job, "path": None}, python)
+            return Process(name, job, python)
         if build is None:
-            return Process(name, {**job, "path": path})
-        return Process(name, {**job, "path": None}, build.python, build.variables())
+            return Process(name, {**job, **imported_from(None)})
+        job = {**job, **imported_from(build.folder)}
+        return Process(name, job, build.python, build.variables())
 
     def command(self, name: str, *arguments: str) -> list[str]:
         """Return ``deepdream`` with arguments, of the baseline or of the working tree."""
@@ -154,7 +160,7 @@ class Bench:
         """Write a net's files; return its layer types and the arithmetic of each size."""
         source = ROOT / "prototxt" / net / "deploy.prototxt"
         job = self.job(
-            net, sizes[0], self.options.threads[0], task="prepare", path=str(ROOT),
+            net, sizes[0], self.options.threads[0], task="prepare", **imported_from(None),
             sizes=[pair(size) for size in sizes],
         )  # fmt: skip
         Path(job["prototxt"]).write_text("force_backward: true\n" + source.read_text("utf-8"))
@@ -368,6 +374,7 @@ class Bench:
             "cores": cores(),
             "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30,
             "system": f"{platform.system()} {platform.machine()}",
+            "load": os.getloadavg()[0],
             "device": self.options.device,
             "precision": self.options.precision or "float32",
             "picture": Path(self.options.image).name,
