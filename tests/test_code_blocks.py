@@ -26,6 +26,7 @@ PAGES = [
     ROOT / "CONTRIBUTING.md",
     *sorted(ROOT.glob("docs/*.md")),
     *sorted(ROOT.glob("docs/labs/*.md")),
+    ROOT / "scripts" / "bench" / "README.md",
 ]
 BLOCK = re.compile(r"^([ \t]*)```(\S*)\n(.*?)^[ \t]*```", re.MULTILINE | re.DOTALL)
 

@@ -21,7 +21,10 @@ from deepdream.running.layers import LAYERS
 from deepdream.running.net import Net
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("prototxt/*/README.md")])
+PAGES = sorted(
+    path for glob in ("*.md", "docs/**/*.md", "prototxt/*/README.md", "scripts/*/README.md")
+    for path in ROOT.glob(glob)
+)  # fmt: skip
 
 
 def test_generated_pages_are_fresh():

@@ -1,16 +1,18 @@
 """One contestant of `scripts/bench.py`, in a process of its own.
 
-    bench_worker.py CONTESTANT JOB      JOB: a JSON object, see `Bench.job` in scripts/bench.py
+    worker.py CONTESTANT JOB      JOB: a JSON object, see `Bench.job` in scripts/bench/run.py
 
 It answers with a line of JSON on standard output for each line on standard input, and does nothing
 in between: as long as it waits, another contestant is at work. What the job asks for:
 
 * ``"task": "steps"``: load the net and take steps. A line ``step`` asks for a turn; the answer has
-  its ``seconds``. Any other line, or none, ends it.
+  its ``seconds`` and how many ``cores`` were busy. Any other line, or none, ends it.
 * ``"task": "dream"``: load the net, dream, write the picture, and say how long it took.
-* ``"task": "prepare"``: write the weights, the pictures and their sizes' arithmetic (`Prepare`).
+* ``"task": "start"``: the same until the first step is done, with the seconds since the process was
+  started until the modules were there (``imports``), the net (``loaded``), the step (``first``).
+* ``"task": "prepare"``: write the weights and the arithmetic of pictures' sizes (`Prepare`).
 
-The contestant ``caffe`` runs inside the environment of `scripts/install_caffe.sh`, so this file
+It may run in the environment of `scripts/install_caffe.sh` or of another revision, so this file
 needs numpy and the standard library only, and nothing newer than Python 3.9.
 """
 
@@ -22,8 +24,11 @@ import sys
 import time
 import warnings
 
-import numpy as np
-from bench_contestants import CONTESTANTS, Ours, peak_memory
+sys.path[0] = os.path.dirname(sys.path[0])  # noqa: PTH120 (the folder of this folder)
+
+import numpy as np  # noqa: E402
+
+from bench.contestants import CONTESTANTS, Ours, peak_memory  # noqa: E402
 
 # A turn of a step below this many seconds is two steps, and the second counts: the first one finds
 # caches that another contestant has filled, and its own threads asleep.
@@ -65,8 +70,7 @@ class Prepare(Ours):
     """Write seeded weights where Caffe can read them, too, and say what the net is made of."""
 
     def load(self, job):
-        from bench_autograd import convolution_flop, needed_layers
-
+        from bench.arithmetic import convolution_flop, needed_layers
         from deepdream.running.fillers import seed_weights
         from deepdream.running.net import Net
 
@@ -85,27 +89,30 @@ class Prepare(Ours):
 def take_steps(contestant, line, job):
     """Take a turn of steps at each request."""
     img = read_picture(job["picture"])
-    idle_from = turn_from = 0.0
+    idle_from = turn_from = busy_from = 0.0
     second = False
 
     def tick(seconds=None):
-        nonlocal idle_from, turn_from, second
+        nonlocal idle_from, turn_from, busy_from, second
         contestant.synchronize()
-        took = time.perf_counter() - turn_from if seconds is None else seconds
+        now, used = time.perf_counter(), time.process_time()
+        took = now - turn_from if seconds is None else seconds
         if seconds is None and took < SHORT and not second:
-            second, turn_from = True, time.perf_counter()
+            second, turn_from, busy_from = True, time.perf_counter(), used
             return True
+        cores = (used - busy_from) / (now - turn_from)
         time.sleep(SETTLE)
         idle_from = time.process_time()
-        line.say(seconds=took, peak=peak_memory())
+        line.say(seconds=took, cores=cores, peak=peak_memory())
         if line.listen() != "step":
             return False
-        idle[0] += time.process_time() - idle_from
+        busy_from = time.process_time()
+        idle[0] += busy_from - idle_from
         second, turn_from = False, time.perf_counter()
         return True
 
     idle = [0.0]
-    turn_from = time.perf_counter()
+    busy_from, turn_from = time.process_time(), time.perf_counter()
     contestant.steps(img, tick)
     line.say(idle=idle[0])
 
@@ -122,19 +129,29 @@ def take_dream(contestant, line, job):
     """Dream, several times where asked; the last one counts."""
     img = read_picture(job["picture"])
     for _ in range(1 + job["warm"]):
-        first = []
-
-        def tick(first=first):
-            first[:] = first or [time.time() - job["began"]]
-
         start = time.perf_counter()
-        out = contestant.dream(img, tick)
+        out = contestant.dream(img, lambda: None)
         contestant.synchronize()
         seconds = time.perf_counter() - start
     write_picture(job["output"], np.asarray(out))
+    line.say(seconds=seconds, peak=peak_memory())
+
+
+def take_first_step(contestant, line, job):
+    """Dream until the first step is done."""
+    loaded, first = time.time(), []
+
+    def tick():
+        first.append(time.time())
+        return False
+
+    contestant.dream(read_picture(job["picture"]), tick)
+    times = {"imports": contestant.imported, "loaded": loaded, "first": first[0]}
     line.say(
-        seconds=seconds, first=first[0], peak=peak_memory(), before=contestant.memory_before
-    )  # fmt: skip
+        **{name: at - job["began"] for name, at in times.items()},
+        peak=peak_memory(),
+        facts=contestant.facts(),
+    )
 
 
 def main():
@@ -148,6 +165,8 @@ def main():
         contestant = CONTESTANTS[sys.argv[1]](job)
         if job["task"] == "dream":
             take_dream(contestant, line, job)
+        elif job["task"] == "start":
+            take_first_step(contestant, line, job)
         else:
             check_step(contestant, job)
             line.say(ready=True, **contestant.facts())

@@ -1,18 +1,19 @@
 """A net as every PyTorch port of DeepDream runs it: stock operators, NCHW, autograd.
 
 This is what `scripts/bench.py` compares with, not part of the package. `AutogradNet` is built from
-any `Net` whose layers are in `FORWARDS`; `convolution_flop` counts the arithmetic that no direct
-convolution can do without.
+any `Net` whose layers are in `FORWARDS`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
+
+from bench.arithmetic import needed_layers
 
 Tensors = Sequence[torch.Tensor]
 
@@ -55,7 +56,7 @@ class AutogradNet(torch.nn.Module):
         self.weights = torch.nn.ParameterList(weights)
 
     def _frozen(self, blob: Any) -> torch.nn.Parameter:
-        value = torch.from_numpy(blob.data)
+        value = torch.from_numpy(np.ascontiguousarray(blob.data))
         if value.dim() == 4:
             value = value.contiguous(memory_format=self.format)
         return torch.nn.Parameter(value, requires_grad=False)
@@ -68,45 +69,6 @@ class AutogradNet(torch.nn.Module):
             y = FORWARDS[layer.type](layer, self.weights[used], xs, bottoms == tops)
             blobs.update(dict.fromkeys(tops, y))
         return blobs[self.end]
-
-
-def needed_layers(net: Any, end: str) -> list[int]:
-    """Return the numbers of the layers that a target depends on, in the order of running."""
-    wanted, needed = {end}, []
-    for i in range(net.layer_index(end), -1, -1):
-        name = net._layer_names[i]
-        if wanted.intersection(net.top_names[name]):
-            needed.append(i)
-            wanted.update(net.bottom_names[name])
-    return needed[::-1]
-
-
-def convolution_flop(net: Any, end: str, h: int, w: int) -> int:
-    """Return the floating-point operations of all convolutions up to a target, forward only.
-
-    A multiplication and an addition count as two; directly computed, on the whole kernel also where
-    it meets padding. The gradient with respect to the data takes as many again.
-
-    Parameters
-    ----------
-    net : Net or Graph
-    end : str
-        The target; layers that it does not depend on do not count.
-    h, w : int
-        Size of the picture.
-    """
-    shapes = net.infer_shapes({net.inputs[0]: (1, 3, h, w)}, end)
-    flop = 0
-    for i in needed_layers(net, end):
-        layer, name = net.layers[i], net._layer_names[i]
-        if layer.type not in ("Convolution", "Deconvolution"):
-            continue
-        # Each position of the top (of a Deconvolution: of the bottom) meets every weight once.
-        names = net.top_names if layer.type == "Convolution" else net.bottom_names
-        for blob in names[name]:
-            shape = shapes[blob]
-            flop += 2 * shape[0] * math.prod(shape[2:]) * layer.blobs[0].count
-    return flop
 
 
 def _convolution(layer: Any, weights: Tensors, xs: Tensors, in_place: bool) -> torch.Tensor:

@@ -1,23 +1,29 @@
 """The contestants of `scripts/bench.py`: the notebook's step, as each one's users would write it.
 
-They run in processes of `scripts/bench_worker.py`. ``caffe`` runs inside the environment of
-`scripts/install_caffe.sh`, so this file needs numpy and the standard library only, and nothing
-newer than Python 3.9. Each class imports what it needs when it is made.
+They run in processes of `scripts/bench/worker.py`. ``caffe`` runs inside the environment of
+`scripts/install_caffe.sh`, and ``baseline`` in that of another revision, so this file needs numpy
+and the standard library only, and nothing newer than Python 3.9. Each class imports what it needs
+when it is made, and nothing else: the imports count in the time of the first step.
+
+Of ``deepdream`` they use what is public, so that any revision can take part. Where one looks
+inside, it asks what is there first: blobs and plans may hold PyTorch's tensors or NumPy's arrays.
 """
 
 from __future__ import annotations
 
-import contextlib
+import inspect
 import resource
 import sys
 import time
 import warnings
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[1]
+from bench.arrays import as_numpy, like
+
+# The notebook's parameters, by name: the defaults of a revision may be others.
+NOTEBOOK = {"step_size": 1.5, "jitter": 32}
 
 
 def peak_memory():
@@ -38,11 +44,11 @@ class Contestant:
         self.job = job
         self.mean = np.float32(job["mean"]).reshape(3, 1, 1)
         self.imports(job["threads"])
-        self.memory_before = peak_memory()
+        self.imported = time.time()
         self.load(job)
 
     def imports(self, threads):
-        """Import what the net needs; what that takes counts as the program, not as the net."""
+        """Import what is called."""
 
     def load(self, job):
         """Make the net ready."""
@@ -85,7 +91,7 @@ class Contestant:
         return np.dstack((x + self.mean)[::-1])
 
     def dream(self, img, tick, iter_n=10, octave_n=4, octave_scale=1.4):
-        """The notebook's ``deepdream``; `tick` is called after each step."""
+        """The notebook's ``deepdream``; `tick` is called after each step, and False ends it."""
         import scipy.ndimage as nd
 
         octaves = [self.preprocess(img)]
@@ -103,7 +109,8 @@ class Contestant:
             x = self.to_own(octave_base + detail)
             for _ in range(iter_n):
                 x = self.move(x, 32, True)
-                tick()
+                if tick() is False:
+                    return None
             x = self.to_numpy(x)
             detail = x - octave_base
         return self.deprocess(x)
@@ -152,34 +159,33 @@ class Caffe(Contestant):
 
 
 class Ours(Contestant):
-    """What the contestants on PyTorch share."""
-
-    channels_last = False
+    """What the contestants with this package share."""
 
     def imports(self, threads):
-        sys.path.insert(0, str(ROOT))
-        import torch
-
+        if self.job["path"]:
+            sys.path.insert(0, self.job["path"])
         import deepdream
-        import deepdream.dreaming.dream
-        import deepdream.models.load
-        import deepdream.running.net  # noqa: F401
 
-        torch.set_num_threads(threads)
-        self.torch, self.deepdream = torch, deepdream
+        if not deepdream.__file__.startswith(self.job["inside"]):
+            raise ImportError(f"{deepdream.__file__} is not in {self.job['inside']}")
+        # They are imported when they are asked for.
+        self.deepdream, _ = deepdream, (deepdream.load_net, deepdream.dream)
 
     def facts(self):
-        facts = {
-            "python": sys.version.split()[0],
-            "numpy": np.__version__,
-            "torch": self.torch.__version__,
-            "instructions": self.torch.backends.cpu.get_cpu_capability(),
-        }
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            facts["numba"] = metadata.version("numba")
+        from importlib import metadata
+
+        facts = {"python": sys.version.split()[0], "instructions": instructions()}
+        for name in ("numpy", "numba", "torch"):
+            try:
+                facts[name] = metadata.version(name)
+            except metadata.PackageNotFoundError:
+                continue
+        torch = sys.modules.get("torch")
+        if torch is not None:
+            facts["torch"] = torch.__version__  # which tells the build
         if self.job["device"] != "cpu":
-            facts["gpu"] = self.torch.cuda.get_device_name()
-            facts["cuda"] = self.torch.version.cuda
+            facts["gpu"] = torch.cuda.get_device_name()
+            facts["cuda"] = torch.version.cuda
         return facts
 
     def load(self, job):
@@ -191,14 +197,34 @@ class Ours(Contestant):
 
     def synchronize(self):
         if self.job["device"] != "cpu":
-            self.torch.cuda.synchronize()
+            sys.modules["torch"].cuda.synchronize()
+
+
+def instructions():
+    """Return the widest vectors that are used, as PyTorch says, or else NumPy."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        return torch.backends.cpu.get_cpu_capability()
+    core = getattr(np, "_core", None) or np.core
+    features = core._multiarray_umath.__cpu_features__
+    found = [name for name in ("AVX512F", "AVX2", "NEON") if features.get(name)]
+    return found[0].replace("512F", "512") if found else "no known"
 
 
 class Autograd(Ours):
-    """A module of stock operators and autograd, see `scripts/bench_autograd.py`."""
+    """A module of stock operators and autograd, see `scripts/bench/autograd.py`."""
+
+    channels_last = False
+
+    def imports(self, threads):
+        import torch
+
+        super().imports(threads)
+        torch.set_num_threads(threads)
+        self.torch = torch
 
     def load(self, job):
-        from bench_autograd import AutogradNet
+        from bench.autograd import AutogradNet
 
         super().load(job)
         module = AutogradNet(self.net, job["end"], self.channels_last)
@@ -234,35 +260,45 @@ class AutogradChannelsLast(Autograd):
 class Dream(Ours):
     """What users call: `deepdream.dream`, on the plan."""
 
-    def load(self, job):
-        from deepdream.running.plan import planner
+    planned = None  # how many times a plan ran; None where nobody counts
 
+    def load(self, job):
         super().load(job)
-        self.planned = 0
-        wrapped = planner.Plan.forward
+        if job["task"] == "steps":
+            self.count_plans()
+        known = inspect.signature(self.deepdream.dream).parameters
+        # Where there are styles, the one that does as the notebook does.
+        self.notebook = {**NOTEBOOK, **({"style": "2015"} if "style" in known else {})}
+
+    def count_plans(self):
+        """Have a plan's passes counted, in revisions that have plans where we know them."""
+        try:
+            from deepdream.running.plan.planner import Plan
+        except ImportError:
+            return
+        self.planned, passes = 0, Plan.forward
 
         def forward(plan):
             self.planned += 1
-            wrapped(plan)
+            passes(plan)
 
-        planner.Plan.forward = forward
+        Plan.forward = forward
 
     def face(self):
         return self.net
 
     def steps(self, img, tick, jitter=32, clip=True):
-        taken = self.dream(img, tick, 10**6, 1, jitter=jitter, clip=clip)
-        return np.asarray(taken)
+        return np.asarray(self.dream(img, tick, 10**6, 1, jitter=jitter, clip=clip))
 
     def dream(self, img, tick, iter_n=10, octave_n=4, octave_scale=1.4, **more):
         return self.deepdream.dream(
             self.face(), img, self.job["end"], iter_n=iter_n, octave_n=octave_n,
             octave_scale=octave_scale, on_step=lambda step: self.checked(tick()),
-            **self.job["dream"], **more,
+            **{**self.notebook, **self.job["dream"], **more},
         )  # fmt: skip
 
     def checked(self, go_on):
-        if not self.planned:
+        if self.planned == 0:
             raise NotImplementedError("dream does not use the plan for this net")
         return go_on
 
@@ -279,14 +315,11 @@ class PlainNet:
 class DreamNet(Dream):
     """`deepdream.dream` on `Net`, without a plan."""
 
-    def load(self, job):
-        Ours.load(self, job)
+    def count_plans(self):
+        pass
 
     def face(self):
         return PlainNet(self.net)
-
-    def checked(self, go_on):
-        return go_on
 
 
 class Bare(Ours):
@@ -296,41 +329,59 @@ class Bare(Ours):
         from deepdream.running.plan.planner import Planner
 
         super().load(job)
-        self.planner = Planner(self.net, job["end"], device=job["device"])
+        on = {} if job["device"] == "cpu" else {"device": job["device"]}
+        self.planner = Planner(self.net, job["end"], **on)
 
     def steps(self, img, tick, jitter=32, clip=True):
-        x = self.preprocess(img)
+        x = np.ascontiguousarray(self.preprocess(img))[None]
         plan, end = self.planner.plan(*img.shape[:2]), self.job["end"]
-        picture = self.torch.from_numpy(np.ascontiguousarray(x))[None].to(self.job["device"])
+        picture = like(plan.data, x)
         while True:
-            plan.data.copy_(picture)  # its memory was used for other things
+            plan.data[:] = picture  # its memory was used for other things
             plan.forward()
-            plan.target_diff[end].copy_(plan.target_data[end])
+            plan.target_diff[end][:] = plan.target_data[end]
             plan.backward()
             if not tick():
-                g = plan.diff[0].cpu().numpy()
-                return self.deprocess(x + 1.5 / np.abs(g).mean() * g)
+                g = as_numpy(plan.diff)[0]
+                return self.deprocess(x[0] + 1.5 / np.abs(g).mean() * g)
 
     def dream(self, img, tick, iter_n=10, octave_n=4, octave_scale=1.4):
         raise NotImplementedError("it takes no whole dreams")
 
 
-class Floor(Ours):
-    """A product of two 2048 x 2048 matrices, five times a turn; the median counts."""
+class Floor(Contestant):
+    """A product of two 2048 x 2048 matrices, five times a turn; the median counts.
+
+    PyTorch computes it, or NumPy where there is no PyTorch; `facts` says which.
+    """
 
     SIDE = 2048
-    FLOP = 2 * SIDE**3
+
+    def imports(self, threads):
+        try:
+            import torch
+        except ImportError:
+            torch = None
+        else:
+            torch.set_num_threads(threads)
+        self.torch = torch
+
+    def facts(self):
+        return {"sgemm": "NumPy" if self.torch is None else "PyTorch"}
 
     def load(self, job):
-        torch = self.torch
-        if job["device"] != "cpu":
-            torch.backends.cuda.matmul.allow_tf32 = False
-        self.a, self.b = torch.rand(2, self.SIDE, self.SIDE, device=job["device"])
-        self.c = torch.empty_like(self.a)
+        a, b = np.random.rand(2, self.SIDE, self.SIDE).astype(np.float32)
+        if self.torch is None:
+            self.a, self.b, self.c, self.mm = a, b, np.empty_like(a), np.matmul
+            return
+        self.torch.backends.cuda.matmul.allow_tf32 = False
+        self.a, self.b = (self.torch.from_numpy(m).to(job["device"]) for m in (a, b))
+        self.c, self.mm = self.torch.empty_like(self.a), self.torch.mm
 
     def product(self):
-        self.torch.mm(self.a, self.b, out=self.c)
-        self.synchronize()
+        self.mm(self.a, self.b, out=self.c)
+        if self.job["device"] != "cpu":
+            self.torch.cuda.synchronize()
 
     def steps(self, img, tick, jitter=32, clip=True):
         while True:
@@ -348,6 +399,7 @@ CONTESTANTS = {
     "autograd": Autograd,
     "autograd-cl": AutogradChannelsLast,
     "net": DreamNet,
+    "baseline": Dream,
     "plan": Dream,
     "plan-bare": Bare,
     "floor": Floor,

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Time what `engine="caffe"` adds to a step of bare pycaffe, in one process, step by step in turn.
 
-    ~/.cache/deepdream/caffe-1.0/bin/python scripts/bench_adapter.py [--rounds N]
+    ~/.cache/deepdream/caffe-1.0/bin/python scripts/bench/adapter.py [--rounds N]
 
 Run it with the Python of `scripts/install_caffe.sh`. The contestants, on nets of their own:
 
@@ -23,8 +23,8 @@ import time
 from pathlib import Path
 
 os.environ.setdefault("GLOG_minloglevel", "2")
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:1] = [str(ROOT), str(ROOT / "scripts")]
 
 import caffe  # noqa: E402
 import numpy as np  # noqa: E402
