@@ -53,7 +53,7 @@ golden: $(DEV) ## ask the real Caffe for tests/golden again
 	scripts/install_caffe.sh
 	$(BIN)/python scripts/make_golden.py --all
 
-bench: $(INSTALLED) ## time steps, dreams and start-up beside Caffe and autograd; half an hour of quiet
+bench: $(DEV) ## time steps, dreams and start-up beside Caffe and autograd; half an hour of quiet
 	@scripts/install_caffe.sh || echo "The real Caffe is left out (see above)."
 	$(BIN)/python scripts/bench.py
 

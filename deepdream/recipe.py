@@ -7,7 +7,7 @@ picture that it began with::
     {"deepdream": "0.1.0", "command": "dream",
      "model": {"name": "googlenet", "prototxt_sha256": "...", "caffemodel_sha256": "...",
                "mean": [104.0, 117.0, 123.0]},
-     "engine": "torch", "device": "cpu",
+     "engine": "deepdream", "device": "cpu",
      "parameters": {"end": "inception_4c/output", "iter_n": 10, ...},
      "seed": 7,
      "input": {"file": "sky.jpg", "sha256": "...", "size": [1024, 575]}}

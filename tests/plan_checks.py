@@ -57,13 +57,18 @@ def by_net(net: Net, x: np.ndarray, end: str, g: np.ndarray) -> tuple[np.ndarray
 
 def by_plan(plan, x: np.ndarray, gs: dict[str, np.ndarray]) -> tuple[dict, np.ndarray]:
     """Return the targets' data and the picture's gradient."""
-    plan.data.copy_(torch.from_numpy(x))
+    write(plan.data, x)
     plan.forward()
-    data = {end: plan.target_data[end].numpy().copy() for end in gs}
+    data = {end: np.asarray(plan.target_data[end]).copy() for end in gs}
     for end, g in gs.items():
-        plan.target_diff[end].copy_(torch.from_numpy(g))
+        write(plan.target_diff[end], g)
     plan.backward()
-    return data, plan.diff.numpy().copy()
+    return data, np.asarray(plan.diff).copy()
+
+
+def write(array, values: np.ndarray) -> None:
+    """Fill one of a plan's arrays, an ndarray or a tensor."""
+    array[...] = values if isinstance(array, np.ndarray) else torch.from_numpy(values)
 
 
 def first_near_kink(text: str, seed: int, x: np.ndarray) -> str | None:

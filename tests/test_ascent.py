@@ -27,7 +27,6 @@ from deepdream.dreaming.objectives import objective_guide, objective_L2
 from deepdream.dreaming.pictures.borders import canvas_for
 from deepdream.dreaming.pictures.looks import Move
 from deepdream.dreaming.pictures.octaves import Bases
-from deepdream.dreaming.pictures.tensors import Tensors
 from deepdream.errors import FlatGradientError, OutOfMemoryError, ParameterError
 from deepdream.reading.proto import parse_prototxt
 from deepdream.running.fillers import seed_weights
@@ -262,15 +261,16 @@ def test_no_stale_weights():
 # -- steps on the device --------------------------------------------------------------------------
 
 
-def tensors_here(monkeypatch):
-    """Keep pictures in tensors, as on a GPU, on the CPU."""
-    monkeypatch.setattr(plan_source, "operations_for", lambda planner: Tensors(torch.device("cpu")))
+def on_tensors(net, end, **keywords):
+    """Return a planner whose plans are PyTorch's, as on a GPU, on its CPU tensors."""
+    net.move("torch")
+    return Planner(net, end, **keywords)
 
 
 @pytest.fixture
 def on_the_device(monkeypatch):
     """Take the steps of a GPU, on the CPU."""
-    tensors_here(monkeypatch)
+    monkeypatch.setattr(plan_source, "Planner", on_tensors)
     monkeypatch.setattr(plan_source, "stays_on", lambda device: True)
 
 
@@ -298,7 +298,7 @@ def test_steps_on_the_device_are_the_steps_on_the_host(monkeypatch, name, how):
     push = make.pop("push", Push(9))
     host = planned(**make)
     expected, expected_mean = change(host, push), host.gradient()()
-    tensors_here(monkeypatch)
+    make["planner"] = on_tensors
     waiting = change(planned(**make), push)
     monkeypatch.setattr(plan_source, "stays_on", lambda device: True)
     device = planned(**make)
@@ -368,7 +368,7 @@ def test_a_flat_gradient_on_the_device_is_told_at_the_end_of_the_octave(on_the_d
     net = net_with_mean()
     for blob in net.params["conv1"]:
         blob.data[...] = 0
-    ascent = planned(planner=Planner, net=net, end="conv1")
+    ascent = planned(planner=on_tensors, net=net, end="conv1")
     ascent.begin(0)
     before = ascent.picture()()
     ascent.step(Move(1, 2), Push())

@@ -16,7 +16,6 @@ from deepdream.dreaming.ascent.plan_source import PlanSource, plan_for
 from deepdream.dreaming.fitting import SizeWarning
 from deepdream.dreaming.objectives import objective_L2
 from deepdream.dreaming.pictures.borders import Canvas
-from deepdream.dreaming.pictures.tensors import Tensors
 from deepdream.errors import ShapeError
 from deepdream.galleries.make import write_gallery
 from deepdream.galleries.page import PAGE
@@ -248,13 +247,14 @@ def test_steps_that_never_leave_a_device(monkeypatch):
         expected = deepdream.dream(uneven_net(SMOOTH), img, **how)
     recorded = []
     original = PlanSource.recorded
-    monkeypatch.setattr(plan_source, "operations_for", lambda planner: Tensors(planner.device))
     monkeypatch.setattr(plan_source, "stays_on", lambda device: True)
     monkeypatch.setattr(
         PlanSource, "recorded", lambda *a: recorded.append(original(*a)) or recorded[-1]
     )
+    net = uneven_net(SMOOTH)
+    net.move("torch")
     with pytest.warns(SizeWarning):
-        out = deepdream.dream(uneven_net(SMOOTH), img, **how)
+        out = deepdream.dream(net, img, **how)
 
     assert None not in recorded
     assert len(recorded) == 2

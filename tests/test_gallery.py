@@ -993,7 +993,7 @@ def test_one_channel_grows_on_blobs_and_on_tensors():
     diff = torch.full((1, 4, 3, 5), 9.0)
 
     objective_channel(2)(dst)
-    objective_channel(2).on_tensors(torch.from_numpy(data), diff)
+    objective_channel(2).on_arrays(torch.from_numpy(data), diff)
 
     expected = np.zeros_like(data)
     expected[:, 2] = data[:, 2]

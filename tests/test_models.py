@@ -294,7 +294,7 @@ def test_the_real_caffe_has_to_be_installed(
 ) -> None:
     """Without it, the error says which engine does the same."""
     monkeypatch.setitem(sys.modules, "caffe", None)
-    with pytest.raises(EngineError, match="cannot be imported(.|\n)*engine='torch' computes"):
+    with pytest.raises(EngineError, match="cannot be imported(.|\n)*engine='deepdream' computes"):
         load_net(*tiny, mean=(104, 117, 123), engine="caffe")
 
 
@@ -329,13 +329,19 @@ def test_a_gpu_that_is_not_there_is_named(
         load_net(*tiny, mean=MEAN, device="cuda:1")
 
 
+@pytest.mark.parametrize("engine", ["auto", "deepdream", "torch"])
+def test_our_engine_goes_by_its_former_name_too(tiny: tuple[str, str], engine: str) -> None:
+    """ "torch" stands in the recipes of older pictures."""
+    assert load_net(*tiny, mean=MEAN, engine=engine).engine == "deepdream"
+
+
 def test_engine_auto_is_caffe_where_ours_cannot_run(
     tiny: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And an error where neither can; ours, where it can, goes first."""
     found = {"numba": object(), "caffe": object()}
     monkeypatch.setattr(load, "find_spec", found.get)
-    assert load_net(*tiny, mean=MEAN).engine == "torch"
+    assert load_net(*tiny, mean=MEAN).engine == "deepdream"
     del found["numba"]
     with pytest.raises(EngineError, match="needs the real pycaffe"):
         load_net(*tiny, mean=MEAN)

@@ -6,19 +6,29 @@ import random
 
 import numpy as np
 import pytest
-import torch
 from helpers import assert_close, relative_error
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
-from plan_checks import by_net, by_plan, check, first_near_kink, normal, run_forward, seeded_net
+from plan_checks import (
+    by_net,
+    by_plan,
+    check,
+    first_near_kink,
+    normal,
+    run_forward,
+    seeded_net,
+    write,
+)
 from random_graphs import SIZE, Graph, random_graph
 from tiny import tiny_net
 
 from deepdream.errors import ShapeError, UnknownLayerError
 from deepdream.running.plan import Plan, Planner, Unplannable
 from deepdream.running.plan.arrays import Array, saved_array
+from deepdream.running.plan.workers import thread_count
 
-KERNELS = ("torch", "native")
+# Compiled kernels, and what runs on a GPU on tensors of the CPU.
+DEVICES = ("cpu", "torch")
 X = normal(1, (1, 3, *SIZE))
 
 DATA = (
@@ -43,8 +53,14 @@ def net_text(*layers: str) -> str:
     return "force_backward: true\n" + DATA + "".join(layers)
 
 
-def planned(text: str, ends, kernels: str, seed: int = 0, size=SIZE) -> Plan:
-    return Planner(seeded_net(text, seed), ends, kernels=kernels).plan(*size)
+def planned(text: str, ends, device: str, seed: int = 0, size=SIZE) -> Plan:
+    return Planner(seeded_net(text, seed, device=device), ends).plan(*size)
+
+
+def moved(net, device: str):
+    """Return a net that computes on a device from now on."""
+    net.move(device)
+    return net
 
 
 def gradients(text: str, ends: list[str]) -> dict[str, np.ndarray]:
@@ -62,9 +78,9 @@ def check_targets(graph: Graph, seed: int, groups: list[list[str]]) -> int:
         refused = [name for end in ends for name in graph.before(end)]
         net, exact = seeded_net(graph.text, seed), seeded_net(graph.text, seed, dtype=np.float64)
         gs = gradients(graph.text, ends)
-        for kernels in KERNELS:
+        for device in DEVICES:
             try:
-                plan = Planner(net, ends, kernels=kernels).plan(*SIZE)
+                plan = Planner(seeded_net(graph.text, seed, device=device), ends).plan(*SIZE)
             except Unplannable as error:
                 if refused and "writes over" in str(error):
                     continue
@@ -244,12 +260,12 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("kernels", KERNELS)
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("case", CASES)
-def test_a_plan_is_the_net(case: str, kernels: str) -> None:
+def test_a_plan_is_the_net(case: str, device: str) -> None:
     """Data and gradient of the layer ``end`` are the net's."""
     gs = gradients(CASES[case], ["end"])
-    results = by_plan(planned(CASES[case], "end", kernels), X, gs)
+    results = by_plan(planned(CASES[case], "end", device), X, gs)
 
     data, diff = by_net(seeded_net(CASES[case]), X, "end", gs["end"])
     assert np.abs(diff).max() > 0
@@ -257,24 +273,24 @@ def test_a_plan_is_the_net(case: str, kernels: str) -> None:
     assert_close(results[1], diff)
 
 
-@pytest.mark.parametrize("kernels", KERNELS)
-def test_a_dropout_and_its_bottom_are_two_targets(kernels: str) -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_dropout_and_its_bottom_are_two_targets(device: str) -> None:
     """In the TEST phase both have the same values, but each has a gradient of its own."""
     text = net_text(CONV, RELU, layer("lrn", "LRN", "conv"), layer("drop", "Dropout", "lrn"))
     gs = gradients(text, ["lrn", "drop"])
 
-    results = by_plan(planned(text, ["lrn", "drop"], kernels), X, gs)
+    results = by_plan(planned(text, ["lrn", "drop"], device), X, gs)
 
     check(results, seeded_net(text), seeded_net(text, dtype=np.float64), X, gs)
 
 
-@pytest.mark.parametrize("kernels", KERNELS)
-def test_of_layers_with_one_name_the_first_is_the_target(kernels: str) -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_of_layers_with_one_name_the_first_is_the_target(device: str) -> None:
     """As in ``net.forward(end=name)``, the layer in place that comes later does not count."""
     text = net_text(CONV, layer("conv", "ReLU", "conv", tops="conv"), conv("end", "conv", 5))
     gs = gradients(text, ["conv", "end"])
 
-    results = by_plan(planned(text, ["conv", "end"], kernels), X, gs)
+    results = by_plan(planned(text, ["conv", "end"], device), X, gs)
 
     assert results[0]["conv"].min() < 0
     check(results, seeded_net(text), seeded_net(text, dtype=np.float64), X, gs)
@@ -325,16 +341,16 @@ BLOCKED = {
 }
 
 
-@pytest.mark.parametrize("kernels", KERNELS)
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("case", BLOCKED)
-def test_no_gradient_passes_where_the_prototxt_forbids_it(case: str, kernels: str) -> None:
+def test_no_gradient_passes_where_the_prototxt_forbids_it(case: str, device: str) -> None:
     """Without force_backward, ``propagate_down: false`` stops a gradient in the plan as well."""
     first = BLOCKED[case].replace('top: "conv"', 'top: "conv" propagate_down: true', 1)
     text = DATA + LOSS + first + conv("end", "cat", 5)
     text += layer("loss", "EuclideanLoss", "end label")
     gs = gradients(text, ["end"])
 
-    data, diff = by_plan(planned(text, "end", kernels), X, gs)
+    data, diff = by_plan(planned(text, "end", device), X, gs)
 
     wanted = by_net(seeded_net(text), X, "end", gs["end"])
     assert_close(data["end"], wanted[0])
@@ -395,11 +411,10 @@ def test_unknown_targets_and_sizes_are_the_nets_errors() -> None:
 TINY_SIZE = (29, 37)
 
 
-@pytest.mark.parametrize("kernels", KERNELS)
-def test_a_plan_gives_the_same_bits_again(kernels: str) -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_plan_gives_the_same_bits_again(device: str) -> None:
     """What ran in between, on this plan or on one of another size, leaves nothing behind."""
-    net = tiny_net()
-    planner = Planner(net, "a/output", kernels=kernels)
+    planner = Planner(moved(tiny_net(), device), "a/output")
     plan, other = planner.plan(*TINY_SIZE), planner.plan(23, 31)
     x, y = normal(3, (1, 3, *TINY_SIZE)), normal(4, (1, 3, 23, 31))
     g, e = (
@@ -418,10 +433,10 @@ def test_a_plan_gives_the_same_bits_again(kernels: str) -> None:
         assert np.abs(results[1]).max() > 0
 
 
-@pytest.mark.parametrize("kernels", KERNELS)
-def test_two_plans_may_take_turns(kernels: str) -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_two_plans_may_take_turns(device: str) -> None:
     """Forward on one and forward on another size do not disturb each other's backward."""
-    planner = Planner(tiny_net(), "a/output", kernels=kernels)
+    planner = Planner(moved(tiny_net(), device), "a/output")
     sizes = [TINY_SIZE, (23, 31)]
     xs = [normal(3 + i, (1, 3, *size)) for i, size in enumerate(sizes)]
     plans = [planner.plan(*size) for size in sizes]
@@ -429,19 +444,19 @@ def test_two_plans_may_take_turns(kernels: str) -> None:
     alone = [by_plan(planner.plan(*s), x, {"a/output": g})[1] for s, x, g in zip(sizes, xs, gs)]
 
     for plan, x in zip(plans, xs):
-        plan.data.copy_(torch.from_numpy(x))
+        write(plan.data, x)
         plan.forward()
     for plan, g in zip(plans, gs):
-        plan.target_diff["a/output"].copy_(torch.from_numpy(g))
+        write(plan.target_diff["a/output"], g)
         plan.backward()
 
     for plan, diff in zip(plans, alone):
-        assert np.array_equal(plan.diff.numpy(), diff)
+        assert np.array_equal(plan.diff, diff)
 
 
-@pytest.mark.parametrize("kernels", KERNELS)
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("end", ["a/output", "prob"])
-def test_a_plan_leaves_the_net_alone(kernels: str, end: str) -> None:
+def test_a_plan_leaves_the_net_alone(device: str, end: str) -> None:
     """No blob, diff or parameter of the net changes, nor the shape of any."""
     net = tiny_net()
     run_forward(net, normal(7, (1, 3, *TINY_SIZE)), "prob")
@@ -449,7 +464,7 @@ def test_a_plan_leaves_the_net_alone(kernels: str, end: str) -> None:
         blob.diff[...] = i
     parts = [*net.blobs.values(), *(blob for layer in net.layers for blob in layer.blobs)]
     before = [(blob.data.copy(), blob.diff.copy()) for blob in parts]
-    plan = Planner(net, end, kernels=kernels).plan(*TINY_SIZE)
+    plan = Planner(moved(net, device), end).plan(*TINY_SIZE)
 
     by_plan(
         plan, normal(3, (1, 3, *TINY_SIZE)), {end: normal(4, tuple(plan.target_data[end].shape))}
@@ -460,8 +475,8 @@ def test_a_plan_leaves_the_net_alone(kernels: str, end: str) -> None:
         assert np.array_equal(blob.diff, diff)
 
 
-@pytest.mark.parametrize("kernels", KERNELS)
-def test_other_inputs_keep_what_the_net_holds(kernels: str) -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_other_inputs_keep_what_the_net_holds(device: str) -> None:
     """A second input's blob is read at every forward."""
     text = net_text(
         layer("mask", "Input", "", "input_param { shape { dim: 1 dim: 18 dim: 13 dim: 17 } }"),
@@ -469,7 +484,7 @@ def test_other_inputs_keep_what_the_net_holds(kernels: str) -> None:
         layer("cat", "Concat", "mask product"), conv("end", "cat", 5),
     )  # fmt: skip
     net, gs = seeded_net(text), gradients(text, ["end"])
-    plan = Planner(net, "end", kernels=kernels).plan(*SIZE)
+    plan = Planner(moved(net, device), "end").plan(*SIZE)
 
     for seed in (8, 9):
         net.blobs["mask"].data[...] = normal(seed, (1, 18, *SIZE))
@@ -481,49 +496,49 @@ def test_other_inputs_keep_what_the_net_holds(kernels: str) -> None:
 
 def test_layouts_of_the_arrays_outside() -> None:
     """Picture and gradient are (1, 3, h, w) with the channels together, whatever the target."""
-    plan = Planner(tiny_net(), ("pool1", "a/output"), kernels="torch").plan(29, 37)
+    plan = Planner(tiny_net(), ("pool1", "a/output")).plan(29, 37)
 
     assert plan.size == (29, 37)
     assert plan.ends == ("pool1", "a/output") == tuple(plan.target_data)
     for image in (plan.data, plan.diff):
         assert image.shape == (1, 3, 29, 37)
-        assert image.stride()[1] == 1
+        assert image.strides[1] == 4
     shapes = tiny_net().infer_shapes()
     for end in plan.ends:
         assert plan.target_data[end].shape == plan.target_diff[end].shape == shapes[end]
 
 
-@pytest.mark.parametrize("kernels", KERNELS)
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("size", [(29, 37), (53, 41)])
-def test_memory_is_what_is_allocated(kernels: str, size: tuple[int, int]) -> None:
+def test_memory_is_what_is_allocated(device: str, size: tuple[int, int]) -> None:
     """`memory` tells the bytes of the block and of what each thread needs besides."""
-    planner = Planner(tiny_net(), "a/output", kernels=kernels)
+    planner = Planner(moved(tiny_net(), device), "a/output")
     plan = planner.plan(*size)
 
     operation = plan._forward[0]
-    tensors = [operation.tops[0].block, *operation.scratch_of]
-    assert planner.memory(*size) == sum(t.numel() * t.element_size() for t in tensors)
+    arrays = [operation.tops[0].flat, *operation.scratch_of]
+    assert planner.memory(*size) == sum(t.nbytes for t in arrays)
 
 
 def test_memory_counts_the_blobs_of_layers_that_run_themselves() -> None:
     """Two float32 arrays for each bottom and top."""
     text = net_text(CONV, layer("end", "MVN", "conv"))
-    planner = Planner(seeded_net(text), "end", kernels="torch")
+    planner = Planner(seeded_net(text, device="torch"), "end")
 
     blobs = 4 * 2 * 2 * 18 * 13 * 17
-    block = planner.plan(*SIZE)._forward[0].tops[0].block
-    assert planner.memory(*SIZE) == blobs + 4 * block.numel()
+    block = planner.plan(*SIZE)._forward[0].tops[0].flat
+    assert planner.memory(*SIZE) == blobs + block.nbytes
 
 
 def test_notes_name_the_kernels_and_the_slow_layers() -> None:
     """The notes tell steps, kernels, and which layers run by their own class."""
     text = net_text(CONV, RELU, layer("mvn", "MVN", "conv"), conv("end", "mvn", 5))
 
-    assert Planner(seeded_net(text), "end", kernels="native").notes == [
-        "plan: 3 steps, native kernels", "layer by layer: mvn (MVN)",
+    assert Planner(seeded_net(text), "end").notes == [
+        f"plan: 3 steps, {thread_count()} threads", "layer by layer: mvn (MVN)",
     ]  # fmt: skip
-    assert Planner(seeded_net(text), "conv", kernels="torch").notes == [
-        "plan: 1 steps, PyTorch's operators on cpu"
+    assert Planner(seeded_net(text, device="torch"), "conv").notes == [
+        "plan: 1 steps, PyTorch on torch"
     ]
 
 
@@ -531,16 +546,16 @@ def poisoned(planner: Planner, x: np.ndarray, gs: dict[str, np.ndarray]):
     """Run a plan step by step with NaN in all memory that is not in use; as `by_plan`."""
     layout = planner._layout(*SIZE)
     plan, order = Plan(planner, layout), layout.schedule
-    block = plan._forward[0].tops[0].block
+    block = plan._forward[0].tops[0].flat
     count = len(order.forward)
 
     def poison(tick: int) -> None:
-        alive = torch.zeros(block.numel(), dtype=torch.bool)
+        alive = block * 0 > 1
         for places, lives in ((layout.data, order.data), (layout.diff, order.diff)):
             for value, (first, last) in lives.items():
                 # What is made at this tick has to be written before it is read.
                 if (first < tick or first == tick == count) and tick <= last:
-                    Array(alive, *places[value], layout.shapes[value]).image.fill_(True)
+                    Array(alive, *places[value], layout.shapes[value]).image[...] = True
         for node, (first, last) in order.saved.items():
             if first < tick <= last:
                 for start, shape, dtype in layout.saved[node]:
@@ -548,31 +563,31 @@ def poisoned(planner: Planner, x: np.ndarray, gs: dict[str, np.ndarray]):
                     alive[start : start + -(-size // 4)] = True
         if tick == 0:
             for value in planner.program.inputs.values():
-                Array(alive, *layout.data[value], layout.shapes[value]).image.fill_(True)
+                Array(alive, *layout.data[value], layout.shapes[value]).image[...] = True
         block[~alive] = float("nan")
 
-    block.fill_(float("nan"))
-    plan.data.copy_(torch.from_numpy(x))
+    block[...] = float("nan")
+    write(plan.data, x)
     with plan.threads():
         for tick, operation in enumerate(plan._forward):
             poison(tick)
             operation.forward()
         poison(count)
-        data = {end: plan.target_data[end].numpy().copy() for end in gs}
+        data = {end: np.asarray(plan.target_data[end]).copy() for end in gs}
         for end, g in gs.items():
-            plan.target_diff[end].copy_(torch.from_numpy(g))
+            write(plan.target_diff[end], g)
         for image in plan._zeroed:
-            image.zero_()
+            image[...] = 0
         for node, operation in zip(order.backward, plan._backward):
             poison(2 * count - order.forward.index(node))
             operation.backward()
         poison(order.end)
-    return data, plan.diff.numpy().copy()
+    return data, np.asarray(plan.diff).copy()
 
 
 @settings(deadline=None, derandomize=True, max_examples=25)
-@given(st.integers(0, 2**20), st.sampled_from(KERNELS))
-def test_memory_that_is_not_in_use_is_not_read(seed: int, kernels: str) -> None:
+@given(st.integers(0, 2**20), st.sampled_from(DEVICES))
+def test_memory_that_is_not_in_use_is_not_read(seed: int, device: str) -> None:
     """NaN in every array before its life and after it changes nothing."""
     chance = random.Random(seed)
     graph = random_graph(chance, steps=9)
@@ -582,7 +597,7 @@ def test_memory_that_is_not_in_use_is_not_read(seed: int, kernels: str) -> None:
         return
     ends = ends if chance.random() < 0.3 else [chance.choice(ends)]
     gs = gradients(graph.text, ends)
-    planner = Planner(seeded_net(graph.text, seed), ends, kernels=kernels)
+    planner = Planner(seeded_net(graph.text, seed, device=device), ends)
 
     data, diff = poisoned(planner, X, gs)
 

@@ -6,19 +6,18 @@ neighbours must stay as they are.
 
 from __future__ import annotations
 
-import signal
-
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from helpers import assert_close
 
-pytest.importorskip("numba")
-
-from deepdream.running.plan import kernels as K  # noqa: E402
+from deepdream.compiling.packing import packed
+from deepdream.running.plan import kernels as K
+from deepdream.running.plan import winograd as winograd_math
 
 NAN = float("nan")
+NOTHING = np.empty(0, np.float32)
 
 
 class Value:
@@ -95,7 +94,7 @@ def close():
 def activate(x, act, lo, hi):
     """Return the activation's values and mask."""
     if act == K.RELU:
-        return np.where(x > 0, x, x * 0), x > 0
+        return np.where(x > 0, x, lo * x), x > 0
     if act == K.CLIP:
         return np.clip(x, lo, hi), (x >= lo) & (x <= hi)
     return x, np.full(x.shape, True)
@@ -107,56 +106,140 @@ ACTS = pytest.mark.parametrize("act", [K.NONE, K.RELU, K.CLIP], ids=["none", "re
 # -- pixel by pixel ---------------------------------------------------------------------------
 
 
-@ACTS
+def lines(value, first=0, w=None):
+    """Return where a range of pixels lies: all as one line, or in lines of w."""
+    offset, pix = value.at
+    return offset + first * pix, (w or 0) * pix, pix
+
+
 @pytest.mark.parametrize("channels", [1, 37, 64])
 @pytest.mark.parametrize("masked", [True, False])
-def test_bias_and_activation(act, channels, masked):
-    """y becomes act(x + bias), and the mask tells where the gradient passes."""
-    x, bias = normal(3, 7, channels), normal(channels, seed=2)
-    x[1, 2, 0], x[0, 3, 0] = NAN, 0.5 - bias[0]
-    y, mask = Value(np.zeros_like(x)), Value(np.full(x.shape, 9, np.uint8), 1, 4, 2)
+@pytest.mark.parametrize("accumulate", [True, False])
+@ACTS
+def test_affine(act, channels, masked, accumulate):
+    """y becomes act(factor * scale * x + bias), and the mask tells where the gradient passes."""
+    x, bias, scale = normal(3, 7, channels), normal(channels, seed=2), normal(channels, seed=3)
+    before = normal(*x.shape, seed=4)
+    x[1, 2, 0] = NAN
+    value, y = Value(x, 2, 1), Value(before)
+    mask = Value(np.full(x.shape, 9, np.uint8), 1, 4, 2)
     for p0, p1 in ranges(21):
-        product = x.reshape(-1, channels)[p0:p1].ravel()
-        m, m_at = (mask.flat, mask.at) if masked else (K.NO_MASK, (0, 0))
-        K.bias_act(product, y.flat, y.at, channels, bias, act, -0.25, 0.5, m, m_at, p0, p1)
+        m, m_at = (mask.flat, lines(mask, p0)) if masked else (K.NO_MASK, (0, 0, 0))
+        K.affine(value.flat, lines(value, p0), scale, 0.5, bias, channels, act, -0.25, 0.5, m,
+                 m_at, y.flat, lines(y, p0), accumulate, (1, p1 - p0))  # fmt: skip
 
-    values, passes = activate(x + bias, act, -0.25, 0.5)
-    y.check(values)
+    exact = 0.5 * x.astype(float) * scale + bias + (before if accumulate else 0)
+    values, passes = activate(exact, act, -0.25, 0.5)
+    y.check(values, **close())
     mask.check(passes if masked and act != K.NONE else 9)
 
 
-def test_mask_stops_gradients():
-    """apply_mask sets to 0 where the mask is 0, whatever was there."""
+@pytest.mark.parametrize("slope", [0.0, 0.125])
+def test_a_gate_stops_gradients(slope):
+    """Where the mask is 0 the number becomes the slope times itself, or 0, whatever was there."""
     g, m = normal(5, 3, 19), some(5, 3, 19)
-    g[m == 0] = NAN
+    if not slope:
+        g[m == 0] = NAN
     value, mask = Value(g), Value(m, 2, 1)
+    nothing = np.empty(0, np.float32)
     for p0, p1 in ranges(15, 2):
-        K.apply_mask(value.flat, value.at, 19, mask.flat, mask.at, p0, p1)
+        here = value.flat, lines(value, p0)
+        K.affine(*here, nothing, 1.0, nothing, 19, K.GATE, slope, 0.0, mask.flat, lines(mask, p0),
+                 *here, False, (1, p1 - p0))  # fmt: skip
 
-    value.check(np.where(m, g, 0))
-
-
-# -- columns back ------------------------------------------------------------------------------
-
-CONVOLUTIONS = [
-    # size, channels, kernel, stride, pad, dilation
-    ((11, 14), 3, (7, 7), (2, 2), (3, 3), (1, 1)),
-    ((9, 13), 5, (3, 2), (1, 1), (1, 0), (1, 1)),
-    ((12, 10), 18, (5, 5), (1, 1), (2, 2), (1, 1)),
-    ((10, 13), 4, (3, 3), (2, 3), (0, 1), (2, 3)),
-    ((13, 15), 2, (2, 1), (3, 4), (0, 0), (1, 1)),
-    ((8, 9), 17, (1, 1), (2, 2), (0, 0), (1, 1)),
-]
-EACH_CONVOLUTION = pytest.mark.parametrize(
-    ("size", "channels", "kernel", "stride", "pad", "dilation"), CONVOLUTIONS
-)
+    value.check(np.where(m, g, slope * g if slope else 0))
 
 
-def unfold(x, kernel, stride, pad, dilation):
-    """Return (h * w, kh * kw * c) of PyTorch's columns, which are (c, kh, kw)."""
-    col = F.unfold(x, kernel, dilation, pad, stride)[0]
-    c = x.shape[1]
-    return col.view(c, -1, col.shape[1]).permute(2, 1, 0).reshape(col.shape[1], -1)
+# -- products -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [1, 16, 17, 40, 64, 83])
+@pytest.mark.parametrize("columns", [1, 3, 5, 14, 31])
+@pytest.mark.parametrize("accumulate", [True, False])
+@ACTS
+def test_products(n, columns, accumulate, act):
+    """Each pixel becomes the products of its window's pieces with weights, with bias and end."""
+    rows, kh, kw, length, up, across = 2, 2, 3, 5, 2, 2
+    image = normal(rows * up + kh, columns * across + kw, 7)
+    weight = normal(kh * kw * length, n, seed=1)
+    bias, before = normal(n, seed=2), normal(rows, columns, n, seed=3)
+    x, y = Value(image), Value(before)
+    mask = Value(np.full(before.shape, 9, np.uint8))
+    line, step = image.shape[1] * x.pix, x.pix
+    K.products(
+        x.flat, (x.at[0] + 1, up * line, across * step), (kh, line, kw, step, length),
+        packed(weight), 0, n, bias, act, -0.25, 0.5, mask.flat, lines(mask, 0, columns), y.flat,
+        lines(y, 0, columns), accumulate, (rows, columns), np.full(K.BLOCK, NAN, np.float32),
+    )  # fmt: skip
+
+    exact = np.zeros(before.shape)
+    for i, j in np.ndindex(rows, columns):
+        window = image[i * up : i * up + kh, j * across : j * across + kw, 1 : 1 + length]
+        exact[i, j] = window.astype(float).ravel() @ weight + bias
+    exact += before if accumulate else 0
+    values, passes = activate(exact, act, -0.25, 0.5)
+    y.check(values, **close())
+    mask.check(passes if act != K.NONE else 9)
+
+
+def test_products_have_the_same_bytes_in_every_range():
+    """What a pixel becomes does not depend on the pixels beside it."""
+    columns, depth, n = 61, 37, 50
+    x, weight = normal(1, columns, depth), packed(normal(depth, n, seed=1))
+    s, nothing = np.empty(K.BLOCK, np.float32), np.empty(0, np.float32)
+
+    def run(cuts):
+        y = np.zeros((columns, n), np.float32)
+        for p0, p1 in zip(cuts, cuts[1:]):
+            K.products(
+                x.ravel(), (p0 * depth, 0, depth), (1, 0, 1, 0, depth), weight, 0, n, nothing,
+                K.NONE, 0.0, 0.0, K.NO_MASK, (0, 0, 0), y.reshape(-1), (p0 * n, 0, n), False,
+                (1, p1 - p0), s,
+            )  # fmt: skip
+        return y
+
+    whole = run([0, columns])
+    assert np.abs(whole).min() > 0
+    for cuts in ([0, 1, 2, 3, columns], [0, 14, 20, 40, columns], [0, 5, 33, 60, columns]):
+        np.testing.assert_array_equal(run(cuts), whole)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 18])
+@pytest.mark.parametrize("corner", [(0, 0), (-2, -3), (3, 4), (9, -1), (-7, 2), (2, 30)])
+@pytest.mark.parametrize("inside", [True, False])
+def test_padded(channels, corner, inside):
+    """A part of a picture is copied, with zeros where there is none."""
+    x, size = normal(6, 11, channels), (5, 9)
+    value, out = Value(x) if inside else dense(x), np.full((*size, channels), NAN, np.float32)
+    K.padded(value.flat, value.at, x.shape[:2], channels, corner, out.reshape(-1), size)
+
+    wide = np.pad(x, ((40, 40), (40, 40), (0, 0)))
+    (top, left), (h, w) = corner, size
+    np.testing.assert_array_equal(out, wide[40 + top : 40 + top + h, 40 + left : 40 + left + w])
+
+
+@pytest.mark.parametrize("channels", [3, 18])
+@pytest.mark.parametrize("gated", [True, False])
+@pytest.mark.parametrize("accumulate", [True, False])
+def test_spread_out(channels, gated, accumulate):
+    """Pixels side by side in one pixel come to their places; those outside are left out."""
+    size, stride, start, outer = (3, 4), (2, 3), (-1, -2), (4, 9)
+    x, before, m = normal(*size, *stride, channels), normal(*outer, channels, seed=1), None
+    m = some(*outer, channels)
+    y, mask = Value(before), Value(m)
+    gate = (K.GATE, 0.0, mask.flat, mask.at) if gated else (K.NONE, 0.0, K.NO_MASK, (0, 0))
+    K.spread_out(x.ravel(), size, start, stride, channels, y.flat, y.at, outer, *gate, accumulate)
+
+    expected = before.copy()
+    for i, j, a, b in np.ndindex(*size, *stride):
+        row, column = start[0] + i * stride[0] + a, start[1] + j * stride[1] + b
+        if 0 <= row < outer[0] and 0 <= column < outer[1]:
+            total = x[i, j, a, b] + (before[row, column] if accumulate else 0)
+            expected[row, column] = np.where(m[row, column], total, 0) if gated else total
+    y.check(expected, **close())
+
+
+# -- convolutions -------------------------------------------------------------------------------
 
 
 def out_size(size, kernel, stride, pad, dilation):
@@ -164,44 +247,21 @@ def out_size(size, kernel, stride, pad, dilation):
     return tuple((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in axes)
 
 
-@EACH_CONVOLUTION
-@pytest.mark.parametrize("accumulate", [True, False])
-@pytest.mark.parametrize("planes", [True, False])
-def test_scatter_is_the_transpose_of_columns(
-    size, channels, kernel, stride, pad, dilation, accumulate, planes
-):
-    """Columns come back to their pixels, each thread in its own rows, also in two chunks."""
-    out_h, out_w = out_size(size, kernel, stride, pad, dilation)
-    n = kernel[0] * kernel[1] * channels
-    col, before = normal(out_h * out_w, n), normal(*size, channels, seed=3)
-    dx = Value(before)
-    scatter = K.scatter_planes if planes else K.scatter_columns
-    for r0, r1 in ranges(size[0]):
-        for o0, o1 in ranges(out_h, 2):
-            part = col[o0 * out_w : o1 * out_w]
-            part = np.ascontiguousarray(part.T if planes else part).ravel()
-            scatter(part, o0, o1, out_w, channels, kernel, stride, pad, dilation,
-                    dx.flat, dx.at, size, accumulate or o0 > 0, r0, r1)  # fmt: skip
-
-    x = torch.zeros(1, channels, *size, dtype=torch.float64, requires_grad=True)
-    unfold(x, kernel, stride, pad, dilation).backward(torch.from_numpy(col).double())
-    dx.check(hwc(x.grad) + (before if accumulate else 0), **close())
-
-
 # -- Winograd ---------------------------------------------------------------------------------
 
 
 def winograd(x, u, size, channels, pad, y, outputs, sizes, bias, act, mask, accumulate, kernel):
     """Run the three steps of a convolution in ranges of tiles."""
-    m = K.outputs_of(kernel)
+    m = winograd_math.outputs_of(kernel)
     tiles_w = -(-sizes[1] // m)
-    for t0, t1 in ranges(K.tiles(*sizes, m), 2):
+    for t0, t1 in ranges(winograd_math.tiles(*sizes, m), 2):
         t = t1 - t0
         v = np.full(36 * t * channels, NAN, np.float32)
-        K.input_transform(x.flat, x.at, size, channels, pad, v, m, tiles_w, t0, t1)
-        product = torch.bmm(torch.from_numpy(v).view(36, t, channels), torch.from_numpy(u))
-        K.output_transform(product.numpy().ravel(), outputs, y.flat, y.at, sizes, bias,
-                           act, -0.25, 0.5, *mask, accumulate, m, tiles_w, t0, t1)  # fmt: skip
+        s = np.full(K.TILE, NAN, np.float32)
+        K.input_transform(x.flat, x.at, size, channels, pad, v, m, tiles_w, t0, t1, s)
+        product = v.reshape(36, t, channels) @ u
+        K.output_transform(product.ravel(), outputs, y.flat, y.at, sizes, bias, act, -0.25, 0.5,
+                           *mask, accumulate, m, tiles_w, t0, t1, s)  # fmt: skip
 
 
 @ACTS
@@ -226,8 +286,9 @@ def test_winograd_forward(size, channels, outputs, pad, kernel, act):
     terms = hwc(F.conv2d(*map(torch.abs, operands), 1, pad))
     sizes = exact.shape[:2]
     y, mask = Value(np.zeros_like(exact, np.float32)), Value(np.full(exact.shape, 9, np.uint8))
-    winograd(Value(x), K.weights_transform(w), size, channels, pad, y, outputs, sizes, bias, act,
-             (mask.flat, mask.at), False, kernel)  # fmt: skip
+    there = winograd_math.weights_transform(w)
+    winograd(Value(x), there, size, channels, pad, y, outputs, sizes, bias, act,
+             (mask.flat, lines(mask, 0, sizes[1])), False, kernel)  # fmt: skip
 
     values, passes = activate(exact, act, -0.25, 0.5)
     y.check_sums(values, terms)
@@ -247,10 +308,10 @@ def test_winograd_backward(accumulate, pad, kernel):
     w, before = normal(outputs, channels, kernel, kernel) / 5, normal(*size, channels, seed=3)
     sizes = out_size(size, (kernel, kernel), (1, 1), pad, (1, 1))
     g, dx = normal(*sizes, outputs, seed=1), Value(before)
-    turned = K.weights_transform(w, gradient=True)
+    turned = winograd_math.weights_transform(w, gradient=True)
     rest = (kernel - 1 - pad[0], kernel - 1 - pad[1])
     winograd(Value(g), turned, sizes, outputs, rest, dx, channels, size,
-             np.empty(0, np.float32), K.NONE, (K.NO_MASK, (0, 0)), accumulate, kernel)  # fmt: skip
+             NOTHING, K.NONE, (K.NO_MASK, (0, 0, 0)), accumulate, kernel)  # fmt: skip
 
     operands = chw(g), torch.from_numpy(w).double()
     gradient = hwc(F.conv_transpose2d(*operands, None, 1, pad))
@@ -385,10 +446,11 @@ def test_lrn_both_ways(channels, n, beta, accumulate):
     value, above, dx, mask = Value(x), Value(g), Value(before), Value(m)
     y = Value(np.zeros_like(x))
     for p0, p1 in ranges(15, 2):
-        K.lrn(value.flat, value.at, channels, n, alpha, beta, k, y.flat, y.at, p0, p1)
+        s = np.full(K.lrn_scratch(channels, n), NAN, np.float32)
+        K.lrn(value.flat, value.at, channels, n, alpha, beta, k, y.flat, y.at, p0, p1, s)
         source = (mask.flat, mask.at) if accumulate else (K.NO_MASK, (0, 0))
         K.lrn_back(value.flat, value.at, channels, n, alpha, beta, k, above.flat, above.at,
-                   dx.flat, dx.at, *source, accumulate, p0, p1)  # fmt: skip
+                   dx.flat, dx.at, *source, accumulate, p0, p1, s)  # fmt: skip
 
     exact = torch.from_numpy(x).double().requires_grad_()
     out = exact_lrn(exact, n, alpha, beta, k)
@@ -435,7 +497,8 @@ def test_depthwise(size, channels, kernel, stride, pad, act):
     weight = np.ascontiguousarray(w.reshape(channels, -1).T).ravel()
     for r0, r1 in ranges(out[0]):
         K.depthwise(value.flat, value.at, size, channels, weight, kernel, stride, pad, y.flat, y.at,
-                    out, bias, act, -0.25, 0.5, mask.flat, mask.at, r0, r1)  # fmt: skip
+                    out, bias, act, -0.25, 0.5, mask.flat, lines(mask, 0, out[1]), r0,
+                    r1)  # fmt: skip
 
     values, passes = activate(exact, act, -0.25, 0.5)
     y.check(values, **close())
@@ -459,35 +522,7 @@ def test_depthwise_back(size, channels, kernel, stride, pad, accumulate):
     weight = np.ascontiguousarray(w.reshape(channels, -1).T).ravel()
     for r0, r1 in ranges(size[0]):
         K.depthwise_back(above.flat, above.at, out, channels, weight, kernel, stride, pad,
-                         dx.flat, dx.at, size, accumulate, r0, r1)  # fmt: skip
+                         dx.flat, dx.at, size, K.NONE, 0.0, 0.0, K.NO_MASK, (0, 0, 0), accumulate,
+                         r0, r1)  # fmt: skip
 
     dx.check(hwc(x.grad) + (before if accumulate else 0), **close())
-
-
-# -- interrupts -------------------------------------------------------------------------------
-
-
-def test_ctrl_c_waits_for_the_compiler():
-    """An interrupt while a kernel is compiled is raised afterwards, and the kernel is whole."""
-    numba = pytest.importorskip("numba")
-    from numba.extending import overload
-
-    def once_more(x):
-        raise NotImplementedError
-
-    @overload(once_more)
-    def typed(x):
-        signal.raise_signal(signal.SIGINT)  # as if the user had pressed Ctrl-C just now
-        return lambda x: x + 1
-
-    @numba.njit
-    def function(x):
-        return once_more(x)
-
-    handler = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        function(3)
-
-    assert signal.getsignal(signal.SIGINT) is handler
-    assert function(3) == 4
-    assert len(function.signatures) == 1

@@ -154,10 +154,10 @@ def test_fold_multiplies_into_a_convolution(bias: str) -> None:
 
     assert names(program) == ["conv+bn+scale+bias", "end"]
     node = program.nodes[0]
-    assert node.weight.dtype == node.bias.dtype == torch.float32
+    assert node.weight.dtype == node.bias.dtype == np.float32
     net = seeded_net(text, dtype=np.float64)
     run_forward(net, X, "end")
-    y = torch.conv2d(torch.from_numpy(X), node.weight, node.bias).numpy()
+    y = torch.conv2d(*map(torch.from_numpy, (X, node.weight, node.bias))).numpy()
     assert np.abs(y - net.blobs["conv"].data).max() < 1e-6 * np.abs(y).max()
     assert program.nodes[1].bottoms[0].maker is node
 
@@ -174,7 +174,7 @@ def test_fold_makes_one_affine_of_several() -> None:
     net = seeded_net(text, dtype=np.float64)
     pooled = run_forward(net, X, "conv")
     net.forward(end="end")
-    y = pooled * node.weight.numpy()[:, None, None] + node.bias.numpy()[:, None, None]
+    y = pooled * node.weight[:, None, None] + node.bias[:, None, None]
     assert np.abs(y - net.blobs["conv"].data).max() < 1e-6 * np.abs(y).max()
 
 
@@ -325,7 +325,7 @@ def test_merge_ends_with_what_a_concat_begins_with(first: str) -> None:
     assert sorted(tops) == ["a", "b", "c"]
     assert tops[-1] == first == concat.bottoms[0].blob
     weights = [net.params[name][0].data for name in tops]
-    assert np.array_equal(node.weight.numpy(), np.concatenate(weights))
+    assert np.array_equal(node.weight, np.concatenate(weights))
     assert np.array_equal(node.bias, np.concatenate([net.params[n][1].data for n in tops]))
     assert node.activation == Activation("ReLU")
     assert all(value.maker is node for value in node.tops)

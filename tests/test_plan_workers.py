@@ -13,9 +13,8 @@ import weakref
 from pathlib import Path
 
 import pytest
-import torch
 
-from deepdream.running.plan.workers import Workers, workers
+from deepdream.running.plan.workers import Workers, thread_count, workers
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -144,51 +143,14 @@ def test_a_task_is_let_go() -> None:
     assert alive() is None
 
 
-def test_engaged_sets_pytorchs_threads_back() -> None:
-    """Inside PyTorch works with one thread; afterwards, also after an error, as before."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(3)
-    try:
-        with workers(2).engaged():
-            assert torch.get_num_threads() == 1
-        assert torch.get_num_threads() == 3
-        with pytest.raises(ValueError, match="inside"), workers(2).engaged():
-            raise ValueError("inside")
-        assert torch.get_num_threads() == 3
-    finally:
-        torch.set_num_threads(before)
-
-
-def test_a_new_pool_leaves_pytorchs_threads_alone() -> None:
-    """Neither this thread nor one that starts later works with fewer threads for the pool."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(3)
-    try:
-        workers(7)
-        found: list[int] = []
-        thread = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
-        thread.start()
-        thread.join()
-        assert [torch.get_num_threads(), *found] == [3, 3]
-    finally:
-        torch.set_num_threads(before)
-
-
-def test_helpers_use_no_threads_of_pytorch_and_no_autograd() -> None:
-    """In each helper PyTorch works with one thread and records no gradients."""
-    meeting = threading.Barrier(3, timeout=20)
-    found: dict[int, tuple[int, bool]] = {}
-
-    def task(part: int, worker: int) -> None:
-        meeting.wait()
-        found[worker] = torch.get_num_threads(), torch.is_grad_enabled()
-
-    pool = workers(3)
-    with pool.engaged():
-        pool.run(task, 3)
-
-    assert found[1] == found[2] == (1, False)
-    assert found[0][0] == 1
+def test_threads_are_as_many_as_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OMP_NUM_THREADS counts, as for BLAS; else the processors that this process may use."""
+    for value in ("3", "3,2"):
+        monkeypatch.setenv("OMP_NUM_THREADS", value)
+        assert thread_count() == 3
+    for value in ("0", "many", ""):
+        monkeypatch.setenv("OMP_NUM_THREADS", value)
+        assert 1 <= thread_count() <= (os.cpu_count() or 1)
 
 
 def test_one_pool_for_each_count() -> None:
@@ -200,7 +162,6 @@ def test_one_pool_for_each_count() -> None:
 
 FORKED = """
 import os, sys
-import torch
 from deepdream.running.plan.workers import workers
 
 parent = workers(2)

@@ -183,7 +183,7 @@ def test_rerun_takes_from_the_recipe_what_is_not_given(tmp_path, model, sky, mon
     monkeypatch.setitem(MODELS, "tiny", dataclasses.replace(MODELS["googlenet"], name="tiny"))
     monkeypatch.setattr(repeat, "load_net", loads := Loads(model))
     first = dreamt(sky, model, "dream.png")
-    assert read_recipe(first)["engine"] == "torch"
+    assert read_recipe(first)["engine"] == "deepdream"
     assert read_recipe(first)["device"] == "cpu"
 
     again = tmp_path / "again.png"
@@ -194,8 +194,8 @@ def test_rerun_takes_from_the_recipe_what_is_not_given(tmp_path, model, sky, mon
 
     assert loads.calls == [
         ("tiny", None, [104.0, 117.0, 123.0], "torch", "cpu"),
-        ("tiny", None, [104.0, 117.0, 123.0], "torch", "auto"),
-        ("tiny", None, "104,116,122", "torch", "cpu"),
+        ("tiny", None, [104.0, 117.0, 123.0], "deepdream", "auto"),
+        ("tiny", None, "104,116,122", "deepdream", "cpu"),
     ]
     assert again.read_bytes() == first.read_bytes()
 
@@ -227,7 +227,14 @@ def test_show_prints_the_recipe(model, sky, capsys):
 
     assert main(["show", str(out)]) == 0
     text = capsys.readouterr().out
-    for words in ("tiny", "a/output", "sky.png (71x53)", "104, 117, 123", "torch on cpu", "seed"):
+    for words in (
+        "tiny",
+        "a/output",
+        "sky.png (71x53)",
+        "104, 117, 123",
+        "deepdream on cpu",
+        "seed",
+    ):
         assert words in text
 
     assert main(["show", "--json", str(out)]) == 0

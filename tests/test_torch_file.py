@@ -296,7 +296,10 @@ def test_neither_import_nor_call_is_in_the_reader(read, monkeypatch: pytest.Monk
         ({"a": Global("torch", "ComplexFloatStorage")}, r"ComplexFloatStorage.*Double, Float"),
         ({"a": Reduced(Global("torch._utils", "_rebuild_tensor_v3"))}, "_rebuild_tensor_v3"),
     ],
-    ids=str,
+    ids=[
+        "module", "storage", "number", "real number", "key", "tuple key", "list", "nothing",
+        "class", "complex", "later tensor",
+    ],
 )  # fmt: skip
 def test_more_than_tensors(read, state, pattern: str) -> None:
     """What was found is named, and how to save the tensors alone."""

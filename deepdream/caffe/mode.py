@@ -65,7 +65,7 @@ def set_device(device_id: int) -> None:
 
 
 def current_device() -> str:
-    """Return the device for a new net: ``"cpu"``, ``"cuda:0"``, ..."""
+    """Return the torch device for a new net: ``"cpu"``, ``"cuda:0"``, ..."""
     return f"cuda:{_number}" if _gpu and _cuda_count() else "cpu"
 
 

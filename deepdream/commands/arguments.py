@@ -74,7 +74,9 @@ def model_arguments(parser: argparse.ArgumentParser, recipe: bool = False) -> No
         help="blue,green,red as 104,117,123; a .npy or .binaryproto file; or 2015, the notebook's "
         f"(default: {mean})",
     )  # fmt: skip
-    group.add_argument("--engine", help=f"auto, torch or caffe (default: {auto})", default=unset)
+    group.add_argument(
+        "--engine", help=f"auto, deepdream or caffe (default: {auto})", default=unset
+    )
     group.add_argument("--device", help=f"auto, cpu or cuda (default: {auto})", default=unset)
 
 

@@ -1,4 +1,8 @@
-"""How kernels are compiled."""
+"""How kernels are written: functions that Numba compiles.
+
+Importing this imports Numba, so only the modules that hold kernels do, and these are imported where
+something is compiled: see `machine_code` for how kernels are called.
+"""
 
 from __future__ import annotations
 
@@ -7,31 +11,25 @@ from functools import partial
 from typing import Any
 
 import numba
-import numpy as np
-
-from . import events as events
-
-NO_MASK = np.empty(0, np.uint8)
 
 # Multiplications and additions may be fused, and the sign of zero does not matter. Sums keep their
 # order, NaN and infinity their meaning.
 FAST = {"contract", "nsz"}
 
-Pair = tuple  # of two integers; Numba reads no annotations
-
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a function at its first call, without the interpreter's lock.
+    """Make a kernel of a function: loops over flat arrays, annotated with `kinds`.
 
-    The machine code is cached beside the module, or in the user's cache folder; where neither can
-    be written, it lasts as long as the process. Numba notices changes of the module that a kernel
-    is in, and not of those that it imports, as `lanes`: who changes those removes ``__pycache__``.
-
-    A kernel allocates nothing, because it is compiled without Numba's reference counts. Otherwise
-    each slice would count an array up and down, atomically and in the same cache line for all
-    threads, which takes longer than the loop over a pixel's channels.
+    It allocates nothing, because it is compiled without Numba's reference counts. Otherwise each
+    slice would count an array up and down, atomically and in the same cache line for all threads,
+    which takes longer than the loop over a pixel's channels.
     """
-    return _compile(function, _nrt=False, fastmath=FAST)
+    return _compile(fastmath=FAST)(function)
+
+
+def exact_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a kernel that rounds after every operation, as NumPy does."""
+    return _compile(fastmath=False)(function)
 
 
 def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -43,20 +41,9 @@ def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     return compiled
 
 
-def exact_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile as `kernel` does, but round after every operation, as NumPy does."""
-    return _compile(function, _nrt=False, fastmath=False)
-
-
-def allocating(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a function that makes scratch arrays and hands them to a kernel of its module."""
-    return _compile(function)
-
-
-def _compile(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+def _compile(**options: Any) -> Callable[..., Any]:
     # Division as in NumPy: the check for zero of Python's would keep a loop from being vectorised.
-    compiler = partial(numba.njit, nogil=True, error_model="numpy", **options)
-    try:
-        return compiler(cache=True)(function)
-    except RuntimeError:  # no place to cache
-        return compiler()(function)
+    made: Callable[..., Any] = partial(
+        numba.njit, nogil=True, error_model="numpy", _nrt=False, **options
+    )
+    return made

@@ -24,7 +24,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 from numba.np.arrayobj import make_array
 
-LANES = 16
+from .processor import LANES as LANES
 
 # As the kernels' own arithmetic: see `compiled.FAST`.
 _FLAGS = ("contract", "nsz")

@@ -407,7 +407,7 @@ def _stride(net: Any, end: str) -> Size | None:
 
 def _planner(net: Any, end: str, precision: str) -> tuple[Any, str]:
     """Return what plans a dream, or None and the reason, for a log."""
-    if getattr(net, "engine", "") != "torch":
+    if getattr(net, "engine", "") != "deepdream":
         return None, ""
     from ..running.plan import Unplannable
     from .ascent.plan_source import plan_for

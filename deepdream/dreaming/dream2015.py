@@ -20,8 +20,16 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import FlatGradientError, ParameterError, UnknownBlobError, nearest
+from ..errors import (
+    FlatGradientError,
+    ImageError,
+    ParameterError,
+    ShapeError,
+    UnknownBlobError,
+    nearest,
+)
 from ..picture import notice_unit_range
+from .fitting import with_sizes
 from .objectives import Objective, objective_L2
 
 
@@ -45,6 +53,7 @@ def preprocess(net: Any, img: np.ndarray) -> np.ndarray:
     UserWarning
         Floating point values that all lie in 0..1. They are taken as they are.
     """
+    _check_picture(img)
     notice_unit_range(img, stacklevel=3)
     return np.float32(np.rollaxis(np.asarray(img), 2)[::-1]) - input_mean(net)
 

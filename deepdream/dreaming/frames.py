@@ -152,7 +152,10 @@ def _frames(
             if i:
                 frame = enlarge(frame, scale)
                 frame.told = told
-            frame = dream(net, frame, seed=seed, on_step=watch, progress=False, **params)
+            with warnings.catch_warnings():
+                if i:  # the first frame has said it
+                    warnings.simplefilter("ignore", SizeWarning)
+                frame = dream(net, frame, seed=seed, on_step=watch, progress=False, **params)
             assert frame.recipe is not None
             if differs and not (begins and i == 0):
                 frame.recipe["first"] = differs

@@ -132,9 +132,9 @@ class Channel:
 
     def __call__(self, dst: Any) -> None:
         """Copy the channel from ``dst.data`` into ``dst.diff``; the rest of it becomes zero."""
-        self.on_tensors(dst.data, dst.diff)
+        self.on_arrays(dst.data, dst.diff)
 
-    def on_tensors(self, data: Any, diff: Any) -> None:
+    def on_arrays(self, data: Any, diff: Any) -> None:
         """Do the same with arrays or tensors, (1, channels, h, w) float32."""
         count = data.shape[1]
         if not 0 <= self.channel < count:
@@ -170,19 +170,22 @@ class Guide:
         )
         dst.diff[0].reshape(self.channels, -1)[:] = self._y[:, best]
 
-    def on_tensors(self, data: Any, diff: Any) -> None:
-        """Do the same with tensors.
+    def on_arrays(self, data: Any, diff: Any) -> None:
+        """Do the same with arrays or tensors.
 
         Parameters
         ----------
-        data : (1, channels, h, w) float32 tensor
+        data : (1, channels, h, w) float32 ndarray or tensor
             The target, on any device, of any strides.
-        diff : (1, channels, h, w) float32 tensor
+        diff : (1, channels, h, w) float32 ndarray or tensor
             Overwritten.
         """
         self._check(data.shape[1])
         if data.ndim == 2:  # behind an inner product: a single position
             data, diff = data[..., None, None], diff[..., None, None]
+        if isinstance(data, np.ndarray):
+            self._on_numpy(data[0].transpose(1, 2, 0), diff[0].transpose(1, 2, 0))
+            return
         if self._tensor is None or self._tensor.device != data.device:
             self._tensor = data.new_tensor(self._y.T)  # (guide positions, channels)
         y = self._tensor
@@ -190,6 +193,12 @@ class Guide:
         rows = max(1, self._rows() // max(1, x.shape[1]))
         for i in range(0, x.shape[0], rows):
             out[i : i + rows] = y[(x[i : i + rows] @ y.T).argmax(-1)]
+
+    def _on_numpy(self, x: np.ndarray, out: np.ndarray) -> None:
+        """Do it with (h, w, channels), some rows at a time."""
+        rows = max(1, self._rows() // max(1, x.shape[1]))
+        for i in range(0, x.shape[0], rows):
+            out[i : i + rows] = self._y.T[(x[i : i + rows] @ self._y).argmax(-1)]
 
     def _check(self, channels: int) -> None:
         if channels != self.channels:

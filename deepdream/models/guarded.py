@@ -124,7 +124,7 @@ def _check_buffer(layer: Any, shapes: Mapping[str, Shape], bottom: str, top: str
     if rows * math.prod(positions) > _MOST:
         raise ShapeError(
             f"Caffe's buffer for this convolution would have {rows * math.prod(positions)} values, "
-            f"{_MOST} at most are possible: use a smaller picture, or engine='torch'"
+            f"{_MOST} at most are possible: use a smaller picture, or engine='deepdream'"
         )
 
 

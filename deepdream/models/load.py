@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 
 Mean = Union[FileName, Sequence[float], np.ndarray, None]
 
-ENGINES = ("auto", "torch", "caffe")
+ENGINES = ("auto", "deepdream", "caffe")
+# As ours was called once, and stands in the recipes of its pictures.
+FORMER = {"torch": "deepdream"}
 
 TEST = 1  # Caffe's phase; the constant lives beside the layers, which take time to import
 
@@ -66,9 +68,9 @@ def load_net(
         notebook's 104, 116, 122. None is the model's own mean. For a prototxt of your own it is
         that of the registered network whose weights you give (by file name or size), else
         ImageNet's 104, 117, 123, with a warning.
-    engine : {"auto", "torch", "caffe"}
-        What computes. ``"torch"`` is our own; ``"caffe"`` is the real pycaffe, where it can be
-        imported: you get its own `caffe.Net`. ``"auto"`` is ``"torch"``, or ``"caffe"`` in an
+    engine : {"auto", "deepdream", "caffe"}
+        What computes. ``"deepdream"`` is our own; ``"caffe"`` is the real pycaffe, where it can be
+        imported: you get its own `caffe.Net`. ``"auto"`` is ``"deepdream"``, or ``"caffe"`` in an
         environment of pycaffe's that has no Numba.
     device : {"auto", "cpu", "cuda"}
         Where. ``"auto"`` is the GPU where the engine finds one. Our own needs PyTorch for it.
@@ -105,6 +107,7 @@ def load_net(
     >>> net = load_net("googlenet", mean="2015")                     # doctest: +SKIP
     >>> net = load_net("deploy.prototxt", "x.caffemodel", mean=(104, 117, 123))  # doctest: +SKIP
     """
+    engine = FORMER.get(engine, engine)
     if engine not in ENGINES:
         raise ParameterError(f"engine is {engine!r}; it must be one of {', '.join(ENGINES)}.")
     engine = _engine(engine)
@@ -114,7 +117,7 @@ def load_net(
         raise EngineError(
             f"Caffe 1.0 cannot run the bundled network, '{entry.name}': it has no layer of the "
             "type Clip.\nName another one (--model; 'deepdream models' lists them), or use "
-            "engine='torch'."
+            "engine='deepdream'."
         )
     # Before anything is downloaded or read, because it is quick to find wrong.
     mean_bgr = None if mean is None else parse_mean(mean)
@@ -181,7 +184,7 @@ def load_graph(model: FileName | None = None) -> Graph:
 
 
 def _engine(engine: str) -> str:
-    """Return ``"torch"`` (our own engine) or ``"caffe"``.
+    """Return ``"deepdream"`` (our own engine) or ``"caffe"``.
 
     Raises
     ------
@@ -191,7 +194,7 @@ def _engine(engine: str) -> str:
     if engine == "caffe":
         return "caffe"
     if find_spec("numba") is not None:
-        return "torch"
+        return "deepdream"
     if engine == "auto" and find_spec("caffe") is not None:
         return "caffe"
     raise EngineError(

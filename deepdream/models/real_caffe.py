@@ -25,7 +25,7 @@ TEST = 1
 
 _OURS = f"{__package__.partition('.')[0]}.caffe"  # the module that may stand in for 'caffe'
 
-_GET = "docs/real-caffe.md tells how to get one. engine='torch' computes the same numbers."
+_GET = "docs/real-caffe.md tells how to get one. engine='deepdream' computes the same numbers."
 
 
 def load_real(prototxt: Path, weights: Path, device: str, strict: bool) -> Any:
@@ -114,7 +114,7 @@ def _described(caffe: ModuleType, prototxt: Path) -> tuple[Any, Any]:
     known = set(caffe.layer_type_list())
     for missing in types:
         if missing not in known:
-            here = " engine='torch' has it." if missing in LAYERS else nearest(missing, known)
+            here = " engine='deepdream' has it." if missing in LAYERS else nearest(missing, known)
             raise UnknownLayerTypeError(
                 f"'{prototxt}' has a layer of the type '{missing}', which this Caffe "
                 f"({caffe.__version__}) does not have.{here}"
@@ -159,7 +159,7 @@ def _rehearsed(copy: Path, weights: Path, wanted: str, asked: str) -> tuple[str,
     if asked != "auto":
         raise EngineError(
             f"device is {asked!r}, and this Caffe cannot use it: {rehearsed.words}. Use "
-            "device='cpu', or engine='torch' for the GPU."
+            "device='cpu', or engine='deepdream' for the GPU."
         )
     return "cpu", rehearse(copy, weights, "cpu")
 
@@ -211,7 +211,7 @@ def wanted_device(caffe: ModuleType, device: str) -> str:
     if kind == "cuda" and not with_cuda:
         raise EngineError(
             f"device is {device!r}, but this Caffe was built without CUDA: use device='cpu', or "
-            "engine='torch' for the GPU."
+            "engine='deepdream' for the GPU."
         )
     return f"cuda:{int(number or 0)}" if with_cuda else "cpu"
 

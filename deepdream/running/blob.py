@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import EngineError, OutOfMemoryError, ShapeError
-from ..on_demand import torch
+from .arrays import Array, on_host, operations
 
 MAX_AXES = 32  # kMaxBlobAxes
 MAX_COUNT = 2**31 - 1  # Caffe counts in int
@@ -230,7 +230,7 @@ class Blob:
         if self.unkept:
             raise EngineError(self.unkept)
 
-    def _array(self, memory: Memory) -> np.ndarray:
+    def _array(self, flat: Array) -> Array:
         self._check_shaped()
         return flat[: self._count].reshape(self._shape)
 
@@ -238,13 +238,15 @@ class Blob:
     def data(self) -> np.ndarray:
         """Values: a live, writable, C-contiguous float32 view of shape ``shape``."""
         self._check_kept()
-        return self._array(self._data)
+        array: np.ndarray = self._array(self._data.host())
+        return array
 
     @property
     def diff(self) -> np.ndarray:
         """Gradient with respect to the values: a live view like `data`."""
         self._check_kept()
-        return self._array(self._diff)
+        array: np.ndarray = self._array(self._diff.host())
+        return array
 
     # -- arrays, for layers ---------------------------------------------------------------------
 

@@ -161,19 +161,28 @@ class Net(Graph):
         self.follow_mode()
         if self._left_out:
             self._fill(start, end)
-        with torch.no_grad(), exact_float32():
-            for i in range(start, end + 1):
-                for hook in self._hooks["before_forward"]:
-                    hook(i)
-                layer, bottom, top = self._layers[i], self._bottoms[i], self._tops[i]
-                with self.named(i, shapes_of(bottom)):
-                    layer.reshape(bottom, top)
-                    layer.forward(bottom, top)
-                for blob, weight in zip(top, layer.loss_weights):
-                    if weight:
-                        loss += float((blob.get_data() * blob.get_diff()).sum())
-                for hook in self._hooks["after_forward"]:
-                    hook(i)
+        layers, bottoms, tops, with_loss = (
+            self._layers, self._bottoms, self._tops, self._with_loss
+        )  # fmt: skip
+        before, after = self._hooks["before_forward"], self._hooks["after_forward"]
+        for run in self._runs(start, end, bool(before or after)):
+            i = run[0]
+            for hook in before:
+                hook(i)
+            try:
+                with self._computing(i):
+                    for i in run:
+                        layer, bottom, top = layers[i], bottoms[i], tops[i]
+                        if layer._settled != Changes.count or layer.foreign:
+                            layer.settle(bottom, top)
+                        layer.forward(bottom, top)
+                        if i in with_loss:
+                            loss += _loss(layer, top)
+            except Exception:
+                with self.named(i, shapes_of(bottoms[i])):
+                    raise
+            for hook in after:
+                hook(i)
         return loss
 
     def leave_out(self, reason: str) -> None:

@@ -1,7 +1,7 @@
 """The gradient of an objective at a picture, through a plan: at once, or tile by tile.
 
 An objective is a `Writer` here: a function that reads the target's values and writes their
-gradient, both tensors.
+gradient, both arrays as the plan has them: NumPy's, or on a GPU PyTorch's.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import torch
 
 from ...running.blob import Blob
 from ...running.plan import Plan
@@ -22,11 +21,11 @@ from ..pictures.borders import Canvas
 from ..pictures.looks import Look
 from ..pictures.operations import Operations
 
-Writer = Callable[[torch.Tensor, torch.Tensor], None]
+Writer = Callable[[Any, Any], None]
 
 
 def writer(objective: Objective) -> Writer:
-    """Return an objective as a function of two tensors.
+    """Return an objective as a function of two arrays.
 
     Parameters
     ----------
@@ -43,12 +42,12 @@ def writer(objective: Objective) -> Writer:
     if objective is objective_L2:
         return _l2
     if isinstance(objective, (Channel, Guide)):
-        return objective.on_tensors
+        return objective.on_arrays
     return HostObjective(objective)
 
 
-def _l2(data: torch.Tensor, diff: torch.Tensor) -> None:
-    diff.copy_(data)
+def _l2(data: Any, diff: Any) -> None:
+    diff[...] = data
 
 
 class HostObjective:
@@ -63,13 +62,20 @@ class HostObjective:
         self._objective = objective
         self._blob: Blob | None = None
 
-    def __call__(self, data: torch.Tensor, diff: torch.Tensor) -> None:
+    def __call__(self, data: Any, diff: Any) -> None:
         """Show the objective a blob with `data`, and write into `diff` what it wrote there."""
         if self._blob is None or self._blob.shape != list(data.shape):
             self._blob = Blob(*data.shape)
         blob = self._blob
-        torch.from_numpy(blob.data).copy_(data)
         blob.diff[...] = 0
+        if isinstance(data, np.ndarray):
+            blob.data[...] = data
+            ask(self._objective, blob)
+            diff[...] = blob.diff
+            return
+        import torch
+
+        blob.data[...] = data.cpu().numpy()
         with torch.enable_grad():  # it may use autograd
             ask(self._objective, blob)
         diff.copy_(torch.from_numpy(blob.diff))
@@ -80,10 +86,11 @@ def is_local(write: Writer) -> bool:
     return not isinstance(write, HostObjective)
 
 
-def pixels_of(image: torch.Tensor, ops: Operations) -> Any:
-    """Return a channels-last (1, 3, h, w) tensor as one of `ops`'s pictures, (h, w, 3): a view."""
-    pixels = image.permute(0, 2, 3, 1)[0]
-    return pixels.numpy() if isinstance(ops.empty(()), np.ndarray) else pixels
+def pixels_of(image: Any) -> Any:
+    """Return a channels-last (1, 3, h, w) array as a picture, (h, w, 3): a view."""
+    if isinstance(image, np.ndarray):
+        return image[0].transpose(1, 2, 0)
+    return image[0].permute(1, 2, 0)
 
 
 class PlanGradient:
@@ -102,8 +109,8 @@ class PlanGradient:
 
     def __init__(self, plan: Plan, end: str, write: Writer, ops: Operations) -> None:
         self.plan, self.write, self._ops, self._end = plan, write, ops, end
-        self.seen = pixels_of(plan.data, ops)
-        self._diff = pixels_of(plan.diff, ops)
+        self.seen = pixels_of(plan.data)
+        self._diff = pixels_of(plan.diff)
         self._target = plan.target_data[end], plan.target_diff[end]
 
     def target(self, x: Any, look: Look) -> Any:
@@ -140,7 +147,7 @@ class WholeGradient(PlanGradient):
         look.write(self.seen, x)
         self.plan.forward()
         self.write(*self._target)
-        data, diff = (tensor.cpu().numpy() for tensor in self._target)
+        data, diff = map(self._ops.numpy, self._target)
         return SimpleNamespace(data=data, diff=diff)
 
 
@@ -177,7 +184,7 @@ class TiledGradient(PlanGradient):
         whole = None
         if not is_local(self.write):
             data = self._assemble(x, look)
-            whole = torch.empty_like(data)
+            whole = np.empty_like(data)
             self.write(data, whole)
             del data
         g = self._g
@@ -194,32 +201,34 @@ class TiledGradient(PlanGradient):
         look.write(self.seen, x, tile.crop)
         self.plan.forward()
 
-    def _differentiate(self, tile: Tile, whole: torch.Tensor | None) -> None:
+    def _differentiate(self, tile: Tile, whole: np.ndarray | None) -> None:
         """Write the gradient at the tile's own positions, zero at the others."""
         data, diff = self._target
         if whole is not None:
-            tile.scatter(whole.to(diff.device), diff)
+            tile.scatter(self._ops.array(whole), diff)
             return
-        diff.zero_()
+        diff[...] = 0
         inner = (..., *tile.inner)
         self.write(data[inner], diff[inner])
 
-    def _assemble(self, x: Any, look: Look) -> torch.Tensor:
+    def _assemble(self, x: Any, look: Look) -> np.ndarray:
         """Return the target of the whole picture, in the machine's memory."""
-        data = torch.empty(self._shape)
+        data = np.empty(self._shape, np.float32)
         for tile in self.tiles:
             self._forward(tile, x, look)
-            tile.gather(self._target[0], data)
+            tile.gather(self._ops.numpy(self._target[0]), data)
         return data
 
     def target(self, x: Any, look: Look) -> Any:
         data = self._assemble(x, look)
-        diff = torch.empty_like(data)
+        diff = np.empty_like(data)
         self.write(data, diff)
-        return SimpleNamespace(data=data.numpy(), diff=diff.numpy())
+        return SimpleNamespace(data=data, diff=diff)
 
 
-def features(plan: Plan, end: str, tiles: list[Tile], image: np.ndarray) -> np.ndarray:
+def features(
+    plan: Plan, end: str, tiles: list[Tile], image: np.ndarray, ops: Operations
+) -> np.ndarray:
     """Return what a picture gives at a layer: `guide_features` through a plan.
 
     Parameters
@@ -231,21 +240,21 @@ def features(plan: Plan, end: str, tiles: list[Tile], image: np.ndarray) -> np.n
         One or more.
     image : (h, w, 3) float32 ndarray
         BGR, mean subtracted.
+    ops : Operations
 
     Returns
     -------
     (channels, rows, columns) float32 ndarray
     """
-    found = plan.target_data[end]
-    into, rows = plan.data.permute(0, 2, 3, 1)[0], torch.from_numpy(image)
+    found, into, rows = plan.target_data[end], pixels_of(plan.data), ops.array(image)
     if len(tiles) == 1:
-        into.copy_(rows)
+        into[...] = rows
         plan.forward()
-        return found[0].cpu().numpy().copy()
+        return ops.numpy(found)[0].copy()
     h, w = (max(tile.own[axis].stop for tile in tiles) for axis in (0, 1))
-    data = torch.empty((1, found.shape[1], h, w))
+    data = np.empty((1, found.shape[1], h, w), np.float32)
     for tile in tiles:
-        into.copy_(rows[tile.crop])
+        into[...] = rows[tile.crop]
         plan.forward()
-        tile.gather(found, data)
-    return data[0].numpy()
+        tile.gather(ops.numpy(found), data)
+    return data[0]

@@ -12,25 +12,26 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
+from ...compiling.machine_code import make_ready
 from ...errors import OutOfMemoryError
 from ...memory import format_size
 from ...running.net import Net
 from ...running.plan import Planner, Unplannable
-from ...running.plan.workers import workers
+from ...running.plan.workers import thread_count, workers
 from ...running.tiles import Tile, choose_tiles
 from ..dream2015 import input_name, preprocess
 from ..objectives import Objective
 from ..pictures.borders import Canvas
 from ..pictures.operations import Operations
-from ..pictures.tensors import Tensors
 from .ascent import Ascent, Gradient
-from .device_steps import DeviceSteps
 from .plan_gradients import TiledGradient, WholeGradient, features, is_local, writer
+
+if TYPE_CHECKING:
+    from .device_steps import DeviceSteps
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +61,9 @@ def plan_for(net: Any, end: str, precision: str) -> Planner:
     if np.dtype(net.dtype) != np.float32:
         raise Unplannable(f"it computes in {np.dtype(net.dtype)}")
     net.follow_mode()
-    return Planner(net, end, device=net.device, precision=precision)
+    if precision != "float32" and str(net.device) == "cpu":
+        _log.warning(f"precision={precision!r} is for GPUs: a CPU computes in float32")
+    return Planner(net, end, precision=precision)
 
 
 class PlanSource:
@@ -99,6 +102,9 @@ class PlanSource:
         self._arrays, self._may_record = arrays, recorded
         self._tiles = [self._choose(octave, limit) for octave in range(len(canvases))]
         self._say_what_it_takes()
+        # All that has to be compiled is compiled at once.
+        sizes = {tiles[0].size for tiles in self._tiles}
+        make_ready([*self.ops.kernels, *(k for size in sizes for k in planner.kernels(*size))])
         self._gradient: Any = None
 
     # -- memory ---------------------------------------------------------------------------------
@@ -169,27 +175,29 @@ class PlanSource:
         gradient = self._gradient
         if not isinstance(gradient, WholeGradient) or not is_local(self._write):
             return None
-        if not self._may_record or not stays_on(gradient.plan.data.device):
+        if not self._may_record or not stays_on(self._planner.device):
             return None
+        from .device_steps import DeviceSteps
+
         with gradient.plan.threads():
             return DeviceSteps(gradient, self._canvases[octave], ascent)
 
 
 def operations_for(planner: Planner) -> Operations:
     """Return the operations on pictures where a plan has them."""
-    if planner.device.type != "cpu":
-        return Tensors(planner.device)
     if not planner.native:
-        return Operations()
+        from ..pictures.tensors import Tensors
+
+        return Tensors(planner.device)
     from ..pictures.compiled import Compiled
 
-    threads = torch.get_num_threads()
+    threads = thread_count()
     return Compiled(workers(threads).run, threads)
 
 
-def stays_on(device: torch.device) -> bool:
+def stays_on(device: str) -> bool:
     """Tell whether steps had better not wait for each other's results."""
-    return device.type == "cuda"
+    return device.startswith("cuda")
 
 
 def planned_features(planner: Planner, guide: np.ndarray, limit: int) -> np.ndarray:
@@ -216,4 +224,4 @@ def planned_features(planner: Planner, guide: np.ndarray, limit: int) -> np.ndar
     image = np.ascontiguousarray(np.moveaxis(preprocess(planner.net, guide), 0, 2))
     left = max(1, limit - 2 * image.nbytes)
     tiles = choose_tiles(planner.net, end, size, planner.memory, left)
-    return features(planner.plan(*tiles[0].size), end, tiles, image)
+    return features(planner.plan(*tiles[0].size), end, tiles, image, operations_for(planner))

@@ -20,7 +20,7 @@ from .operations import Operations
 Run = Callable[[Callable[[int, int], None], int], None]
 
 _CODES = {"roll": kernels.ROLL, "reflect": kernels.REFLECT, "edge": kernels.EDGE}
-_NOTHING = np.empty(0, np.float32)
+_NOTHING = kernels.NOTHING
 _LANES = kernels.LANES
 
 
@@ -34,6 +34,8 @@ class Compiled(Operations):
     threads : int
         How many numbers `worker` may have.
     """
+
+    kernels = kernels.climb, kernels.row_sums, kernels.gaussians
 
     def __init__(self, run: Run, threads: int) -> None:
         self._run, self._threads = run, threads
@@ -209,7 +211,7 @@ def keep_colors(dreamt: np.ndarray, start: np.ndarray, kept: float = 1.0) -> np.
     """Return `colors.keep_colors`, by a compiled kernel on several threads."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from . import color_kernels
+    from .color_tables import TABLES
 
     shape = dreamt.shape
     dreamt, start = (np.ascontiguousarray(x, np.float32).reshape(-1) for x in (dreamt, start))
@@ -220,7 +222,7 @@ def keep_colors(dreamt: np.ndarray, start: np.ndarray, kept: float = 1.0) -> np.
 
     def part(first: int) -> None:
         last = min(pixels, first + length)
-        color_kernels.keep_colors(dreamt, start, kept, color_kernels.TABLES, out, first, last)
+        kernels.keep_colors(dreamt, start, kept, TABLES, out, first, last)
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(part, range(0, pixels, length)))

@@ -33,6 +33,8 @@ class Operations:
 
     # -- primitives -----------------------------------------------------------------------------
 
+    kernels: tuple[Any, ...] = ()  # that every step calls, to be compiled beforehand
+
     def array(self, pixels: np.ndarray) -> Any:
         """Return a NumPy array as one of this kind, sharing memory where that is possible."""
         return np.ascontiguousarray(pixels, np.float32)

@@ -18,11 +18,12 @@ class Tensors(Operations):
 
     Parameters
     ----------
-    device : torch.device
+    device : torch.device or str
+        ``"torch"`` is PyTorch's CPU.
     """
 
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
+    def __init__(self, device: torch.device | str) -> None:
+        self.device = torch.device("cpu" if device == "torch" else device)
         self._around: dict[tuple[int, int, int, str], Any] = {}
 
     def array(self, pixels: np.ndarray) -> Any:

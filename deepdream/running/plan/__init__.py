@@ -10,8 +10,9 @@ it, each in a module of its own:
 * `schedule`: what happens when, and how long each array is needed;
 * `allocate`: where each array lies, in one block of memory.
 
-The operations are PyTorch's own (`ops`), on any device, or, on a CPU with Numba, kernels of this
-package around matrix products (`native`), on threads of this package (`workers`).
+The operations are compiled kernels of this package on NumPy's memory (`native`), on threads of
+this package (`workers`); on a GPU they are PyTorch's own (`tensors`); and, where neither has one, a
+layer runs by its own class (`by_layer`).
 """
 
 from .planner import Plan, Planner

@@ -8,7 +8,6 @@ import mmap
 from typing import Any
 
 import numpy as np
-import torch
 
 Shape = tuple[int, ...]
 
@@ -31,29 +30,28 @@ class Array:
     ----------
     shape : tuple of int
         As the blob's: (1, c, h, w) for pictures.
-    block : Tensor
+    flat : ndarray or Tensor
         The whole memory, flat float32.
     start, step : int
-    rows : Tensor
+    rows : ndarray or Tensor
         (pixels, channels), a view.
-    image : Tensor
+    image : ndarray or Tensor
         The array in the blob's shape, a view.
     """
 
     # All views are made here, not when they are first asked for: threads ask at the same time.
-    def __init__(self, block: torch.Tensor, start: int, step: int, shape: Shape) -> None:
-        self.block = block
+    def __init__(self, block: Any, start: int, step: int, shape: Shape) -> None:
+        self.flat = block
         self.start = start
         self.step = step
         self.shape = shape
         self.c, self.h, self.w = shape[1:] if is_map(shape) else (math.prod(shape), 1, 1)
-        self.rows = block.as_strided((self.pixels, self.c), (step, 1), start)
+        self.rows = _view(block, (self.pixels, self.c), (step, 1), start)
         if is_map(shape):
             strides = (self.pixels * step, 1, self.w * step, step)
-            self.image = block.as_strided(shape, strides, start)
+            self.image = _view(block, shape, strides, start)
         else:
             self.image = self.rows.reshape(shape)
-        self._flat = block.numpy() if block.device.type == "cpu" else None
 
     @property
     def pixels(self) -> int:
@@ -61,31 +59,48 @@ class Array:
         return self.h * self.w
 
     @property
-    def flat(self) -> np.ndarray:
-        """The whole memory as a numpy array, on the CPU."""
-        assert self._flat is not None
-        return self._flat
+    def at(self) -> tuple[int, int]:
+        """The array's place, as kernels take it."""
+        return self.start, self.step
 
 
-def new_block(floats: int, device: torch.device) -> torch.Tensor:
-    """Return memory for so many floats, zero on the CPU.
+def _view(block: Any, shape: Shape, strides: tuple[int, ...], start: int) -> Any:
+    """Return a part of a flat block; strides are counted in numbers."""
+    if not isinstance(block, np.ndarray):
+        return block.as_strided(shape, strides, start)
+    if math.prod(shape) == 0:
+        return np.empty(shape, block.dtype)
+    each = block.itemsize
+    return np.ndarray(shape, block.dtype, block, start * each, [each * s for s in strides])
+
+
+def new_block(floats: int, device: str = "cpu") -> Any:
+    """Return memory for so many floats: an ndarray of zeros on the CPU, else a tensor.
 
     On a CPU in pages of 2 MB where the system has them (Linux): a step goes through the whole of
     its memory many times, and looking up small pages would take a good part of it.
     """
-    if device.type != "cpu" or not hasattr(mmap, "MADV_HUGEPAGE"):
-        return torch.empty(floats, dtype=torch.float32, device=device)
+    if device != "cpu":
+        from .tensors import tensor_block
+
+        return tensor_block(floats, device)
+    if not hasattr(mmap, "MADV_HUGEPAGE"):
+        return np.zeros(floats, np.float32)
     size = 4 * max(1, floats)
     memory = mmap.mmap(-1, size + HUGE)  # anonymous, begins at a page of 4 KB
     with contextlib.suppress(OSError):  # a system built without them
         memory.madvise(mmap.MADV_HUGEPAGE)
-    skip = -torch.frombuffer(memory, dtype=torch.uint8).data_ptr() % HUGE
-    return torch.frombuffer(memory, dtype=torch.float32, count=max(1, floats), offset=skip)[:floats]
+    skip = -np.frombuffer(memory, np.uint8, 1).ctypes.data % HUGE
+    return np.frombuffer(memory, np.float32, max(1, floats), skip)[:floats]
 
 
-def saved_array(block: torch.Tensor, start: int, shape: Shape, dtype: torch.dtype) -> Any:
+def saved_array(block: Any, start: int, shape: Shape, dtype: str) -> Any:
     """Return a dense array of another type within the block, `start` counted in floats."""
     count = math.prod(shape)
-    size = torch.empty((), dtype=dtype).element_size()
-    floats = -(-count * size // 4)
-    return block[start : start + floats].view(dtype)[:count].view(shape)
+    floats = -(-count * np.dtype(dtype).itemsize // 4)
+    part = block[start : start + floats]
+    if isinstance(block, np.ndarray):
+        return part.view(dtype)[:count].reshape(shape)
+    from .tensors import typed
+
+    return typed(part, dtype)[:count].view(shape)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
+import numpy as np
 
 from .program import Node, Program, is_plain_convolution
 
@@ -35,18 +35,19 @@ def fold(program: Program) -> None:
                 break
     for node in program.nodes:
         if node.weight is not None and node.bias is not None:
-            node.weight, node.bias = node.weight.float(), node.bias.float()
+            node.weight = node.weight.astype(np.float32)
+            node.bias = node.bias.astype(np.float32)
 
 
 def _take_weights(node: Node) -> None:
     layer = node.layer
     if len(node.bottoms) != 1 or layer.axes != 4 or layer.axis != 1:
         return
-    node.weight = torch.as_tensor(layer.blobs[0].get_data()).cpu().double()
+    node.weight = layer.blobs[0].data.astype(np.float64)
     node.bias = (
-        torch.as_tensor(layer.blobs[1].get_data()).cpu().double()
+        layer.blobs[1].data.astype(np.float64)
         if len(layer.blobs) > 1
-        else torch.zeros(layer.num_output, dtype=torch.float64)
+        else np.zeros(layer.num_output)
     )
 
 
@@ -60,18 +61,17 @@ def _take_affine(node: Node) -> None:
         node.weight, node.bias = found
 
 
-def _affine_of(type: str, layer: Any) -> tuple[torch.Tensor, torch.Tensor] | None:  # noqa: A002
-    parameters = getattr(layer, "blobs", ())
-    blobs = [torch.as_tensor(blob.get_data()).cpu().double() for blob in parameters]
+def _affine_of(type: str, layer: Any) -> tuple[np.ndarray, np.ndarray] | None:  # noqa: A002
+    blobs = [blob.data.astype(np.float64) for blob in getattr(layer, "blobs", ())]
     if type == "BatchNorm" and layer.stored:
         mean, var, factor = blobs
-        share = torch.where(factor == 0, 0.0, 1 / factor)
-        scale = (var * share + layer.eps).rsqrt()
+        share = 1 / factor if factor != 0 else np.zeros_like(factor)
+        scale = 1 / np.sqrt(var * share + layer.eps)
         return scale, -mean * share * scale
-    if type in ("Scale", "Bias") and layer.axis == 1 and blobs[0].dim() == 1:
+    if type in ("Scale", "Bias") and layer.axis == 1 and blobs[0].ndim == 1:
         if type == "Bias":
-            return torch.ones_like(blobs[0]), blobs[0]
-        return blobs[0], blobs[1] if len(blobs) > 1 else torch.zeros_like(blobs[0])
+            return np.ones_like(blobs[0]), blobs[0]
+        return blobs[0], blobs[1] if len(blobs) > 1 else np.zeros_like(blobs[0])
     return None
 
 
@@ -82,5 +82,5 @@ def _into(node: Node, follower: Node) -> None:
     assert node.bias is not None
     assert scale is not None
     assert shift is not None
-    node.weight = node.weight * scale.view(-1, *(1,) * (node.weight.dim() - 1))
+    node.weight = node.weight * scale.reshape(-1, *(1,) * (node.weight.ndim - 1))
     node.bias = node.bias * scale + shift

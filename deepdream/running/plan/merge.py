@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import torch
+import numpy as np
 
 from .program import Node, Program, Value
 
@@ -49,8 +49,8 @@ def _merge(program: Program, value: Value, nodes: list[Node]) -> None:
         [value],
         [top for node in nodes for top in node.tops],
         first.flows,
-        weight=torch.cat(weights),
-        bias=torch.cat(biases),
+        weight=np.concatenate(weights),
+        bias=np.concatenate(biases),
         activation=first.activation,
     )
     program.nodes[program.nodes.index(first)] = merged

@@ -8,19 +8,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
+import numpy as np
 
+from ...compiling.machine_code import Kernel, make_ready
 from ...errors import OutOfMemoryError
 from .allocate import joint_life, pack, place
 from .arrays import Array, Shape, is_map, new_block, saved_array
+from .by_layer import ByLayer
 from .fold import fold
 from .fuse import fuse
+from .kernels import wait_while
 from .merge import merge
-from .ops import TORCH, ByLayer, Operation, Site
+from .operation import Operation, Site
 from .program import Node, Program, Unplannable, Value
 from .prune import prune
 from .schedule import Schedule, backward_bottoms, schedule, with_gradient
-from .workers import Workers, workers
+from .workers import Workers, thread_count, workers
 
 PRECISIONS = ("float32", "tf32", "bfloat16")
 
@@ -31,16 +34,13 @@ class Planner:
     Parameters
     ----------
     net : Net
-        Its parameters are read now; a planner does not notice later changes.
+        Its parameters are read now; a planner does not notice later changes. Where it is, plans
+        are: on ``"cpu"`` in NumPy's memory, with compiled kernels; on ``"cuda"`` in PyTorch's, with
+        its operators; on ``"torch"`` with the same on the CPU, for tests.
     ends : str or sequence of str
         Layers with a blob of their own name: the targets.
-    device : str, optional
-        ``"cpu"`` or ``"cuda"``; by default the net's.
     precision : str
         Of the products: ``"float32"``, ``"tf32"`` (a GPU's 10-bit factors) or ``"bfloat16"``.
-    kernels : str
-        ``"native"``: Numba's and matrix products, on a CPU; ``"torch"``: PyTorch's operators;
-        ``"auto"``: native where Numba is installed.
 
     Raises
     ------
@@ -53,25 +53,23 @@ class Planner:
         net: Any,
         ends: str | Sequence[str],
         *,
-        device: str | None = None,
         precision: str = "float32",
-        kernels: str = "auto",
     ) -> None:
         self.net = net
         self.ends = (ends,) if isinstance(ends, str) else tuple(ends)
-        self.device = torch.device((device or net.device).replace("torch", "cpu"))
+        self.device = str(net.device)
         self.precision = precision
         self.input = "data" if "data" in net.blobs else str(net.inputs[0])
         self.program = prepare(net, self.ends, self.input)
-        self._classes = classes(kernels, self.device, precision)
-        self.native = self._classes is not TORCH
+        self.native = self.device == "cpu"
+        self._classes = classes(self.device)
         self._prepared: dict[tuple[Node, type[Operation]], Any] = {}
         self._layouts: dict[tuple[int, int], Layout] = {}
 
     @property
     def notes(self) -> list[str]:
         """What is worth telling with ``--verbose``: the kernels, and layers without any."""
-        kind = "native kernels" if self.native else f"PyTorch's operators on {self.device}"
+        kind = f"{thread_count()} threads" if self.native else f"PyTorch on {self.device}"
         found = [f"plan: {len(self.program.nodes)} steps, {kind}"]
         _, _, *size = self.net.blobs[self.input].shape
         shapes = self.net.infer_shapes({self.input: (1, 3, *size)}, strict=False)
@@ -90,6 +88,11 @@ class Planner:
         layout = self._layout(h, w)
         return 4 * (layout.floats + layout.scratch * self._threads()) + layout.blobs
 
+    def kernels(self, h: int, w: int) -> list[Kernel]:
+        """Return the compiled kernels that a plan for pictures of this size calls."""
+        used = [kernel for kind in self._layout(h, w).kinds.values() for kernel in kind.kernels]
+        return [*dict.fromkeys(used), wait_while] if self.native else []
+
     def plan(self, h: int, w: int) -> Plan:
         """Return a plan for pictures of h rows and w columns, with its memory.
 
@@ -103,7 +106,7 @@ class Planner:
         return Plan(self, self._layout(h, w))
 
     def _threads(self) -> int:
-        return torch.get_num_threads() if self.native else 0
+        return thread_count() if self.native else 0
 
     def _class_of(self, node: Node, bottoms: Sequence[Shape]) -> type[Operation]:
         for cls in self._classes.get(node.type, ()):
@@ -141,20 +144,15 @@ def prepare(net: Any, ends: Sequence[str], picture: str) -> Program:
     return program
 
 
-def classes(
-    kernels: str, device: torch.device, precision: str
-) -> dict[str, tuple[type[Operation], ...]]:
+def classes(device: str) -> dict[str, tuple[type[Operation], ...]]:
     """Return the operations to choose from, by node type."""
-    if kernels == "torch" or device.type != "cpu" or precision == "bfloat16":
-        return TORCH
-    try:
+    if device == "cpu":
         from .native import NATIVE
-    except ImportError:
-        if kernels == "native":
-            raise
-        return TORCH
-    # What no kernel suits is left to PyTorch's operators.
-    return {type: (*NATIVE[type], *TORCH.get(type, ())) for type in NATIVE}  # noqa: A001
+
+        return NATIVE
+    from .tensors import TORCH
+
+    return TORCH
 
 
 @dataclass
@@ -170,10 +168,10 @@ class Layout:
     kinds: dict[Node, type[Operation]]
     schedule: Schedule
     moving: set[Value]
-    early: set[Value]  # their diffs are masked by the reader that writes them
+    early: dict[Value, tuple[Node, int]]  # who masks their diffs: who writes them last
     data: dict[Value, tuple[int, int]]  # start, step
     diff: dict[Value, tuple[int, int]]
-    saved: dict[Node, list[tuple[int, Shape, torch.dtype]]]
+    saved: dict[Node, list[tuple[int, Shape, str]]]
     floats: int
     scratch: int
     blobs: int
@@ -186,18 +184,13 @@ def lay_out(program: Program, inferred: Any, class_of: Any) -> Layout:
     moving = with_gradient(program)
     order = schedule(program, lambda node: kinds[node].reads_back(node))
 
-    early = {
-        value
-        for value in order.diff
-        if value.maker is not None
-        and order.saved.get(value.maker)
-        and value.maker.activation is not None
-        and not value.maker.activation.everywhere
-        and len(value.maker.tops) == 1
-        and len(value.readers) == 1
-        and value not in program.targets.values()
-        and kinds[value.readers[0]].masks
-    }
+    early: dict[Value, tuple[Node, int]] = {}
+    for node in order.backward:  # the last one stays
+        for i in backward_bottoms(node, moving):
+            value = node.bottoms[i]
+            if _masked_early(value, order, program):
+                early[value] = node, i
+    early = {value: (node, i) for value, (node, i) in early.items() if kinds[node].masks}
 
     def joinable(node: Node, value: Value) -> bool:
         return kinds[node] is not ByLayer and value.maker is not None
@@ -226,12 +219,12 @@ def lay_out(program: Program, inferred: Any, class_of: Any) -> Layout:
             sizes.append(pixels * storage.width)
             lives.append(joint_life(storage, used))
         found.append(entries)
-    kept: dict[Node, list[tuple[int, Shape, torch.dtype]]] = {}
+    kept: dict[Node, list[tuple[int, Shape, str]]] = {}
     for node, life in order.saved.items():
         bottoms, tops = [shapes[v] for v in node.bottoms], [shapes[v] for v in node.tops]
         kept[node] = []
         for shape, dtype in kinds[node].saves(node, bottoms, tops):
-            size = torch.empty((), dtype=dtype).element_size()
+            size = np.dtype(dtype).itemsize
             kept[node].append((len(sizes), shape, dtype))
             sizes.append(-(-math.prod(shape) * size // 4))
             lives.append(life)
@@ -251,6 +244,19 @@ def lay_out(program: Program, inferred: Any, class_of: Any) -> Layout:
     )
 
 
+def _masked_early(value: Value, order: Schedule, program: Program) -> bool:
+    """Tell whether a value's activation may be gone through as soon as its diff is written."""
+    maker = value.maker
+    return (
+        maker is not None
+        and value in order.diff
+        and bool(order.saved.get(maker))
+        and maker.activation is not None
+        and not maker.activation.everywhere
+        and value not in program.targets.values()
+    )
+
+
 class Plan:
     """A net's way to its targets and back, at one size.
 
@@ -262,10 +268,10 @@ class Plan:
     ----------
     size : (int, int)
         Height and width in pixels.
-    data, diff : Tensor
+    data, diff : ndarray or Tensor
         (1, 3, h, w) float32, the picture and the gradient with respect to it; channels last.
     ends : tuple of str
-    target_data, target_diff : dict of str to Tensor
+    target_data, target_diff : dict of str to ndarray or Tensor
         (1, c, th, tw) float32 by layer; the whole of each diff has to be written.
     workers : Workers or None
         The threads of native kernels.
@@ -273,17 +279,20 @@ class Plan:
 
     def __init__(self, planner: Planner, layout: Layout) -> None:
         program, order = layout.program, layout.schedule
+        make_ready(planner.kernels(*layout.shapes[program.picture][2:]))
         self.ends = planner.ends
         self.precision = planner.precision
         self.size = layout.shapes[program.picture][2:]
-        self.workers: Workers | None = workers(torch.get_num_threads()) if planner.native else None
+        self.native = planner.native
+        self.workers: Workers | None = workers(thread_count()) if self.native else None
+        count = self.workers.count if self.workers else 0
         with _memory(layout.floats):
             block = new_block(layout.floats, planner.device)
-            scratch = [new_block(layout.scratch, planner.device) for _ in range(planner._threads())]
+            scratch = [new_block(layout.scratch, planner.device) for _ in range(count)]
         data = {v: Array(block, *at, layout.shapes[v]) for v, at in layout.data.items()}
         diff = {v: Array(block, *at, layout.shapes[v]) for v, at in layout.diff.items()}
         self._constants = [
-            (data[value].image, torch.as_tensor(planner.net.blobs[name].get_data()))
+            (data[value].image, planner.net.blobs[name])
             for name, value in program.inputs.items()
             if value is not program.picture
         ]
@@ -301,8 +310,8 @@ class Plan:
                 [saved_array(block, *entry) for entry in layout.saved.get(node, [])],
                 self.workers,
                 scratch,
-                self._mask_below(node, layout, operations),
-                node.tops[0] in layout.early,
+                self._masks_below(node, layout, operations),
+                [value in layout.early for value in node.tops],
             )
             operations[node] = layout.kinds[node](site)
         self._forward = [operations[node] for node in order.forward]
@@ -312,29 +321,33 @@ class Plan:
         if program.picture in diff:
             self.diff = diff[program.picture].image
         else:  # no gradient arrives
-            self.diff = torch.zeros_like(self.data)
+            self.diff = self.data * 0
         self.target_data = {end: data[value].image for end, value in program.targets.items()}
         self.target_diff = {
-            end: diff[value].image if value in diff else torch.empty_like(data[value].image)
+            end: diff[value].image if value in diff else data[value].image * 0
             for end, value in program.targets.items()
         }
 
     @staticmethod
-    def _mask_below(
+    def _masks_below(
         node: Node, layout: Layout, operations: dict[Node, Operation]
-    ) -> torch.Tensor | None:
-        """Return the mask that a node applies for the one before it."""
-        for value in node.bottoms:
-            if value in layout.early and value.maker is not None:
-                mask: torch.Tensor = operations[value.maker].saved[0]
-                return mask
-        return None
+    ) -> list[tuple[Any, int] | None]:
+        """Return the masks that a node applies for those before it, by bottom."""
+        found: list[tuple[Any, int] | None] = []
+        for i, value in enumerate(node.bottoms):
+            if layout.early.get(value) == (node, i) and value.maker is not None:
+                tops = value.maker.tops
+                offset = sum(layout.shapes[top][1] for top in tops[: tops.index(value)])
+                found.append((operations[value.maker].saved[0], offset))
+            else:
+                found.append(None)
+        return found
 
     def forward(self) -> None:
         """Compute `target_data` from `data`."""
         with self.threads():
-            for image, value in self._constants:
-                image.copy_(value)
+            for image, blob in self._constants:
+                image[...] = blob.data if self.native else blob.get_data()
             for operation in self._forward:
                 operation.forward()
 
@@ -342,34 +355,17 @@ class Plan:
         """Compute `diff` from `target_diff`."""
         with self.threads():
             for image in self._zeroed:
-                image.zero_()
+                image[...] = 0
             for operation in self._backward:
                 operation.backward()
 
-    @contextlib.contextmanager
-    def threads(self) -> Iterator[None]:
-        """Set PyTorch up as the plan needs it: threads, exactness, no autograd."""
-        engaged = self.workers.engaged() if self.workers else contextlib.nullcontext()
-        with torch.no_grad(), _products(self.precision), engaged:
-            yield
+    def threads(self) -> contextlib.AbstractContextManager[None]:
+        """Set PyTorch up as the plan needs it, where it is PyTorch that computes."""
+        if self.native:
+            return contextlib.nullcontext()
+        from .tensors import exact
 
-
-@contextlib.contextmanager
-def _products(precision: str) -> Iterator[None]:
-    """Let a GPU round the factors of products to TF32 only where that was asked for."""
-    if not torch.cuda.is_available():
-        yield
-        return
-    tf32 = precision != "float32"
-    with torch.backends.cudnn.flags(
-        enabled=True, benchmark=False, deterministic=True, allow_tf32=tf32
-    ):
-        before = torch.backends.cuda.matmul.allow_tf32
-        torch.backends.cuda.matmul.allow_tf32 = tf32
-        try:
-            yield
-        finally:
-            torch.backends.cuda.matmul.allow_tf32 = before
+        return exact(self.precision)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
+import numpy as np
 
 
 class Unplannable(Exception):  # noqa: N818 (no error: the net runs layer by layer then)
@@ -74,9 +74,8 @@ class Node:
         For each bottom, whether a gradient goes back to it.
     in_place : bool
         The layer writes over its bottom; what it does then is part of its meaning.
-    weight, bias : Tensor or None
-        Of a convolution (out, in / group, kh, kw) or of an Affine node (channels): float32, on
-        the CPU.
+    weight, bias : ndarray or None
+        Of a convolution (out, in / group, kh, kw) or of an Affine node (channels): float32.
     activation : Activation or None
     """
 
@@ -87,8 +86,8 @@ class Node:
     tops: list[Value]
     flows: list[bool]
     in_place: bool = False
-    weight: torch.Tensor | None = None
-    bias: torch.Tensor | None = None
+    weight: np.ndarray | None = None
+    bias: np.ndarray | None = None
     activation: Activation | None = None
 
     def __repr__(self) -> str:

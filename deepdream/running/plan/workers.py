@@ -1,8 +1,7 @@
 """Threads that share out the work of one operation.
 
 Kernels and matrix products release Python's lock, so Python's own threads run them side by side,
-each on rows of its own. PyTorch's threads are not used meanwhile: they wait by spinning, and would
-take the cores from whoever works next.
+each on rows of its own.
 """
 
 from __future__ import annotations
@@ -13,16 +12,17 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
-import torch
 
-from .kernels.waiting import TURNS, wait_while
+from .kernels import wait_while
 
 Task = Callable[[int, int], None]
 
 LINE = 8  # numbers of 8 bytes: a cache line
+
+# Looks before a thread goes to sleep: some 0.2 ms.
+TURNS = 200_000
 
 
 class Workers:
@@ -52,8 +52,6 @@ class Workers:
             threading.Thread(target=self._serve, args=(number,), daemon=True).start()
 
     def _serve(self, number: int) -> None:
-        torch.set_num_threads(1)  # of this thread
-        torch.set_grad_enabled(False)
         seen = 0
         while True:
             self._wait(number, 0, seen)
@@ -71,7 +69,8 @@ class Workers:
 
     def _wait(self, number: int, other: int, value: int) -> None:
         """Let thread `number` wait while `other`'s number is `value`; it may return early."""
-        if wait_while(self._board, LINE * other, value, TURNS):
+        wait_while(self._board, LINE * other, value, TURNS)
+        if self._board[LINE * other] != value:
             return
         self._asleep[number] = True
         if self._board[LINE * other] == value:
@@ -113,16 +112,6 @@ class Workers:
         if errors:
             raise errors[0]
 
-    @contextlib.contextmanager
-    def engaged(self) -> Iterator[None]:
-        """Let the calling thread run PyTorch's operators by itself, without PyTorch's threads."""
-        before = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
-
 
 def _work(task: Task, parts: Iterator[int], end: int, worker: int) -> BaseException | None:
     """Run parts until there are no more; return what was raised."""
@@ -145,13 +134,20 @@ def workers(count: int) -> Workers:
     """Return the process's pool of `count` threads, made when it is first asked for."""
     key = (os.getpid(), count)  # threads do not survive a fork
     if key not in _POOLS:
-        before = torch.get_num_threads()
         _POOLS[key] = Workers(count)
-        # The others' own setting became the default for threads to come; take that back.
-        _POOLS[key].run(_nothing, count)
-        torch.set_num_threads(before)
     return _POOLS[key]
 
 
-def _nothing(part: int, worker: int) -> Any:
-    pass
+def thread_count() -> int:
+    """Return how many threads a plan works with.
+
+    ``OMP_NUM_THREADS`` where it is set, as for Caffe's BLAS; else as many as there are processors
+    that this process may use.
+    """
+    with contextlib.suppress(ValueError):
+        asked = int(os.environ.get("OMP_NUM_THREADS", "").partition(",")[0])
+        if asked > 0:
+            return asked
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

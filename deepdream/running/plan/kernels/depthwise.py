@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ....compiling.decorators import Pair, inlined, kernel
-from ....compiling.lanes import LANES, load, spread, store, to_bytes
-from .activation import NONE, activated, passing
+from ....compiling.decorators import inlined, kernel
+from ....compiling.kinds import Bytes, Floats, Pair, Triple
+from ....compiling.lanes import LANES, load, spread
+from .activation import finish
 
 
 @inlined
@@ -42,23 +43,23 @@ def _window(
 
 @kernel
 def depthwise(
-    x: np.ndarray,
+    x: Floats,
     x_at: Pair,
     size: Pair,
     channels: int,
-    weight: np.ndarray,
+    weight: Floats,
     kernel: Pair,
     stride: Pair,
     pad: Pair,
-    y: np.ndarray,
+    y: Floats,
     y_at: Pair,
     out_size: Pair,
-    bias: np.ndarray,
+    bias: Floats,
     act: int,
     lo: float,
     hi: float,
-    mask: np.ndarray,
-    mask_at: Pair,
+    mask: Bytes,
+    mask_at: Triple,
     r0: int,
     r1: int,
 ) -> None:
@@ -75,7 +76,7 @@ def depthwise(
     y, y_at, out_size
         The top and its (h, w).
     bias, act, lo, hi, mask, mask_at
-        As for `bias_act`.
+        As for `products`; the bias is not empty.
     r0, r1 : int
         Range of the top's rows.
     """
@@ -83,7 +84,6 @@ def depthwise(
     kh, kw = kernel
     out_w = out_size[1]
     low, high = np.float32(lo), np.float32(hi)
-    keep = len(mask) > 0 and act != NONE
     step, line = x_at[1], w * x_at[1]
     row = kw * channels
     for i in range(r0, r1):
@@ -94,7 +94,8 @@ def depthwise(
             b0, b1 = max(0, -left), min(kw, w - left)
             at = x_at[0] + top * line + left * step
             inside = a0 == 0 and b0 == 0 and a1 == kh and b1 == kw
-            pixel = i * out_w + j
+            to = y_at[0] + (i * out_w + j) * y_at[1]
+            gate = mask_at[0] + i * mask_at[1] + j * mask_at[2]
             for first in range(0, channels, LANES):
                 n, here = channels - first, at + first
                 total = load(bias, first, n)
@@ -113,26 +114,27 @@ def depthwise(
                         total, x, here, step, line, weight, first, channels, row, (a0, a1),
                         (b0, b1), n,
                     )  # fmt: skip
-                if keep:
-                    gate = mask_at[0] + pixel * mask_at[1] + first
-                    store(mask, gate, to_bytes(passing(total, act, low, high)), n)
-                v = activated(total, act, low, high)
-                store(y, y_at[0] + pixel * y_at[1] + first, v, n)
+                finish(total, y, to + first, act, low, high, mask, gate + first, False, n)
 
 
 @kernel
 def depthwise_back(
-    g: np.ndarray,
+    g: Floats,
     g_at: Pair,
     out_size: Pair,
     channels: int,
-    weight: np.ndarray,
+    weight: Floats,
     kernel: Pair,
     stride: Pair,
     pad: Pair,
-    dx: np.ndarray,
+    dx: Floats,
     dx_at: Pair,
     size: Pair,
+    act: int,
+    lo: float,
+    hi: float,
+    mask: Bytes,
+    mask_at: Triple,
     accumulate: bool,
     r0: int,
     r1: int,
@@ -147,14 +149,15 @@ def depthwise_back(
         As for `depthwise`.
     dx, dx_at, size
         The gradient with respect to the bottom, and its (h, w).
-    accumulate : bool
-        Add to what is in dx.
+    act, lo, hi, mask, mask_at, accumulate
+        As for `products`.
     r0, r1 : int
         Range of the bottom's rows.
     """
     out_h, out_w = out_size
     w = size[1]
     kh, kw = kernel
+    low, high = np.float32(lo), np.float32(hi)
     step, line = g_at[1], out_w * g_at[1]
     # From one top to the next the window moves on, and the tap back.
     tap_step, tap_line = -stride[1] * channels, -stride[0] * kw * channels
@@ -167,10 +170,11 @@ def depthwise_back(
             tap = ((r + pad[0] - i0 * stride[0]) * kw + q + pad[1] - j0 * stride[1]) * channels
             at = g_at[0] + i0 * line + j0 * step
             to = dx_at[0] + (r * w + q) * dx_at[1]
+            gate = mask_at[0] + r * mask_at[1] + q * mask_at[2]
             rows, columns = i1 - i0, j1 - j0
             for first in range(0, channels, LANES):
                 n, here = channels - first, at + first
-                total = load(dx, to + first, n) if accumulate else spread(np.float32(0))
+                total = spread(np.float32(0))
                 if rows == 3 and columns == 3 and n >= LANES:
                     total = _window(
                         total, g, here, step, line, weight, tap + first, tap_step, tap_line,
@@ -186,4 +190,4 @@ def depthwise_back(
                         total, g, here, step, line, weight, tap + first, tap_step, tap_line,
                         (0, rows), (0, columns), n,
                     )  # fmt: skip
-                store(dx, to + first, total, n)
+                finish(total, dx, to + first, act, low, high, mask, gate + first, accumulate, n)

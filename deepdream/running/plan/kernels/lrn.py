@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ....compiling.decorators import Pair, allocating, inlined, kernel
+from ....compiling.decorators import inlined, kernel
+from ....compiling.kinds import Bytes, Floats, Pair
 from ....compiling.lanes import LANES, load, spread, square_root, store, to_truths, where
 
 
@@ -38,49 +39,19 @@ def _power(s: Any, beta: float, scratch: np.ndarray) -> Any:
 
 
 @kernel
-def _lrn(
-    x: np.ndarray,
-    x_at: Pair,
-    channels: int,
-    n: int,
-    alpha: float,
-    beta: float,
-    k: float,
-    y: np.ndarray,
-    y_at: Pair,
-    p0: int,
-    p1: int,
-    squares: np.ndarray,
-    scratch: np.ndarray,
-) -> None:
-    half = n // 2
-    factor, start = np.float32(alpha / n), np.float32(k)
-    for p in range(p0, p1):
-        at, to = x_at[0] + p * x_at[1], y_at[0] + p * y_at[1]
-        for first in range(0, channels, LANES):
-            there = channels - first
-            v = load(x, at + first, there)
-            store(squares, half + first, v * v, there)
-        for first in range(0, channels, LANES):
-            there = channels - first
-            s = start + factor * _window_sum(squares, first, n)
-            v = load(x, at + first, there) * _power(s, beta, scratch)
-            store(y, to + first, v, there)
-
-
-@allocating
 def lrn(
-    x: np.ndarray,
+    x: Floats,
     x_at: Pair,
     channels: int,
     n: int,
     alpha: float,
     beta: float,
     k: float,
-    y: np.ndarray,
+    y: Floats,
     y_at: Pair,
     p0: int,
     p1: int,
+    s: Floats,
 ) -> None:
     """Normalise pixels p0 to p1 of x into y.
 
@@ -96,82 +67,46 @@ def lrn(
         The top; not the bottom's memory.
     p0, p1 : int
         Range of pixels.
+    s : ndarray
+        At least `lrn_scratch` float32.
     """
-    squares = np.zeros(channels + n + LANES, np.float32)
-    scratch = np.empty(LANES, np.float32)
-    _lrn(x, x_at, channels, n, alpha, beta, k, y, y_at, p0, p1, squares, scratch)
-
-
-@kernel
-def _lrn_back(
-    x: np.ndarray,
-    x_at: Pair,
-    channels: int,
-    n: int,
-    alpha: float,
-    beta: float,
-    k: float,
-    g: np.ndarray,
-    g_at: Pair,
-    dx: np.ndarray,
-    dx_at: Pair,
-    mask: np.ndarray,
-    mask_at: Pair,
-    accumulate: bool,
-    p0: int,
-    p1: int,
-    padded: np.ndarray,
-    direct: np.ndarray,
-    scratch: np.ndarray,
-) -> None:
+    squares, scratch = s[LANES:], s
+    for i in range(channels + n + LANES):
+        squares[i] = np.float32(0)
     half = n // 2
     factor, start = np.float32(alpha / n), np.float32(k)
-    back = np.float32(-2 * beta * alpha / n)
     for p in range(p0, p1):
-        at, up, to = x_at[0] + p * x_at[1], g_at[0] + p * g_at[1], dx_at[0] + p * dx_at[1]
-        gate = mask_at[0] + p * mask_at[1]
+        at, to = x_at[0] + p * x_at[1], y_at[0] + p * y_at[1]
         for first in range(0, channels, LANES):
             there = channels - first
             v = load(x, at + first, there)
-            store(padded, half + first, v * v, there)
-        # Sums read squares ahead and behind, so that the terms need a place of their own.
-        terms = half + channels + n + LANES
+            store(squares, half + first, v * v, there)
         for first in range(0, channels, LANES):
             there = channels - first
-            s = start + factor * _window_sum(padded, first, n)
-            scaled = load(g, up + first, there) * _power(s, beta, scratch)
-            store(direct, first, scaled, there)
-            store(padded, terms + first, scaled * load(x, at + first, there) / s, there)
-        for first in range(0, channels, LANES):
-            there = channels - first
-            through = back * _window_sum(padded, terms - half + first, n)
-            v = load(direct, first, there) + load(x, at + first, there) * through
-            if accumulate:
-                v = load(dx, to + first, there) + v
-            if len(mask) > 0:
-                passes = to_truths(load(mask, gate + first, there))
-                v = where(passes, v, spread(np.float32(0)))
-            store(dx, to + first, v, there)
+            strength = start + factor * _window_sum(squares, first, n)
+            v = load(x, at + first, there) * _power(strength, beta, scratch)
+            store(y, to + first, v, there)
 
 
-@allocating
+@kernel
 def lrn_back(
-    x: np.ndarray,
+    x: Floats,
     x_at: Pair,
     channels: int,
     n: int,
     alpha: float,
     beta: float,
     k: float,
-    g: np.ndarray,
+    g: Floats,
     g_at: Pair,
-    dx: np.ndarray,
+    dx: Floats,
     dx_at: Pair,
-    mask: np.ndarray,
+    mask: Bytes,
     mask_at: Pair,
     accumulate: bool,
     p0: int,
     p1: int,
+    s: Floats,
 ) -> None:
     """Write the gradient with respect to pixels p0 to p1 of x into dx.
 
@@ -190,11 +125,38 @@ def lrn_back(
         Add to what is in dx.
     p0, p1 : int
         Range of pixels.
+    s : ndarray
+        At least `lrn_scratch` float32.
     """
-    padded = np.zeros(2 * (channels + n + LANES) + n, np.float32)
-    direct = np.empty(channels + LANES, np.float32)
-    scratch = np.empty(LANES, np.float32)
-    _lrn_back(
-        x, x_at, channels, n, alpha, beta, k, g, g_at, dx, dx_at, mask, mask_at, accumulate,
-        p0, p1, padded, direct, scratch,
-    )  # fmt: skip
+    size = channels + n + LANES
+    scratch, direct, padded = s, s[LANES:], s[2 * LANES + channels :]
+    for i in range(2 * size + n):
+        padded[i] = np.float32(0)
+    half = n // 2
+    factor, start = np.float32(alpha / n), np.float32(k)
+    back = np.float32(-2 * beta * alpha / n)
+    for p in range(p0, p1):
+        at, up, to = x_at[0] + p * x_at[1], g_at[0] + p * g_at[1], dx_at[0] + p * dx_at[1]
+        gate = mask_at[0] + p * mask_at[1]
+        for first in range(0, channels, LANES):
+            there = channels - first
+            v = load(x, at + first, there)
+            store(padded, half + first, v * v, there)
+        # Sums read squares ahead and behind, so that the terms need a place of their own.
+        terms = half + channels + n + LANES
+        for first in range(0, channels, LANES):
+            there = channels - first
+            strength = start + factor * _window_sum(padded, first, n)
+            scaled = load(g, up + first, there) * _power(strength, beta, scratch)
+            store(direct, first, scaled, there)
+            store(padded, terms + first, scaled * load(x, at + first, there) / strength, there)
+        for first in range(0, channels, LANES):
+            there = channels - first
+            through = back * _window_sum(padded, terms - half + first, n)
+            v = load(direct, first, there) + load(x, at + first, there) * through
+            if accumulate:
+                v = load(dx, to + first, there) + v
+            if len(mask) > 0:
+                passes = to_truths(load(mask, gate + first, there))
+                v = where(passes, v, spread(np.float32(0)))
+            store(dx, to + first, v, there)

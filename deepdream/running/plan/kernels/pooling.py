@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....compiling.decorators import Pair, kernel
+from ....compiling.decorators import kernel
+from ....compiling.kinds import Bytes, Floats, Pair
 from ....compiling.lanes import LANES, load, spread, spread_byte, store, to_truths, where
 
 LOWEST = np.float32(np.finfo(np.float32).min)
@@ -17,17 +18,17 @@ NOBODY = 255  # place of the maximum of a window without any number
 
 @kernel
 def max_pool(
-    x: np.ndarray,
+    x: Floats,
     x_at: Pair,
     size: Pair,
     channels: int,
     kernel: Pair,
     stride: Pair,
     pad: Pair,
-    y: np.ndarray,
+    y: Floats,
     y_at: Pair,
     out_size: Pair,
-    places: np.ndarray,
+    places: Bytes,
     r0: int,
     r1: int,
 ) -> None:
@@ -74,18 +75,18 @@ def max_pool(
 
 @kernel
 def max_pool_back(
-    g: np.ndarray,
+    g: Floats,
     g_at: Pair,
     out_size: Pair,
     channels: int,
     kernel: Pair,
     stride: Pair,
     pad: Pair,
-    places: np.ndarray,
-    dx: np.ndarray,
+    places: Bytes,
+    dx: Floats,
     dx_at: Pair,
     size: Pair,
-    mask: np.ndarray,
+    mask: Bytes,
     mask_at: Pair,
     accumulate: bool,
     r0: int,
@@ -139,14 +140,14 @@ def max_pool_back(
 
 @kernel
 def average_pool(
-    x: np.ndarray,
+    x: Floats,
     x_at: Pair,
     size: Pair,
     channels: int,
     kernel: Pair,
     stride: Pair,
     pad: Pair,
-    y: np.ndarray,
+    y: Floats,
     y_at: Pair,
     out_size: Pair,
     r0: int,
@@ -178,17 +179,17 @@ def average_pool(
 
 @kernel
 def average_pool_back(
-    g: np.ndarray,
+    g: Floats,
     g_at: Pair,
     out_size: Pair,
     channels: int,
     kernel: Pair,
     stride: Pair,
     pad: Pair,
-    dx: np.ndarray,
+    dx: Floats,
     dx_at: Pair,
     size: Pair,
-    mask: np.ndarray,
+    mask: Bytes,
     mask_at: Pair,
     accumulate: bool,
     r0: int,

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
 from ....compiling.decorators import exact_kernel
-
-# Looks before a thread goes to sleep: some 0.2 ms.
-TURNS = 200_000
+from ....compiling.kinds import Longs
 
 
 def _atomic_load(typingctx: Any, array: Any, index: Any) -> Any:
@@ -37,8 +34,8 @@ _look: Any = intrinsic(_atomic_load)
 
 
 @exact_kernel
-def wait_while(board: np.ndarray, place: int, value: int, turns: int) -> bool:
-    """Return as soon as ``board[place] != value``, or after so many looks; tell whether it is.
+def wait_while(board: Longs, place: int, value: int, turns: int) -> None:
+    """Return as soon as ``board[place] != value``, or after so many looks.
 
     Parameters
     ----------
@@ -46,7 +43,6 @@ def wait_while(board: np.ndarray, place: int, value: int, turns: int) -> bool:
         int64.
     place, value, turns : int
     """
-    for _ in range(turns):  # noqa: SIM110 (Numba)
+    for _ in range(turns):
         if _look(board, place) != value:
-            return True
-    return False
+            return

@@ -1,131 +1,68 @@
-"""The steps of a plan, in PyTorch's own operators: what runs on a GPU, and without Numba.
+"""The steps of a plan in PyTorch's own operators: what runs on a GPU.
 
-An `Operation` is bound to its arrays once, and then runs forward and backward as often as needed.
-Diffs of bottoms are overwritten, or added to where another reader has been there before. Nothing
-uses autograd: like the layers' own, gradients are written out.
+The only module of the plan that imports PyTorch. On its CPU tensors (``device="torch"``) the same
+operators are a stand-in for a GPU, which tests use.
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
-from ...errors import ShapeError
-from ..blob import Blob
-from .arrays import Array, Shape, is_map
+from .arrays import Shape
 from .merge import is_pointwise
+from .operation import Activated, Operation, spanning
 from .program import Node, Value
 
 LOW = {"bfloat16": torch.bfloat16}
 
 
-@dataclass
-class Site:
-    """Where an operation works: its arrays, and what was prepared for it."""
-
-    node: Node
-    bottoms: list[Array]
-    tops: list[Array]
-    bottom_diffs: list[Array | None]
-    top_diffs: list[Array | None]
-    adds: list[bool]
-    prepared: Any = None
-    saved: list[Any] = field(default_factory=list)
-    workers: Any = None
-    scratch: list[torch.Tensor] = field(default_factory=list)
-    # Of the node that makes the bottom: to be applied to the bottom's diff, as its only reader.
-    mask: torch.Tensor | None = None
-    # The only reader of the top applies this node's mask.
-    masked: bool = False
+def device_of(name: str) -> torch.device:
+    """Return PyTorch's device for a name; ``"torch"`` is its CPU."""
+    return torch.device("cpu" if name == "torch" else name)
 
 
-class Operation:
-    """A step of a plan.
-
-    Parameters
-    ----------
-    site : Site
-    """
-
-    masks = False  # whether it can apply the mask of the node that makes its bottom
-
-    def __init__(self, site: Site) -> None:
-        self.node = site.node
-        self.bottoms, self.tops = site.bottoms, site.tops
-        self.bottom_diffs, self.top_diffs = site.bottom_diffs, site.top_diffs
-        self.adds = site.adds
-        self.prepared = site.prepared
-        self.saved = site.saved
-        self.workers, self.scratch_of = site.workers, site.scratch
-        self.bottom_mask, self.is_masked = site.mask, site.masked
-        self.bind()
-
-    @classmethod
-    def suits(cls, node: Node, shapes: Sequence[Shape]) -> bool:
-        """Tell whether this class can do what `node` says, for bottoms of these shapes."""
-        return all(is_map(shape) for shape in shapes)
-
-    @classmethod
-    def prepare(cls, node: Node, device: torch.device, precision: str) -> Any:
-        """Return what does not depend on the size: weights as they are needed."""
-        return None
-
-    @classmethod
-    def saves(
-        cls, node: Node, bottoms: Sequence[Shape], tops: Sequence[Shape]
-    ) -> list[tuple[Shape, torch.dtype]]:
-        """Return shapes and types of what forward keeps for backward."""
-        return []
-
-    @classmethod
-    def reads_back(cls, node: Node) -> list[Value]:
-        """Return the values whose data backward reads."""
-        return []
-
-    @classmethod
-    def scratch(cls, node: Node, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> int:
-        """Return how many floats each thread needs while the operation runs."""
-        return 0
-
-    def bind(self) -> None:
-        """Make the views that forward and backward need."""
-
-    def forward(self) -> None:
-        """Compute the tops' data."""
-        raise NotImplementedError
-
-    def backward(self) -> None:
-        """Compute the bottoms' diffs."""
-        raise NotImplementedError
-
-    def give(self, g: torch.Tensor, i: int = 0) -> None:
-        """Write a gradient, (1, c, h, w), into the diff of bottom number `i`, or add it."""
-        diff = self.bottom_diffs[i]
-        assert diff is not None
-        if self.adds[i]:
-            diff.image.add_(g)
-        else:
-            diff.image.copy_(g)
+def on_device(values: np.ndarray, device: str) -> torch.Tensor:
+    """Return numbers as a tensor."""
+    return torch.from_numpy(np.ascontiguousarray(values)).to(device_of(device))
 
 
-class Activated(Operation):
-    """What may end with an activation: keeps a mask of where the gradient passes."""
+def tensor_block(floats: int, device: str) -> torch.Tensor:
+    """Return memory for so many floats."""
+    return torch.empty(floats, dtype=torch.float32, device=device_of(device))
 
-    @classmethod
-    def saves(
-        cls, node: Node, bottoms: Sequence[Shape], tops: Sequence[Shape]
-    ) -> list[tuple[Shape, torch.dtype]]:
-        if node.activation is None or node.activation.everywhere:
-            return []
-        _, _, h, w = tops[0]
-        return [((h * w, sum(shape[1] for shape in tops)), torch.uint8)]
 
-    def bind(self) -> None:
-        self.mask = self.saved[0] if self.saved else None
+def typed(part: torch.Tensor, dtype: str) -> torch.Tensor:
+    """Return memory as numbers of another type, a view; `dtype` is numpy's name of it."""
+    kind: torch.dtype = getattr(torch, dtype)
+    return part.view(kind)
+
+
+@contextlib.contextmanager
+def exact(precision: str) -> Iterator[None]:
+    """Set PyTorch up as a plan needs it: no autograd, TF32 only where it was asked for."""
+    with torch.no_grad():
+        if not torch.cuda.is_available():
+            yield
+            return
+        tf32 = precision != "float32"
+        with torch.backends.cudnn.flags(
+            enabled=True, benchmark=False, deterministic=True, allow_tf32=tf32
+        ):
+            before = torch.backends.cuda.matmul.allow_tf32
+            torch.backends.cuda.matmul.allow_tf32 = tf32
+            try:
+                yield
+            finally:
+                torch.backends.cuda.matmul.allow_tf32 = before
+
+
+class TensorActivated(Activated):
+    """What may end with an activation, on tensors."""
 
     def finish(self, y: torch.Tensor) -> torch.Tensor:
         """Activate (1, c, h, w) values in place, and remember where the gradient passes."""
@@ -142,7 +79,7 @@ class Activated(Operation):
             return torch.ops.aten.leaky_relu_(y, 0.0)
         return y.clamp_(max=activation.high).clamp_(min=activation.low)
 
-    def masked(self, i: int = 0) -> torch.Tensor:
+    def passed(self, i: int = 0) -> torch.Tensor:
         """Return the top's diff, (1, c, h, w), where the activation lets it pass."""
         g, offset = self.top_diffs[i], sum(top.c for top in self.tops[:i])
         assert g is not None
@@ -151,7 +88,7 @@ class Activated(Operation):
         return g.image
 
 
-class Convolution(Activated):
+class Convolution(TensorActivated):
     """Cross-correlation, by PyTorch's convolution."""
 
     @classmethod
@@ -164,12 +101,12 @@ class Convolution(Activated):
         return all(size + 2 * pad >= extent for size, pad, extent in reach)
 
     @classmethod
-    def prepare(cls, node: Node, device: torch.device, precision: str) -> Any:
+    def prepare(cls, node: Node, device: str, precision: str) -> Any:
         assert node.weight is not None
         assert node.bias is not None
         dtype = LOW.get(precision, torch.float32)
-        weight = node.weight.to(device=device, dtype=dtype)
-        return weight.contiguous(memory_format=torch.channels_last), node.bias.to(device)
+        weight = on_device(node.weight, device).to(dtype)
+        return weight.contiguous(memory_format=torch.channels_last), on_device(node.bias, device)
 
     def bind(self) -> None:
         super().bind()
@@ -187,7 +124,7 @@ class Convolution(Activated):
             top.image.copy_(part)
 
     def backward(self) -> None:
-        parts = [self.masked(i) for i in range(len(self.tops))]
+        parts = [self.passed(i) for i in range(len(self.tops))]
         g = (torch.cat(parts, 1) if len(parts) > 1 else parts[0]).to(self.weight.dtype)
         x = self.bottoms[0].image.to(self.weight.dtype)  # of which only the shape counts
         gx, _, _ = torch.ops.aten.convolution_backward(
@@ -196,7 +133,7 @@ class Convolution(Activated):
         self.give(gx.float())
 
 
-class Pointwise(Activated):
+class Pointwise(TensorActivated):
     """A 1x1 convolution: a matrix product of pixels with weights."""
 
     @classmethod
@@ -204,11 +141,11 @@ class Pointwise(Activated):
         return super().suits(node, shapes) and is_pointwise(node)
 
     @classmethod
-    def prepare(cls, node: Node, device: torch.device, precision: str) -> Any:
+    def prepare(cls, node: Node, device: str, precision: str) -> Any:
         assert node.weight is not None
         assert node.bias is not None
-        weight = node.weight[:, :, 0, 0].to(device=device, dtype=LOW.get(precision, torch.float32))
-        return weight.contiguous(), weight.t().contiguous(), node.bias.to(device)
+        weight = on_device(node.weight[:, :, 0, 0], device).to(LOW.get(precision, torch.float32))
+        return weight.contiguous(), weight.t().contiguous(), on_device(node.bias, device)
 
     def bind(self) -> None:
         super().bind()
@@ -235,31 +172,25 @@ class Pointwise(Activated):
         self.give(product.t().view(1, -1, diff.h, diff.w))
 
 
-def spanning(arrays: Sequence[Array]) -> Array:
-    """Return neighbours in one storage as one array."""
-    first = arrays[0]
-    c = sum(array.c for array in arrays)
-    return Array(first.block, first.start, first.step, (1, c, first.h, first.w))
-
-
-class Affine(Activated):
+class Affine(TensorActivated):
     """A factor and a shift for each channel."""
 
     @classmethod
-    def prepare(cls, node: Node, device: torch.device, precision: str) -> Any:
+    def prepare(cls, node: Node, device: str, precision: str) -> Any:
         assert node.weight is not None
         assert node.bias is not None
-        return node.weight.to(device).view(-1, 1, 1), node.bias.to(device).view(-1, 1, 1)
+        values = on_device(node.weight, device), on_device(node.bias, device)
+        return values[0].view(-1, 1, 1), values[1].view(-1, 1, 1)
 
     def forward(self) -> None:
         scale, shift = self.prepared
         self.tops[0].image.copy_(self.finish(torch.addcmul(shift, self.bottoms[0].image, scale)))
 
     def backward(self) -> None:
-        self.give(self.masked() * self.prepared[0])
+        self.give(self.passed() * self.prepared[0])
 
 
-class Eltwise(Activated):
+class Eltwise(TensorActivated):
     """Weighted sum of values of one shape."""
 
     @classmethod
@@ -274,7 +205,7 @@ class Eltwise(Activated):
         self.tops[0].image.copy_(self.finish(total))
 
     def backward(self) -> None:
-        g = self.masked()
+        g = self.passed()
         for i, diff in enumerate(self.bottom_diffs):
             if diff is not None:
                 coeff = self.node.layer.coeffs[i]
@@ -291,8 +222,8 @@ class ReLU(Operation):
     @classmethod
     def saves(
         cls, node: Node, bottoms: Sequence[Shape], tops: Sequence[Shape]
-    ) -> list[tuple[Shape, torch.dtype]]:
-        return [(tops[0], torch.uint8)]
+    ) -> list[tuple[Shape, str]]:
+        return [(tops[0], "uint8")]
 
     def forward(self) -> None:
         x = self.bottoms[0].image
@@ -348,8 +279,8 @@ class MaxPooling(Operation):
     @classmethod
     def saves(
         cls, node: Node, bottoms: Sequence[Shape], tops: Sequence[Shape]
-    ) -> list[tuple[Shape, torch.dtype]]:
-        return [(tops[0], torch.int64)]
+    ) -> list[tuple[Shape, str]]:
+        return [(tops[0], "int64")]
 
     def bind(self) -> None:
         x = self.bottoms[0]
@@ -418,7 +349,7 @@ class LRN(Operation):
 
     def bind(self) -> None:
         layer, x = self.node.layer, self.bottoms[0]
-        place = torch.arange(x.c, device=x.block.device)
+        place = torch.arange(x.c, device=x.flat.device)
         near = (place[:, None] - place[None]).abs() <= layer.size // 2
         self.band = near.float()
 
@@ -444,59 +375,6 @@ class LRN(Operation):
             through.mul_(x), alpha=2 * layer.alpha * layer.beta / layer.size
         )
         self.give(dx.t().view(1, -1, g.h, g.w))
-
-
-class ByLayer(Operation):
-    """Any layer, run by its own class on blobs of its own."""
-
-    @classmethod
-    def suits(cls, node: Node, shapes: Sequence[Shape]) -> bool:
-        return node.layer is not None
-
-    @classmethod
-    def memory(cls, node: Node, bottoms: Sequence[Shape], tops: Sequence[Shape]) -> int:
-        """Return the number of bytes of the blobs."""
-        shapes = list(tops) if node.in_place else [*bottoms, *tops]
-        return sum(2 * 4 * torch.Size(shape).numel() for shape in shapes)
-
-    def bind(self) -> None:
-        node = self.node
-        device = str(self.tops[0].block.device)
-        # A copy keeps what this forward leaves for this backward; the parameters are shared.
-        self.layer = copy.copy(node.layer)
-        self.layer.param_diffs = [False] * len(self.layer.blobs)
-        self.inputs = [Blob(*array.shape, device=device) for array in self.bottoms]
-        self.outputs = (
-            self.inputs
-            if node.in_place
-            else [Blob(*array.shape, device=device) for array in self.tops]
-        )
-
-    def forward(self) -> None:
-        for blob, array in zip(self.inputs, self.bottoms):
-            torch.as_tensor(blob.mutable_data()).copy_(array.image)
-        with self.layer.ops.computing():
-            self.layer.reshape(self.inputs, self.outputs)
-            self.layer.forward(self.inputs, self.outputs)
-        for blob, array in zip(self.outputs, self.tops):
-            if tuple(blob.shape) != tuple(array.shape):
-                raise ShapeError(
-                    f"layer '{self.layer.param.name}' gives its top the shape {tuple(array.shape)} "
-                    f"in reshape and {tuple(blob.shape)} in forward: a plan is made for the first. "
-                    "deepdream.deepdream, which runs layer by layer, can dream through it"
-                )
-            array.image.copy_(torch.as_tensor(blob.get_data()))
-
-    def backward(self) -> None:
-        for blob, diff in zip(self.outputs, self.top_diffs):
-            if diff is not None:
-                torch.as_tensor(blob.mutable_diff()).copy_(diff.image)
-        wanted = [diff is not None for diff in self.bottom_diffs]
-        with self.layer.ops.computing():
-            self.layer.backward(self.outputs, wanted, self.inputs)
-        for i, flag in enumerate(wanted):
-            if flag:
-                self.give(torch.as_tensor(self.inputs[i].get_diff()), i)
 
 
 TORCH: dict[str, tuple[type[Operation], ...]] = {

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...compiling.decorators import exact_kernel, inlined, kernel
-from ...compiling.lanes import LANES, load, spread, store, where
-
-ROLL, REFLECT, EDGE = 0, 1, 2
-ABS, SQUARE, PLAIN = 0, 1, 2
+from ....compiling.decorators import exact_kernel, inlined, kernel
+from ....compiling.kinds import Doubles, Floats, Longs
+from ....compiling.lanes import LANES, load, spread, store, where
+from .codes import ABS, EDGE, ROLL, SQUARE
 
 
 @inlined
@@ -28,16 +27,16 @@ def _continued(i: int, n: int, border: int) -> int:
 
 @kernel
 def gaussians(
-    x: np.ndarray,
+    x: Floats,
     h: int,
     w: int,
     border: int,
-    taps: np.ndarray,
-    radii: np.ndarray,
+    taps: Floats,
+    radii: Longs,
     share: float,
-    out: np.ndarray,
-    scratch: np.ndarray,
-    above: np.ndarray,
+    out: Floats,
+    scratch: Floats,
+    above: Longs,
     r0: int,
     r1: int,
 ) -> None:
@@ -123,8 +122,8 @@ def gaussians(
 
 @kernel
 def row_sums(
-    g: np.ndarray, stride: int, n: int, weights: np.ndarray, weights_stride: int, what: int,
-    sums: np.ndarray, scratch: np.ndarray, r0: int, r1: int,
+    g: Floats, stride: int, n: int, weights: Floats, weights_stride: int, what: int,
+    sums: Doubles, scratch: Floats, r0: int, r1: int,
 ) -> None:  # fmt: skip
     """Write the sums of rows r0 to r1: of absolute values, of squares, or of the values.
 
@@ -163,8 +162,8 @@ def row_sums(
 
 @exact_kernel
 def climb(
-    x: np.ndarray, x_at: int, x_stride: int, g: np.ndarray, g_at: int, g_stride: int, n: int,
-    weights: np.ndarray, factor: float, low: np.ndarray, high: np.ndarray, r0: int, r1: int,
+    x: Floats, x_at: int, x_stride: int, g: Floats, g_at: int, g_stride: int, n: int,
+    weights: Floats, factor: float, low: Floats, high: Floats, r0: int, r1: int,
 ) -> None:  # fmt: skip
     """Set rows r0 to r1 of a part of x to ``clip(x + factor * weights * g)``.
 
@@ -199,8 +198,8 @@ def climb(
 
 @kernel
 def reduce(
-    x: np.ndarray, h: int, w: int, channels: int, border: int, out: np.ndarray,
-    scratch: np.ndarray, r0: int, r1: int,
+    x: Floats, h: int, w: int, channels: int, border: int, out: Floats,
+    scratch: Floats, r0: int, r1: int,
 ) -> None:  # fmt: skip
     """Write rows r0 to r1 of every second row and column of x blurred by (1, 4, 6, 4, 1) / 16.
 
@@ -242,8 +241,8 @@ def reduce(
 
 @kernel
 def join(
-    detail: np.ndarray, factor: float, lower: np.ndarray, share: float, h: int, w: int,
-    channels: int, border: int, out: np.ndarray, scratch: np.ndarray, r0: int, r1: int,
+    detail: Floats, factor: float, lower: Floats, share: float, h: int, w: int,
+    channels: int, border: int, out: Floats, scratch: Floats, r0: int, r1: int,
 ) -> None:  # fmt: skip
     """Write rows r0 to r1 of ``factor * detail + share * expand(lower)``.
 
@@ -306,8 +305,8 @@ def join(
 
 @kernel
 def warp(
-    x: np.ndarray, h: int, w: int, border: int, rows: np.ndarray, columns: np.ndarray, width: int,
-    out: np.ndarray, r0: int, r1: int,
+    x: Floats, h: int, w: int, border: int, rows: Doubles, columns: Doubles, width: int,
+    out: Floats, r0: int, r1: int,
 ) -> None:  # fmt: skip
     """Write rows r0 to r1 of what stands between the pixels of a picture; see `Operations.warp`.
 
@@ -333,8 +332,8 @@ def warp(
 
 @kernel
 def warp_back(
-    g: np.ndarray, rows: np.ndarray, columns: np.ndarray, count: int, h: int, w: int, border: int,
-    out: np.ndarray,
+    g: Floats, rows: Doubles, columns: Doubles, count: int, h: int, w: int, border: int,
+    out: Floats,
 ) -> None:  # fmt: skip
     """Add to a picture the adjoint of `warp`; see `Operations.warp_back`. For one thread."""
     for p in range(count):
