@@ -273,7 +273,7 @@ class _Shape:
         np.copyto(columns, windows)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def _shaped(f: Filter, inputs: tuple[int, ...], outs: tuple[int, ...]) -> _Shape:
     return _Shape(f, inputs, outs)
 
