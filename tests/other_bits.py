@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 
-import torch
+import numpy as np
 
 from deepdream.running.layers.vision import FilterLayer
 
@@ -29,24 +29,24 @@ def install(number: int) -> None:
     def other_forward(self, bottom, top):
         forward(self, bottom, top)
         for blob in top:
-            shake(blob.mutable_data(), number)
+            shake(blob.data, number)
 
     def other_backward(self, top, propagate_down, bottom):
         backward(self, top, propagate_down, bottom)
         for blob, wanted in zip(bottom, propagate_down):
             if wanted:
-                shake(blob.mutable_diff(), number)
+                shake(blob.diff, number)
 
     FilterLayer.forward, FilterLayer.backward = other_forward, other_backward
 
 
-def shake(values: torch.Tensor, number: int) -> None:
+def shake(values: np.ndarray, number: int) -> None:
     """Change float32 values by rounding errors, in place; zero stays zero."""
-    if values.dtype != torch.float32 or not values.numel():
+    if values.dtype != np.float32 or not values.size:
         return
-    exact = values.double()
-    size = float(exact.square().mean().sqrt())
+    exact = values.astype(np.float64)
+    size = float(np.sqrt(np.square(exact).mean()))
     if size > 0 and math.isfinite(size):
         size = 2.0 ** round(math.log2(size))
         # So fast a sine is a number between -1 and 1 that nobody can foresee.
-        values.copy_(exact + ROUNDING * size * torch.sin(exact / size * (1e9 + 12345 * number)))
+        values[...] = exact + ROUNDING * size * np.sin(exact / size * (1e9 + 12345 * number))

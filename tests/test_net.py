@@ -658,3 +658,49 @@ def test_infer_shapes_leaves_out_what_a_size_does_not_get_to():
     shapes = net.infer_shapes({"data": (1, 3, 53, 71)}, strict=False)
     assert [name for name in net.blobs if name not in shapes] == ["fc"]
     assert shapes["last"] == shapes["conv1"]
+
+
+def test_shapes_are_asked_for_once(monkeypatch):
+    """Layers tell their tops' shapes at the first forward, and again when a blob has changed."""
+    net = tiny_net()
+    put(net)
+    net.forward(end="a/output")
+    asked = []
+    for name, layer in net.layer_dict.items():
+        told = layer.top_shapes
+
+        def top_shapes(shapes, name=name, told=told):
+            asked.append(name)
+            return told(shapes)
+
+        monkeypatch.setattr(layer, "top_shapes", top_shapes)
+    net.forward(end="a/output")
+    asked.clear()
+
+    net.forward(end="a/output")
+    assert not asked
+    net.backward(start="a/output")
+    assert not asked
+    net.blobs["a/3x3"].reshape(1, 2, 3, 4)  # by mistake: the layer sets it right
+    net.forward(end="a/output")
+    assert "a/3x3" in asked
+    assert net.blobs["a/3x3"].shape[2:] == net.blobs["a/output"].shape[2:]
+    before = net.blobs["a/output"].shape
+    net.blobs["data"].reshape(1, 3, 45, 51)
+    net.forward(end="a/output")
+    assert net.blobs["a/output"].shape[2] > before[2]
+
+
+@pytest.mark.parametrize("device", ["cpu", "torch"])
+def test_hooks_and_layers_of_the_users_keep_their_warnings(device):
+    """NumPy's warnings are off for our layers alone, not for code that a hook runs."""
+    net = tiny_net()
+    put(net)
+    net.move(device)
+    seen = []
+    for hook in ("before_forward", "after_forward", "before_backward", "after_backward"):
+        getattr(net, hook)(lambda i: seen.append(np.geterr()))
+    net.forward(end="a/output")
+    net.backward(start="a/output")
+    assert len(seen) > 10
+    assert all(state == np.geterr() for state in seen)

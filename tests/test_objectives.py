@@ -76,11 +76,11 @@ def test_guide_on_tensors_is_the_guide_on_arrays(monkeypatch, at_once):
     wide = torch.zeros(1, 9, 5, 7).contiguous(memory_format=torch.channels_last)
     data, diff = wide[:, 2:8], torch.full((1, 6, 5, 7), 99.0)
     data.copy_(torch.from_numpy(dst.data))
-    objective.on_arrays(data, diff)
+    objective.on_tensors(data, diff)
 
     np.testing.assert_array_equal(diff.numpy(), dst.diff)
     with pytest.raises(ShapeError, match="6 channels, the target has 9"):
-        objective.on_arrays(wide, diff)
+        objective.on_tensors(wide, diff)
 
 
 def test_guide_has_a_plain_name():

@@ -89,11 +89,13 @@ class Kernel:
         return f"{self.module}.{self.name}{suffix}"
 
     def load(self, folder: Path) -> bool:
-        """Load the code from a folder; tell whether it is there."""
+        """Load the code from a folder; tell whether it is there, and whole."""
         try:
             described = json.loads((folder / self.file(".json")).read_bytes())
             code = (folder / self.file(".o")).read_bytes()
         except (OSError, ValueError):
+            return False
+        if hashlib.sha256(code).hexdigest() != described.get("sha256"):
             return False
         self._engine = _engine()
         self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))

@@ -3,8 +3,8 @@
     python -m deepdream.compiling.translate FOLDER CLAIMS MODULE:NAME ...
 
 compiles kernels and writes each into two files of FOLDER: ``MODULE.NAME.o``, the object code, and
-``MODULE.NAME.json``, its symbol and its parameters. Several processes may be given the same list:
-each takes a kernel that no other one has begun, which files in the folder CLAIMS tell.
+``MODULE.NAME.json``, its symbol, its parameters and a check of the code. Several processes may be
+given the same list: each takes a kernel that no other one has begun, which files in CLAIMS tell.
 
 The compiled function takes one pointer to its arguments, eight bytes each: arrays as address and
 length, tuples as their numbers.
@@ -12,6 +12,7 @@ length, tuples as their numbers.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import sys
@@ -110,7 +111,12 @@ def translate(module: str, name: str) -> tuple[dict[str, Any], bytes]:
     kinds = parameters(kernel.py_func)
     compiled = entry(kernel, kinds)
     _, _, (code, _) = compiled.library.serialize_using_object_code()
-    return {"symbol": compiled.fndesc.llvm_func_name, "parameters": kinds}, code
+    described = {
+        "symbol": compiled.fndesc.llvm_func_name,
+        "parameters": kinds,
+        "sha256": hashlib.sha256(code).hexdigest(),
+    }
+    return described, code
 
 
 def write(folder: Path, module: str, name: str) -> None:

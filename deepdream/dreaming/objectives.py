@@ -157,50 +157,42 @@ class Guide:
         self.__qualname__ = "objective_guide"  # its name in recipes
         self.channels = features.shape[0]
         # (channels, guide positions)
-        self._y = np.ascontiguousarray(features).reshape(self.channels, -1)
+        self.columns = np.ascontiguousarray(features).reshape(self.channels, -1)
         self._tensor: Any = None
 
     def __call__(self, dst: Any) -> None:
         """Write into ``dst.diff`` what pulls ``dst.data`` towards the guide."""
-        self._check(dst.data.shape[1])
+        self.check(dst.data.shape[1])
         x = dst.data[0].reshape(self.channels, -1)  # (channels, positions)
         rows = self._rows()
         best = np.concatenate(
-            [x[:, i : i + rows].T.dot(self._y).argmax(1) for i in range(0, x.shape[1], rows)]
+            [x[:, i : i + rows].T.dot(self.columns).argmax(1) for i in range(0, x.shape[1], rows)]
         )
-        dst.diff[0].reshape(self.channels, -1)[:] = self._y[:, best]
+        dst.diff[0].reshape(self.channels, -1)[:] = self.columns[:, best]
 
-    def on_arrays(self, data: Any, diff: Any) -> None:
-        """Do the same with arrays or tensors.
+    def on_tensors(self, data: Any, diff: Any) -> None:
+        """Do the same with tensors.
 
         Parameters
         ----------
-        data : (1, channels, h, w) float32 ndarray or tensor
+        data : (1, channels, h, w) float32 tensor
             The target, on any device, of any strides.
-        diff : (1, channels, h, w) float32 ndarray or tensor
+        diff : (1, channels, h, w) float32 tensor
             Overwritten.
         """
-        self._check(data.shape[1])
+        self.check(data.shape[1])
         if data.ndim == 2:  # behind an inner product: a single position
             data, diff = data[..., None, None], diff[..., None, None]
-        if isinstance(data, np.ndarray):
-            self._on_numpy(data[0].transpose(1, 2, 0), diff[0].transpose(1, 2, 0))
-            return
         if self._tensor is None or self._tensor.device != data.device:
-            self._tensor = data.new_tensor(self._y.T)  # (guide positions, channels)
+            self._tensor = data.new_tensor(self.columns.T)  # (guide positions, channels)
         y = self._tensor
         x, out = data[0].permute(1, 2, 0), diff[0].permute(1, 2, 0)  # (h, w, channels)
         rows = max(1, self._rows() // max(1, x.shape[1]))
         for i in range(0, x.shape[0], rows):
             out[i : i + rows] = y[(x[i : i + rows] @ y.T).argmax(-1)]
 
-    def _on_numpy(self, x: np.ndarray, out: np.ndarray) -> None:
-        """Do it with (h, w, channels), some rows at a time."""
-        rows = max(1, self._rows() // max(1, x.shape[1]))
-        for i in range(0, x.shape[0], rows):
-            out[i : i + rows] = self._y.T[(x[i : i + rows] @ self._y).argmax(-1)]
-
-    def _check(self, channels: int) -> None:
+    def check(self, channels: int) -> None:
+        """Refuse a target with another number of channels."""
         if channels != self.channels:
             raise ShapeError(
                 f"the guide's features have {self.channels} channels, the target has "
@@ -209,4 +201,4 @@ class Guide:
 
     def _rows(self) -> int:
         """Return how many positions are matched at once."""
-        return max(1, _MATCHES_AT_ONCE // max(1, self._y.shape[1]))
+        return max(1, _MATCHES_AT_ONCE // max(1, self.columns.shape[1]))

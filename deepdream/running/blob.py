@@ -31,13 +31,14 @@ MAX_COUNT = 2**31 - 1  # Caffe counts in int
 
 
 class Changes:
-    """How many times any blob has got another shape or other memory.
+    """Whether any blob has got another shape or other memory.
 
-    While the number stays, whatever was made for the blobs of a net fits: no layer needs to be
-    asked for its tops' shapes again.
+    Each time `last` becomes another object. While it is the same, what was made for the blobs of a
+    net fits: no layer needs to be asked for its tops' shapes again. Not a number, which two
+    threads could count to the same value.
     """
 
-    count = 0
+    last = object()
 
 
 class IntVec(list):
@@ -188,7 +189,7 @@ class Blob:
 
     def _forget(self) -> None:
         """Make the arrays that layers get anew when they are next asked for."""
-        Changes.count += 1
+        Changes.last = object()
         self._data_array: np.ndarray | None = None
         self._diff_array: np.ndarray | None = None
 
@@ -287,14 +288,14 @@ class Blob:
         self._check_share(other)
         if self._data is not other._data:
             self._data, self._data_array = other._data, None
-            Changes.count += 1
+            Changes.last = object()
 
     def share_diff(self, other: Blob) -> None:
         """Use the other blob's memory for the gradient; counts must be equal."""
         self._check_share(other)
         if self._diff is not other._diff:
             self._diff, self._diff_array = other._diff, None
-            Changes.count += 1
+            Changes.last = object()
 
     def _check_share(self, other: Blob) -> None:
         if self._count != other._count:

@@ -173,7 +173,7 @@ class Net(Graph):
                 with self._computing(i):
                     for i in run:
                         layer, bottom, top = layers[i], bottoms[i], tops[i]
-                        if layer._settled != Changes.count or layer.foreign:
+                        if layer._settled is not Changes.last or layer.foreign:
                             layer.settle(bottom, top)
                         layer.forward(bottom, top)
                         if i in with_loss:
@@ -218,7 +218,7 @@ class Net(Graph):
                     for i in reversed(run):
                         if self._layer_backward[i]:
                             layer, bottom, top = layers[i], bottoms[i], tops[i]
-                            if layer._settled != Changes.count:
+                            if layer._settled is not Changes.last:
                                 _check_forward_ran(layer, bottom, top)
                             layer.backward(top, self._bottom_backward[i], bottom)
             except Exception:

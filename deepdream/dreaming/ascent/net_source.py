@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from ...running.arrays.blas import one_blas_thread
 from ..dream2015 import flat_gradient, input_blob, target_blob
 from ..objectives import Objective, ask
 from ..pictures.borders import Canvas
@@ -56,16 +58,18 @@ class NetGradient:
         self._net, self._end, self._objective = net, end, objective
         self._src, self._dst = input_blob(net), target_blob(net, end)
         self._frontier = _frontier(net, end)
+        self._threads = one_blas_thread if _is_ours(net) else contextlib.nullcontext
         self._seen, self._g = np.empty((2, *size, 3), np.float32)
 
     def at(self, x: np.ndarray, look: Look) -> np.ndarray:
         look.write(self._seen, x)
         self._src.data[0] = np.moveaxis(self._seen, 2, 0)
-        self._net.forward(end=self._end)
-        for blob in [*self._frontier, self._dst]:
-            blob.diff[...] = 0
-        ask(self._objective, self._dst)
-        self._net.backward(start=self._end)
+        with self._threads():  # the same seed gives the same bytes with any number of them
+            self._net.forward(end=self._end)
+            for blob in [*self._frontier, self._dst]:
+                blob.diff[...] = 0
+            ask(self._objective, self._dst)
+            self._net.backward(start=self._end)
         self._g[...] = np.moveaxis(self._src.diff[0], 0, 2)
         return self._g
 
@@ -81,6 +85,10 @@ def operations() -> Operations:
     except ImportError:  # no Numba, as beside the real Caffe
         return Operations()
     return Compiled(_in_turn, 1)
+
+
+def _is_ours(net: Any) -> bool:
+    return getattr(net, "engine", "") == "deepdream" and str(net.device) == "cpu"
 
 
 def _in_turn(task: Any, parts: int) -> None:

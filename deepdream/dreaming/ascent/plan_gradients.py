@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from ...compiling.packing import packed
 from ...running.blob import Blob
-from ...running.plan import Plan
+from ...running.plan import Plan, kernels
+from ...running.plan.workers import thread_count, workers
 from ...running.tiles import Tile
 from ..dream2015 import flat_gradient
 from ..objectives import Channel, Guide, Objective, ask, objective_L2
@@ -24,7 +26,7 @@ from ..pictures.operations import Operations
 Writer = Callable[[Any, Any], None]
 
 
-def writer(objective: Objective) -> Writer:
+def writer(objective: Objective, native: bool = False) -> Writer:
     """Return an objective as a function of two arrays.
 
     Parameters
@@ -32,6 +34,8 @@ def writer(objective: Objective) -> Writer:
     objective : callable
         `objective_L2`, what `objective_guide` or `objective_channel` returns, or any other
         function of a blob.
+    native : bool
+        The arrays are a native plan's.
 
     Returns
     -------
@@ -41,13 +45,57 @@ def writer(objective: Objective) -> Writer:
     """
     if objective is objective_L2:
         return _l2
-    if isinstance(objective, (Channel, Guide)):
+    if isinstance(objective, Guide):
+        return Matches(objective) if native else objective.on_tensors
+    if isinstance(objective, Channel):
         return objective.on_arrays
     return HostObjective(objective)
 
 
 def _l2(data: Any, diff: Any) -> None:
     diff[...] = data
+
+
+class Matches:
+    """A guide's objective by compiled products, with the same bytes on any number of threads.
+
+    Parameters
+    ----------
+    guide : Guide
+    """
+
+    # Numbers of the products that a thread makes at a time: a part of its cache.
+    AT_ONCE = 2**18
+
+    def __init__(self, guide: Guide) -> None:
+        self._guide = guide
+        self._weights = packed(guide.columns)
+
+    def __call__(self, data: Any, diff: Any) -> None:
+        """Write the guide's column that matches best into each position."""
+        self._guide.check(data.shape[1])
+        if data.ndim == 2:  # behind an inner product: a single position
+            data, diff = data[..., None, None], diff[..., None, None]
+        out = diff[0].transpose(1, 2, 0)
+        channels, count = self._guide.columns.shape
+        x = np.ascontiguousarray(data[0].transpose(1, 2, 0)).reshape(-1)
+        positions, width = len(x) // channels, out.shape[1]
+        best = np.empty(positions, np.intp)
+        length = max(1, self.AT_ONCE // count)
+
+        def part(number: int, worker: int) -> None:
+            first, last = number * length, min(positions, (number + 1) * length)
+            n = last - first
+            made = np.empty(n * count, np.float32)
+            kernels.products(
+                x, (first * channels, 0, channels), (1, 0, 1, 0, channels), self._weights, 0,
+                count, kernels.NOTHING, kernels.NONE, 0.0, 0.0, kernels.NO_MASK, (0, 0, 0), made,
+                (0, 0, count), False, (1, n), np.empty(kernels.BLOCK, np.float32),
+            )  # fmt: skip
+            best[first:last] = made.reshape(n, count).argmax(1)
+
+        workers(thread_count()).run(part, -(-positions // length))
+        out[...] = self._guide.columns.T[best].reshape(-1, width, channels)
 
 
 class HostObjective:

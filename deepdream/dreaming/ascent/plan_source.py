@@ -98,7 +98,7 @@ class PlanSource:
     ) -> None:  # fmt: skip
         self.ops = operations_for(planner)
         self._planner, self._end = planner, planner.ends[0]
-        self._canvases, self._write = canvases, writer(objective)
+        self._canvases, self._write = canvases, writer(objective, planner.native)
         self._arrays, self._may_record = arrays, recorded
         self._tiles = [self._choose(octave, limit) for octave in range(len(canvases))]
         self._say_what_it_takes()

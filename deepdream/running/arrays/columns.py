@@ -88,11 +88,13 @@ def weight_diff(x: Any, g: Any, f: Filter, out: Any) -> None:
     """
     shape = _shape(x, f, g)
     total = out.reshape(shape.matrix(out))
+    product = _scratch("product", total.size, total.dtype).reshape(total.shape)
+    multiply = np.dot if total.ndim == 2 else np.matmul  # of one position dot makes a BLAS call
     for item, values in zip(x, g):
         values = values.reshape(*total.shape[:-1], shape.positions)
         for band in shape.bands:
-            columns = shape.columns(item, band)
-            total += np.matmul(values[..., band.part], columns.swapaxes(-1, -2))
+            columns = shape.columns(item, band).swapaxes(-1, -2)
+            total += multiply(values[..., band.part], columns, out=product)
 
 
 def _add_up(columns: Any, band: _Band, out: Any) -> None:
@@ -271,7 +273,7 @@ class _Shape:
         np.copyto(columns, windows)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def _shaped(f: Filter, inputs: tuple[int, ...], outs: tuple[int, ...]) -> _Shape:
     return _Shape(f, inputs, outs)
 

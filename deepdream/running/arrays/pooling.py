@@ -88,18 +88,15 @@ def _maximum(x: Any, p: Pool, out: Any, code: Any) -> None:
         value = x[:, :, _every(k, sw, out.shape[2])]
         # The last that beats all before it: numbers rise, so that the largest one counts.
         np.maximum(place, np.multiply(value > best, k, dtype=code.dtype), out=place)
-        best = np.maximum(best, value)
+        best = np.maximum(best, value, out=None if k == 1 else best)
     rows = _every(0, sh, out.shape[1])
     out[...], code[...] = best[:, rows], place[:, rows]
     for k in range(1, kh):
         rows = _every(k, sh, out.shape[1])
         value = best[:, rows]
-        greater = value > out
-        # code = where(greater, k * kw + place, code), in arithmetic that wraps around
-        step = place[:, rows] + code.dtype.type(k * kw)
-        step -= code
-        step *= greater
-        code += step
+        number = place[:, rows] + code.dtype.type(k * kw)
+        number *= value > out
+        np.maximum(code, number, out=code)
         np.maximum(out, value, out=out)
 
 

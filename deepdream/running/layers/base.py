@@ -110,7 +110,7 @@ class Layer:
         self.param_diffs: list[bool] = []
         self.loss_weights: list[float] = []
         self._kept: Any = None
-        self._settled = -1  # `Changes.count` when the tops were last given their shapes
+        self._settled: Any = None  # `Changes.last` when the tops were last given their shapes
 
     @property
     def device(self) -> str:
@@ -129,7 +129,7 @@ class Layer:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what cannot be copied, and what a copy has to find out for itself."""
-        state = {**self.__dict__, "_settled": -1}
+        state = {**self.__dict__, "_settled": None}
         state.pop("ops", None)
         return state
 
@@ -152,7 +152,7 @@ class Layer:
 
         While no blob changes, it need not run again, except where it is the user's.
         """
-        changes = Changes.count
+        changes = Changes.last
         self.reshape(bottom, top)
         self._settled = changes
 
@@ -201,8 +201,9 @@ class Layer:
         New memory costs more than a pass over it.
         """
         kept = self._kept
-        if type(kept) is not type(x) or kept.shape != x.shape or kept.dtype != x.dtype:
-            self._kept = kept = self.ops.empty_like(x)
+        for what in ("shape", "dtype", "device"):
+            if getattr(kept, what, None) != getattr(x, what, None):
+                self._kept = kept = self.ops.empty_like(x)
         return kept
 
     def kept(self) -> Any:

@@ -103,13 +103,16 @@ def products(
             width = LANES if half else PANEL
             j = 0
             while j < columns:
-                # The last block begins earlier if it has to be whole, and leaves out what is done.
-                start, count = j, ROWS
-                if columns - j < ROWS:
-                    if columns >= ROWS:
+                # A block that would reach too far begins earlier, and leaves out what is done; few
+                # pixels are cheaper in one or two small blocks.
+                start, count, left = j, ROWS, columns - j
+                if left < ROWS:
+                    if left <= 2 * FEW and columns >= FEW:
+                        start, count = min(j, columns - FEW), FEW
+                    elif columns >= ROWS:
                         start = columns - ROWS
                     else:
-                        count = FEW if columns - j >= FEW else 1
+                        count = FEW if left >= FEW else 1
                 at = x_at[0] + i * x_at[1] + start * x_at[2]
                 if plain and width <= n - first:
                     to = y_at[0] + i * y_at[1] + start * y_at[2] + first

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ....compiling.packing import packed
+from ....compiling.processor import ROWS
 from .. import kernels, winograd
 from ..arrays import Array, Shape, is_map
 from ..merge import is_pointwise
@@ -18,7 +19,7 @@ from .shared import CACHED, NOTHING, PLAIN, NativeActivated, pixels_of
 
 # Tiles of a Winograd convolution that one product takes, and channels of the top: fewer make the
 # product slow, more leave the cache.
-TILES = 56
+TILES = 98 if ROWS == 14 else 96  # multiples of ROWS
 BLOCK = 128
 
 
@@ -168,7 +169,7 @@ class Winograd(Convolution):
                     add, m, wide, first, last, s,
                 )  # fmt: skip
 
-        self.over(winograd.tiles(y.h, y.w, m), TILES, part)
+        self.over(winograd.tiles(y.h, y.w, m), TILES, part, ROWS)
 
 
 @dataclass(frozen=True)

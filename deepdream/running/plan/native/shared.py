@@ -55,15 +55,18 @@ class Native(Operation):
             return PLAIN
         return kernels.GATE, 0.0, 0.0, mask, (offset + first * width, line * width, step * width)
 
-    def over(self, count: int, size: int, task: Callable[[int, int, int], None]) -> None:
+    def over(
+        self, count: int, size: int, task: Callable[[int, int, int], None], unit: int = 1
+    ) -> None:
         """Call ``task(first, last, worker)`` on ranges of 0..count, `size` long at most.
 
-        The ranges are equal, and as many for each thread.
+        The ranges are equal, and as many for each thread; but for the last one their length is a
+        multiple of `unit`, which divides `size`.
         """
         threads = self.workers.count
         parts = max(1, -(-count // max(1, size)))
         parts = min(count, -(-parts // threads) * threads)
-        length = -(-count // parts) if parts else 0
+        length = -(-count // (parts * unit)) * unit if parts else 0
 
         def part(number: int, worker: int) -> None:
             first = number * length
