@@ -19,7 +19,7 @@ COPY examples /opt/build/examples
 COPY scripts/install_caffe.sh scripts/make_labs.py /opt/build/scripts/
 COPY docker /opt/build/docker
 ENV DEEPDREAM_HOME=/opt/models \
-    NUMBA_CACHE_DIR=/opt/kernels \
+    DEEPDREAM_KERNELS=/opt/kernels \
     GLOG_minloglevel=2 \
     PATH=/opt/deepdream/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     LANG=C.UTF-8

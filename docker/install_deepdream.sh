@@ -10,7 +10,7 @@ python3 -m venv /opt/deepdream
 "${pip[@]}" "jupyterlab>=4.2,<5"
 
 # Whoever runs the image may add weights: `docker run -u` can be any number.
-mkdir -p "$DEEPDREAM_HOME" "$NUMBA_CACHE_DIR"
+mkdir -p "$DEEPDREAM_HOME" "$DEEPDREAM_KERNELS"
 # The first dream writes the bundled weights. These dreams also compile the kernels, for this kind of
 # processor; another kind compiles its own, once for each container.
 tmp=$(mktemp -d)
@@ -22,4 +22,4 @@ for model in squeezenet_v1.1:fire9/concat googlenet:inception_4c/output; do
     --weights "$tmp/seeded.caffemodel" --mean 104,117,123 --end "${model#*:}"
 done
 rm -r "$tmp"
-chmod -R a+rwX "$DEEPDREAM_HOME" "$NUMBA_CACHE_DIR"
+chmod -R a+rwX "$DEEPDREAM_HOME" "$DEEPDREAM_KERNELS"

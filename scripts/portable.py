@@ -87,8 +87,8 @@ def simd() -> Iterator[str]:
 
 def environment(name: str, variables: dict[str, str]) -> dict[str, str]:
     """Return all environment variables for a setting. Kernels are compiled for it alone."""
-    numbas = str(FOLDER / f"numba-{name}")
-    return {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_CACHE_DIR": numbas, **variables}
+    kernels = str(FOLDER / f"kernels-{name}")
+    return {**os.environ, "OMP_NUM_THREADS": "1", "DEEPDREAM_KERNELS": kernels, **variables}
 
 
 def step(variables: dict[str, str]) -> str:

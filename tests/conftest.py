@@ -12,7 +12,13 @@ import pytest
 
 
 def pytest_configure() -> None:
-    """Be the processor that scripts/portable.py asks for."""
+    """Be the processor that scripts/portable.py asks for, and keep kernels in one place.
+
+    Tests give child processes homes of their own, where each would compile them again.
+    """
+    from deepdream.compiling.machine_code import kernels_folder
+
+    os.environ.setdefault("DEEPDREAM_KERNELS", str(kernels_folder()))
     number = os.environ.get("DEEPDREAM_OTHER_BITS")
     if number:
         import other_bits

@@ -231,14 +231,12 @@ def _tell() -> None:
 
 
 def folder_of(kernel: Kernel) -> Path:
-    """Return the folder for the code of a kernel on this machine.
-
-    It is in ``$DEEPDREAM_KERNELS``, or in the user's cache folder.
-    """
-    return _kept() / _key(kernel.module.rpartition(".")[0])
+    """Return the folder for the code of a kernel on this machine."""
+    return kernels_folder() / _key(kernel.module.rpartition(".")[0])
 
 
-def _kept() -> Path:
+def kernels_folder() -> Path:
+    """Return where machine code is kept: ``$DEEPDREAM_KERNELS``, or in the user's cache folder."""
     kept = os.environ.get("DEEPDREAM_KERNELS")
     if kept:
         return Path(kept).expanduser()
