@@ -139,17 +139,34 @@ def grain(img, places):
     return total / max(1, len(places))
 
 
-def edges(img, out):
-    """Return the outer 16 pixels / those 32 to 96 further in: of the change, and by band."""
-    change = np.asarray(out) - np.asarray(img)
-    h, w = change.shape[:2]
+INSET = 96  # pixels that are cut off around a part
+
+
+def edges(net, img, **how):
+    """Return a part's outer 16 pixels / the same pixels inside the whole: of the change, by band.
+
+    What is photographed at an edge differs from what is in the middle, so that only the same pixels
+    can be compared: those of a part that is dreamt by itself, and of the whole picture.
+    """
+    found, n = {}, INSET
+    inner = np.ascontiguousarray(np.asarray(img)[n:-n, n:-n])
+    part = np.asarray(deepdream.dream(net, inner, seed=1, progress=False, **how)) - inner
+    whole = np.asarray(deepdream.dream(net, img, seed=1, progress=False, **how)) - np.asarray(img)
+    h, w = part.shape[:2]
     i, j = np.mgrid[:h, :w]
-    deep = np.minimum.reduce([i, j, h - 1 - i, w - 1 - j])
-    outer, inner = deep < 16, (deep >= 32) & (deep < 96)
-    found = {"mean change": np.abs(change)[outer].mean() / np.abs(change)[inner].mean()}
-    blurred = [change, *(nd.gaussian_filter(change, (s, s, 0), mode="nearest") for s in (1, 2, 4))]
-    for name, band in zip(("2 to 4", "4 to 8", "8 to 16"), map(np.subtract, blurred, blurred[1:])):
-        found[f"{name} pixels"] = (band[outer] ** 2).mean() / (band[inner] ** 2).mean()
+    outer = np.minimum.reduce([i, j, h - 1 - i, w - 1 - j]) < 16
+    pairs = [part, whole[n:-n, n:-n]]
+    found["mean change"] = np.abs(pairs[0][outer]).mean() / np.abs(pairs[1][outer]).mean()
+    blurred = []
+    for change, cut in ((part, slice(None)), (whole, slice(n, -n))):
+        scales = [
+            change,
+            *(nd.gaussian_filter(change, (s, s, 0), mode="nearest") for s in (1, 2, 4)),
+        ]
+        blurred.append([x[cut, cut] for x in scales])
+    for k, name in enumerate(("2 to 4", "4 to 8", "8 to 16")):
+        energy = [((x[k] - x[k + 1])[outer] ** 2).mean() for x in blurred]
+        found[f"{name} pixels"] = energy[0] / energy[1]
     return found
 
 
@@ -168,10 +185,9 @@ def chroma(img, places):
 
 
 def looks(net, names):
-    """Print grain, edges and colours, for each photograph."""
+    """Print grain and colours, for each photograph."""
     print("| photograph | flat windows | grain, default / `2015` | chroma deviation: photograph | "
           "with `keep_colors` | without |\n| --- | ---: | ---: | ---: | ---: | ---: |")  # fmt: skip
-    by_border = {}
     for name in names:
         img = photo(name)
         places = [*flat_places(img)]
@@ -182,7 +198,6 @@ def looks(net, names):
                 ("2015", {"style": "2015"}),
                 ("kept", {"keep_colors": True}),
                 ("free", {"keep_colors": False}),
-                ("roll", {"border": "roll"}),
             )
         }
         if len(places) >= 4:
@@ -190,15 +205,22 @@ def looks(net, names):
             print(f"| {name} | {len(places)} | "
                   f"{grain(made['default'], places) / grain(made['2015'], places):.2f} | "
                   + " | ".join(f"{value:.2f}" for value in deviation) + " |")  # fmt: skip
-        for kind in ("default", "roll"):
-            for band, value in edges(img, made[kind]).items():
-                by_border.setdefault(kind, {}).setdefault(band, []).append(value)
-    bands = [*by_border["default"]]
-    print(f"\n| outer 16 pixels / further in | {' | '.join(bands)} |\n"
+    print()
+
+
+def frames(net, names):
+    """Print what a picture's edges are like, beside the same pixels where they are none."""
+    by_border = {}
+    for name in names:
+        for border in ("reflect", "roll"):
+            for band, value in edges(net, photo(name), border=border).items():
+                by_border.setdefault(border, {}).setdefault(band, []).append(value)
+    bands = [*by_border["reflect"]]
+    print(f"| outer 16 pixels / the same inside | {' | '.join(bands)} |\n"
           f"| --- | {' | '.join(['---:'] * len(bands))} |")  # fmt: skip
-    for kind, label in (("default", '`border="reflect"`'), ("roll", '`border="roll"`')):
-        means = [np.exp(np.mean(np.log(by_border[kind][band]))) for band in bands]
-        print(f"| {label} | {' | '.join(f'{value:.2f}' for value in means)} |")
+    for border, measured in by_border.items():
+        means = [np.exp(np.mean(np.log(measured[band]))) for band in bands]
+        print(f'| `border="{border}"` | {" | ".join(f"{value:.2f}" for value in means)} |')
     print()
 
 
@@ -226,7 +248,7 @@ def main():
     every = sorted(path.stem for path in PHOTOS.glob("*.jpg"))
     parser.add_argument("--photos", default=",".join(every), help="by name, with commas")
     parser.add_argument(
-        "--only", choices=("steps", "dreams", "looks", "prints"), help="one of the tables"
+        "--only", choices=("steps", "dreams", "looks", "frames", "prints"), help="one of the tables"
     )
     args = parser.parse_args()
     net = deepdream.load_net()
@@ -236,6 +258,8 @@ def main():
         dreams(net, args.rounds)
     if args.only in (None, "looks"):
         looks(net, args.photos.split(","))
+    if args.only in (None, "frames"):
+        frames(net, args.photos.split(","))
     if args.only in (None, "prints"):
         prints(net, args.photos.split(",")[:3])
 
