@@ -23,13 +23,20 @@ from .arguments import (
 def add(commands: Any) -> None:
     """Add the command's parser."""
     parser = command(
-        commands, "gallery", run, "dream at every layer of a network: a folder with a page"
+        commands, "gallery", run, "dream at many layers of a network: a folder with a page",
+        "deepdream gallery PHOTO.jpg -o gallery --width 400      # then open gallery/index.html",
+        "deepdream gallery PHOTO.jpg -o all --layers '*'         # every layer: may take hours",
+        "deepdream gallery PHOTO.jpg -o some --layers 'block7*'  # block7 and its parts",
+        "deepdream gallery PHOTO.jpg -o one --layers block7/output --channels 0-15",
+        "deepdream gallery --compare gallery some -o compare.html",
+    )  # fmt: skip
+    parser.add_argument(
+        "image", metavar="IMAGE", nargs="?", help="the picture to dream on, or noise:1024x576"
     )
-    parser.add_argument("image", metavar="IMAGE", nargs="?", help="the picture to dream on")
     parser.add_argument(
         "-o", "--out", metavar="FOLDER", required=True,
-        help="folder for the pictures and index.html; a gallery that was interrupted there goes "
-        "on. With --compare: the page to write, as compare.html",
+        help="the folder for the pictures and their page, index.html; one that was interrupted "
+        "goes on. With --compare: the page to write, as compare.html",
     )  # fmt: skip
     group = parser.add_argument_group("gallery")
     keywords(

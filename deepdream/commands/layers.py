@@ -13,7 +13,12 @@ from .arguments import collector_paused, command, model_help
 
 def add(commands: Any) -> None:
     """Add the command's parser."""
-    parser = command(commands, "layers", run, "list the layers one can dream at")
+    parser = command(
+        commands, "layers", run, "list the layers one can dream at: names for --end",
+        "deepdream layers",
+        "deepdream layers --model googlenet --size 1024x575",
+        "deepdream layers --svg network.svg   # a drawing, for a browser",
+    )  # fmt: skip
     parser.add_argument("--model", metavar="NAME|PROTOTXT", help=model_help())
     parser.add_argument(
         "--size", metavar="WxH", default=None,

@@ -22,11 +22,17 @@ from .arguments import (
 
 def add(commands: Any) -> None:
     """Add the command's parser."""
-    parser = command(commands, "zoom", run, "dream on dreams, zooming in: a folder of frames")
-    parser.add_argument("image", metavar="IMAGE", help="the picture to begin with, or noise:WxH")
+    parser = command(
+        commands, "zoom", run, "dream on dreams, zooming in: a folder of frames, for a film",
+        "deepdream zoom PHOTO.jpg -o frames              # go on after Ctrl-C by the same",
+        "deepdream zoom PHOTO.jpg -o frames --frames 30 --scale 0.03 --style eyes",
+    )  # fmt: skip
+    parser.add_argument(
+        "image", metavar="IMAGE", help="the picture to begin with, or noise:1024x576"
+    )
     parser.add_argument(
         "-o", "--out", metavar="FOLDER", required=True,
-        help="folder for 0000.png, 0001.png ...; a zoom that was interrupted there goes on",
+        help="the folder for the frames, 0000.png, 0001.png ...; one that was interrupted goes on",
     )  # fmt: skip
     keywords(
         parser,
