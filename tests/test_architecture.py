@@ -120,6 +120,7 @@ LEVELS = (
         "caffe",
         "dreaming.ascent.device_steps",
         "galleries.captions",
+        "galleries.pace",
         "galleries.manifest",
         "galleries.recreate",
     },

@@ -268,6 +268,7 @@ DREAM = ALL["deepdream dream"].flags()
         ("end='a b'", "--end 'a b'"),
         ("seed is -1: a whole number", "--seed is -1: a whole number"),
         ("it is so; width is 0: more", "it is so; --width is 0: more"),
+        ("as it is, not with another end", "as it is, not with another --end"),
         ("guide and mask both given", "--guide and --mask both given"),
         ("load_net('deploy.prototxt', 'x.caffemodel').",
          "--model deploy.prototxt --weights x.caffemodel."),
@@ -354,3 +355,33 @@ def test_a_closed_terminal_is_no_reason_to_fail() -> None:
     )  # fmt: skip
     assert done.stdout.startswith("usage: deepdream")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "out", "words"),
+    [
+        ("zoom", "movie.mp4", "as 'movie'"),
+        ("zoom", "movie.GIF", "ffmpeg -framerate 12 -i movie/%04d.png movie.GIF"),
+        ("zoom", "out.png", "as 'out'"),
+        ("gallery", "page.html", "as 'page'"),
+        ("gallery", "movie.mp4", "as 'movie'"),
+        ("reproduce", "google.png", "as 'google'"),
+    ],
+)
+def test_a_file_where_a_folder_is_written(
+    command: str,
+    out: str,
+    words: str,
+    sky: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It is refused at once, with what to do instead, and no folder of that name is made."""
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+
+    assert main([command, "google-4c" if command == "reproduce" else sky, "-o", out]) == 2
+
+    assert words in capsys.readouterr().err
+    assert sorted(tmp_path.iterdir()) == before

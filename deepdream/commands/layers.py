@@ -36,6 +36,7 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the table, or draw the network."""
     from ..dreaming.dream2015 import input_name
+    from ..models.registry import LOOKS_SEEN_AT
 
     with collector_paused():
         from ..drawing.boxes import boxes, find_target, pair
@@ -59,7 +60,8 @@ def run(args: argparse.Namespace) -> int:
     made = boxes(net, inputs)
     target = find_target(net, made, args.end)
     looks = net.model.layers if net.model else {}
-    rows = [("layer", "type", "blob shape", "stride", "field", "")]
+    told = f"what its dreams look like, at {LOOKS_SEEN_AT} pixels or more" if looks else ""
+    rows = [("layer", "type", "blob shape", "stride", "field", told)]
     for box in made:
         if box.view is None:
             continue

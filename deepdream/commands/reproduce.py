@@ -48,7 +48,10 @@ def run(args: argparse.Namespace) -> int:
         raise ParameterError("which one? 'deepdream reproduce --list' shows what is known")
     if args.seeds < 1:
         raise ParameterError(f"--seeds is {args.seeds}: 1 or more is expected")
+    from ..files import check_folder
+
     work = find_work(args.name)
+    check_folder(args.out or work.name)
     if not 0 <= args.seed <= 2**32 - args.seeds:
         raise ParameterError(
             f"--seed is {args.seed}: a whole number from 0 to 4294967295 is expected, for the last "

@@ -68,7 +68,9 @@ def run(args: argparse.Namespace) -> int:
         )  # fmt: skip
     images.save_image(made, out, depth=args.depth or images.depth_for(out, recipe))
     stopped = made.recipe is not None and made.recipe.get("stopped")
-    what = f"changed: {', '.join(changes)}" if changes else compared(path, out)
+    new = [name for name in ("guide", "mask") if getattr(args, name) and name not in recipe]
+    different = [*changes, *new]
+    what = f"changed: {', '.join(different)}" if different else compared(path, out)
     print(f"wrote {out} ({time.monotonic() - began:.0f} s); {what}")
     return 130 if stopped else 0
 

@@ -190,6 +190,7 @@ def in_flags(text: str, flags: Mapping[str, str]) -> str:
     # As the subject of a sentence; elsewhere such words are words.
     subject = rf"(?:^|(?<=\n)|(?<=[.:;] ))({names})(?=(?: is| are|:)[ \n])"
     text = re.sub(subject, lambda m: flags[m[1]], text)
+    text = re.sub(rf"(?<=with another )({names})$", lambda m: flags[m[1]], text)
     text = re.sub(rf"(?<=parameter )'({names})'", lambda m: flags[m[1]], text)
     # "pass --max-memory (--max-memory)": the message has said both.
     return re.sub(r"(--[\w-]+)((?: [\w.:,/]+)?) \(\1(?: [^()]*)?\)", r"\1\2", text)

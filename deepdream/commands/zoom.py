@@ -57,6 +57,9 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write frames until all are there, or until Ctrl-C."""
+    from ..files import check_folder
+
+    check_folder(args.out, f".{args.format}")
     from ..dreaming.frames import write_zoom
     from ..progress import Bar
 

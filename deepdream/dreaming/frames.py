@@ -24,7 +24,7 @@ import numpy as np
 
 from ..display import display_for
 from ..errors import ParameterError
-from ..files import make_folder, replacing
+from ..files import check_folder, make_folder, replacing
 from ..images import Picture, as_picture, check_depth, save_image, to_picture
 from ..recipe import describe_net
 from .dream import dream
@@ -242,6 +242,7 @@ def write_zoom(
         Ctrl-C; the same call goes on from the last frame.
     """
     check_depth(f"0000{suffix}", depth)
+    check_folder(folder, suffix)
     folder = Path(folder)
     state_file = folder / _STATE
     picture = as_picture(img)
