@@ -219,7 +219,7 @@ class Parser(argparse.ArgumentParser):
             if name in (action.metavar, "/".join(action.option_strings)):
                 shown = name if not action.option_strings else action.option_strings[0]
                 value = f" {action.metavar}" if action.option_strings else ""
-                return f"{shown}{value} is missing: {_told(action.help)}"
+                return f"{shown}{value} is missing: {_told(action.help)}".rstrip(": ")
         return f"{name} is missing"
 
 
