@@ -12,6 +12,8 @@ Exit status: 0 when done, 2 for an error that was expected (one to three lines, 
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -48,7 +50,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(given)
 
     def worded(message: Any) -> str:
-        return in_flags(str(message), args.parser.flags())
+        text = in_flags(str(message), args.parser.flags())
+        model = getattr(args, "model", None)
+        if model is not None:  # what lists the layers lists this network's
+            known = f"deepdream layers --model {shlex.quote(model)}"
+            text = re.sub(r"deepdream layers( --model \S+)?(?=[\s']|$)", lambda _: known, text)
+        return text
 
     def note(message: Any, category: Any, *_: Any) -> None:
         if issubclass(category, (UserWarning, RuntimeWarning)):

@@ -264,6 +264,9 @@ DREAM = ALL["deepdream dream"].flags()
         ("another one, pass mean=...", "another one, pass --mean"),
         ("with octave_n='all' 1.05 or more", "with --octave-n all 1.05 or more"),
         ("iter_n=(32, 8) or mean=(104, 117, 123)", "--iter-n 32:8 or --mean 104,117,123"),
+        ("mean is [1.0, 2.0]; as (104, 117, 123)", "--mean is 1,2; as 104,117,123"),
+        ("iter_n is (4, -1), with -1: more", "--iter-n is 4:-1, with -1: more"),
+        ("shapes (1, 3, 4, 5) and (2, 3)", "shapes (1, 3, 4, 5) and (2, 3)"),
         ("clip=False and flip=True", "--no-clip and --flip"),
         ("end='a b'", "--end 'a b'"),
         ("seed is -1: a whole number", "--seed is -1: a whole number"),
@@ -385,3 +388,51 @@ def test_a_file_where_a_folder_is_written(
 
     assert words in capsys.readouterr().err
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--frames", "0"], "--frames is 0: 1 or more is expected"),
+        (["--first", "-1"], "--first is -1: a whole number from 0"),
+        (["--scale", "1.5"], "--scale is 1.5: "),
+        (["--depth", "16", "--format", "jpg"], "16 can be written as .png"),
+        (["--end", "nope"], "deepdream layers --model "),
+        (
+            ["--mean", "1,2"],
+            "--mean is 1,2; give three numbers in B, G, R order such as 104,117,123",
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_errors_of_a_zoom_speak_of_flags(
+    arguments: list[str],
+    said: str,
+    sky: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """And nothing is made."""
+    prototxt, caffemodel = write_tiny(tmp_path)
+    net = ["--model", str(prototxt), "--weights", str(caffemodel)]
+    mean = [] if "--mean" in arguments else ["--mean", "104,117,123"]
+    end = [] if "--end" in arguments else ["--end", "a/output"]
+
+    assert main(["zoom", sky, "-o", str(tmp_path / "f"), *net, *mean, *end, *arguments]) == 2
+
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.glob("f/*.png"))
+
+
+def test_a_finished_zoom_says_how_it_goes_on(
+    sky: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No frame is written, and no "0 frames" told."""
+    prototxt, caffemodel = write_tiny(tmp_path)
+    command = ["zoom", sky, "-o", str(tmp_path / "f"), "--model", str(prototxt), "--weights"]
+    command += [str(caffemodel), "--mean", "104,117,123", "--end", "a/output", "--iter-n", "1"]
+    assert main([*command, "--frames", "1"]) == 0
+    capsys.readouterr()
+
+    assert main([*command, "--frames", "1"]) == 0
+    assert "has 1 frames already: more of them, as by --frames 101" in capsys.readouterr().out

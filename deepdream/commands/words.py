@@ -154,6 +154,7 @@ _PHRASES = (
     (r"list\(net\.[a-z_]+\)", "deepdream layers"),
     (r"; strict=False loads\s+[^.]*\.", "."),
     (r"True, False, or ", ""),
+    (r"\(104, 117, 123\)", "104,117,123"),
     (r"choose a layer with a blob as end\b", "choose a layer with a blob as --end"),
 )  # fmt: skip
 
@@ -192,8 +193,15 @@ def in_flags(text: str, flags: Mapping[str, str]) -> str:
     text = re.sub(subject, lambda m: flags[m[1]], text)
     text = re.sub(rf"(?<=with another )({names})$", lambda m: flags[m[1]], text)
     text = re.sub(rf"(?<=parameter )'({names})'", lambda m: flags[m[1]], text)
+    listed = r"(--[\w-]+) is [(\[]([^()\[\]]*)[)\]]"  # as it was written: 104,117,123 or 40:8
+    text = re.sub(listed, lambda m: f"{m[1]} is {_joined(m[1], m[2])}", text)
     # "pass --max-memory (--max-memory)": the message has said both.
     return re.sub(r"(--[\w-]+)((?: [\w.:,/]+)?) \(\1(?: [^()]*)?\)", r"\1\2", text)
+
+
+def _joined(flag: str, values: str) -> str:
+    between = "," if flag == "--mean" else ":"
+    return between.join(part.strip().removesuffix(".0") for part in values.split(","))
 
 
 def _given(match: re.Match[str], flags: Mapping[str, str]) -> str:
@@ -203,8 +211,7 @@ def _given(match: re.Match[str], flags: Mapping[str, str]) -> str:
     if value in ("False", "None"):
         return f"--no-{flag[2:]}"
     if value[0] in "([":
-        between = "," if match[1] == "mean" else ":"
-        return f"{flag} {between.join(part.strip() for part in value[1:-1].split(','))}"
+        return f"{flag} {_joined(flag, value[1:-1])}"
     if value[0] in "'\"":
         return f"{flag} {shlex.quote(value[1:-1])}"
     return f"{flag} {value}"

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ..errors import ParameterError
 from .arguments import (
     chosen,
     command,
@@ -64,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
     from ..progress import Bar
 
     began = time.monotonic()
+    if args.frames < 1:
+        raise ParameterError(f"--frames is {args.frames}: 1 or more is expected")
     img, keywords = load_start(args.image, args.seed or 0), chosen(args)
     net = load_net(args)
     folder = Path(args.out)
@@ -80,5 +83,9 @@ def run(args: argparse.Namespace) -> int:
             bar.close()
             print(f"stopped: {count} frames written to {folder}; the same command goes on there")
             return 130
+    if not count:
+        print(f"{folder} has {args.frames} frames already: more of them, as by --frames "
+              f"{args.frames + 100}, go on there")  # fmt: skip
+        return 0
     print(f"wrote {count} frames to {folder} ({time.monotonic() - began:.0f} s)")
     return 0

@@ -30,6 +30,7 @@ from ..recipe import describe_net
 from .dream import dream
 from .fitting import SizeWarning
 from .parameters import Parameters, check_seed
+from .schedules import Schedule
 from .styles import NOTEBOOK, style_of
 
 
@@ -115,6 +116,7 @@ def _by_frame(
         return said, others
     if isinstance(first, Mapping):
         return {**others, **first}, others
+    Schedule("first", first, whole=True, low=0, expected="a whole number from 0 is expected")
     return {**said, "iter_n": first}, others
 
 
