@@ -291,6 +291,33 @@ def test_the_time_is_told_before_it_starts(tmp_path, net, monkeypatch):
     assert len(list(todo)) == 6
 
 
+def test_a_step_is_timed(net, monkeypatch):
+    """The mean of some, and no more of them than are needed; Ctrl-C is one."""
+    (target,) = find_targets(net, (43, 59), "a/3x3")
+    clock = itertools.count(0, 0.5)  # half a second between any two looks
+    monkeypatch.setattr(pace, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    counted = []
+    real = pace.dream
+
+    def counting(*args, on_step, **how):
+        return real(*args, on_step=lambda step: counted.append(step) or on_step(step), **how)
+
+    monkeypatch.setattr(pace, "dream", counting)
+
+    step, rest = pace._timed(net, picture(), target, {"seed": 0, "jitter": 3})
+
+    assert step == 0.5
+    assert rest == pytest.approx(0.5)  # before the first step, and after the last
+    assert len(counted) == 6  # two seconds and a half
+
+    def pressed(*args, **how):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pace, "dream", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        pace.expected_seconds(net, picture(), [(target, 1)], [1.0], {})
+
+
 def test_nothing_is_told_of_what_cannot_be_timed(tmp_path, net):
     """A picture too small is no reason to stop before the page says so."""
     told = []

@@ -17,6 +17,8 @@ from ..dreaming.parameters import Parameters
 from ..dreaming.pictures.octaves import ALL
 from .targets import Target
 
+_STEPS = 8  # that are timed at most: a machine has other things to do, now and then
+_ENOUGH = 2.0  # seconds of steps after which no more are made
 _QUICK = 4.0  # seconds within which it is tried a second time, with everything loaded
 
 
@@ -55,7 +57,7 @@ def expected_seconds(
     middle = sorted((target for target, _ in todo), key=lambda target: target.cost)[len(todo) // 2]
     try:
         step, rest = _timed(net, start, middle, params)
-        if step + rest < _QUICK:
+        if _STEPS * step + rest < _QUICK:
             step, rest = _timed(net, start, middle, params)
     except Exception:  # whatever it is, the picture's own dream tells it
         return None
@@ -64,17 +66,23 @@ def expected_seconds(
 
 def _timed(net: Any, start: Any, target: Target, params: Mapping[str, Any]) -> tuple[float, float]:
     """Return the seconds of a step at full size, and of all that is not a step."""
-    how = {**params, "iter_n": 2, "octave_n": 1, "progress": False}
+    how = {**params, "iter_n": _STEPS, "octave_n": 1, "progress": False}
     if target.channel is not None:
         how["objective"] = objective_channel(target.channel)
-    times = []
+    times: list[float] = []
+    enough = False
+
+    def on_step(_: Any) -> bool:
+        nonlocal enough
+        times.append(time.perf_counter())
+        enough = len(times) > 1 and times[-1] - times[0] > _ENOUGH
+        return not enough
+
     began = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        made = dream(
-            net, start, target.layer, on_step=lambda _: times.append(time.perf_counter()), **how
-        )
-    if made.recipe and made.recipe.get("stopped"):
+        made = dream(net, start, target.layer, on_step=on_step, **how)
+    if made.recipe and made.recipe.get("stopped") and not enough:
         raise KeyboardInterrupt
-    step = times[1] - times[0]
-    return step, max(0.0, time.perf_counter() - began - 2 * step)
+    step = (times[-1] - times[0]) / (len(times) - 1)
+    return step, max(0.0, time.perf_counter() - began - step * len(times))
