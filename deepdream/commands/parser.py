@@ -169,13 +169,9 @@ class Parser(argparse.ArgumentParser):
         if meant:
             text += f" Did you mean '{self.prog} {meant}'?"
         elif not inner.required:
-            text += f" '{self.prog}' alone does this: {self._lowered()}"
+            text += f" '{self.prog}' alone lists the {self.prog.rpartition(' ')[2]}."
         lines = [f"  {each.dest:11}{each.help}" for each in inner._choices_actions]
         return "\n".join([text, "The commands:", *lines])
-
-    def _lowered(self) -> str:
-        text = str(self.description)
-        return f"{text[0].lower()}{text[1:]}"
 
     def _too_many(self, rest: Sequence[str], found: argparse.Namespace) -> str:
         takes = [str(a.metavar) for a in self._actions if not a.option_strings]
