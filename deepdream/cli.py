@@ -1,8 +1,9 @@
-"""The command line: ``deepdream dream``, ``zoom``, ``layers``, ``models``.
+"""The command line: ``deepdream dream``, ``zoom``, ``layers``, ``models`` and others.
 
 Each command is a module in ``commands``: it reads its arguments, calls public functions, and saves.
-Flags are the keywords of those functions, their defaults are read from the signatures. Modules that
-take long to load are imported by the command that needs them: help is there at once.
+Flags are the keywords of those functions, their defaults are read from the signatures; errors and
+notes, which speak of keywords, are put into the words of flags here, where they are printed.
+Modules that take long to load are imported by the command that needs them: help is there at once.
 
 Exit status: 0 when done, 2 for an error that was expected (one to three lines, no traceback),
 130 after Ctrl-C, when what was made so far has been kept.
@@ -10,15 +11,18 @@ Exit status: 0 when done, 2 for an error that was expected (one to three lines, 
 
 from __future__ import annotations
 
-import argparse
 import os
+import re
+import shlex
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from .commands import dream, gallery, layers, models, reproduce, rerun, show, styles, zoom
+from .commands.parser import Parser
+from .commands.words import in_flags
 from .errors import DeepDreamError
 from .version import __version__
 
@@ -36,14 +40,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit status.
     """
-    args = build_parser().parse_args(argv)
-    with warnings.catch_warnings(), _told(args.verbose):
+    given = [*(sys.argv[1:] if argv is None else argv)]
+    parser = build_parser()
+    if not given:
+        parser.print_help()
+        return 0
+    if given[0] == "help":
+        given = [*given[1:], "--help"]
+    args = parser.parse_args(given)
+
+    def worded(message: Any) -> str:
+        text = in_flags(str(message), args.parser.flags())
+        model = getattr(args, "model", None)
+        if model is not None:  # what lists the layers lists this network's
+            known = f"deepdream layers --model {shlex.quote(model)}"
+            text = re.sub(r"deepdream layers( --model \S+)?(?=[\s']|$)", lambda _: known, text)
+        return text
+
+    def note(message: Any, category: Any, *_: Any) -> None:
+        if issubclass(category, (UserWarning, RuntimeWarning)):
+            print(f"note: {worded(message)}", file=sys.stderr)
+
+    with warnings.catch_warnings(), _told(args.verbose, worded):
         warnings.simplefilter("always" if args.verbose else "default")
-        warnings.showwarning = _note  # type: ignore[assignment]
+        warnings.showwarning = note  # type: ignore[assignment]
         try:
             return int(args.command(args))
         except DeepDreamError as error:
-            print(f"deepdream: {error}", file=sys.stderr)
+            print(f"deepdream: {worded(error)}", file=sys.stderr)
             return 2
         except KeyboardInterrupt:
             print("deepdream: stopped", file=sys.stderr)
@@ -53,39 +77,28 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Return the parser with all commands; docs/cli.md is made from it."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="deepdream",
-        description="Google's DeepDream of 2015, with Caffe's networks and without Caffe.",
+        description="A network looks at your picture, and paints into it what it believes to see.",
         epilog="examples:\n"
-        "  deepdream dream sky.jpg -o dream.png\n"
-        "  deepdream dream sky.jpg -o dream.png --model googlenet --end inception_3b/5x5_reduce\n"
-        "  deepdream layers --model googlenet",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "  deepdream dream PHOTO.jpg                  # writes PHOTO_dream.png\n"
+        "  deepdream dream PHOTO.jpg --style cities   # 'deepdream styles' lists the looks",
     )
     parser.add_argument("--version", action="version", version=f"deepdream {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(
+        title="commands", metavar="COMMAND", required=True,
+        description="'deepdream COMMAND --help' tells what a command takes.",
+    )  # fmt: skip
 
-    dream.add(commands)
-    zoom.add(commands)
-    gallery.add(commands)
-    reproduce.add(commands)
-    show.add(commands)
-    rerun.add(commands)
-    styles.add(commands)
-    layers.add(commands)
-    models.add(commands)
+    for module in (dream, styles, layers, zoom, gallery, show, rerun, models, reproduce):
+        module.add(commands)
     return parser
 
 
-def _note(message: Any, category: Any, *_: Any) -> None:
-    if issubclass(category, (UserWarning, RuntimeWarning)):
-        print(f"note: {message}", file=sys.stderr)
-
-
 @contextmanager
-def _told(verbose: bool) -> Iterator[None]:
+def _told(verbose: bool, worded: Callable[[str], str]) -> Iterator[None]:
     """Print what the package logs: with `verbose` all that it does, else what takes long."""
     import logging
 
@@ -93,7 +106,9 @@ def _told(verbose: bool) -> Iterator[None]:
         def emit(self, record: logging.LogRecord) -> None:
             from tqdm import tqdm
 
-            tqdm.write(f"deepdream: {record.getMessage()}", file=sys.stderr)  # above the bar
+            tqdm.write(
+                f"deepdream: {worded(record.getMessage())}", file=sys.stderr
+            )  # above the bar
 
     logger, lines = logging.getLogger("deepdream"), Lines()
     before = logger.level

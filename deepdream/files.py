@@ -313,6 +313,46 @@ def replacing(path: FileName) -> Iterator[Path]:
             part.unlink()
 
 
+_FILMS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".mpg", ".mpeg", ".ogv", ".flv",
+          ".gif", ".apng")  # fmt: skip
+_FILES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".html", ".htm", ".zip",
+          ".json", ".pdf")  # fmt: skip
+
+
+def check_folder(path: FileName, frames: str = "") -> None:
+    """Refuse the name of a file where a folder is to be made.
+
+    Parameters
+    ----------
+    path : str, bytes or PathLike
+    frames : str
+        The ending of the frames that go into the folder, ``".png"``, for the message that tells
+        how a film is made of them.
+
+    Raises
+    ------
+    WriteError
+        There is a file of that name, or it ends as a film's or a picture's does; a folder that is
+        there already may have any name.
+    """
+    name = os.fsdecode(path)
+    folder, suffix = Path(name).with_suffix(""), Path(name).suffix.lower()
+    if Path(name).is_dir():
+        return
+    if frames and suffix in _FILMS:
+        even = '-vf "crop=trunc(iw/2)*2:trunc(ih/2)*2" -pix_fmt yuv420p '
+        raise WriteError(
+            f"'{name}' would be a film, and what is written is a folder of frames: give a folder, "
+            f"as '{folder}'.\nOf its frames ffmpeg makes the film:\n  ffmpeg -framerate 12 -i "
+            f"{folder}/%04d{frames} {'' if suffix in ('.gif', '.apng') else even}{name}"
+        )
+    if suffix in _FILMS + _FILES or Path(name).is_file():
+        other = folder if suffix else f"{name}-pictures"
+        raise WriteError(
+            f"'{name}' is the name of a file, and a folder is expected: give one, as '{other}'."
+        )
+
+
 def make_folder(path: FileName) -> Path:
     """Make a folder, and those above it, where they are missing.
 

@@ -104,6 +104,15 @@ class Bar:
         self._frame = int(done.stem) + 1 if isinstance(done, Path) else done
 
 
+def in_time(seconds: float) -> str:
+    """Return a time that is not known exactly: ``40 s``, ``3 minutes``, ``1.5 hours``."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 90 * 60:
+        return f"{round(seconds / 60)} minutes"
+    return f"{seconds / 3600:.1f} hours"
+
+
 def describe(step: Any, frame: int = 0, frames: int = 1) -> str:
     """Return where a dream stands in words, ``octave 2/4 (229x171), step 3/10``.
 

@@ -2,7 +2,8 @@
 """Make the pictures of README and docs from the photographs in examples/photos.
 
     scripts/make_pictures.py                  all of them, in docs/images; half an hour
-    scripts/make_pictures.py --only cookbook  one group: first, pairs, styles, cookbook, choice
+    scripts/make_pictures.py --only cookbook  one group: first, further, pairs, styles, cookbook or
+                                              choice
 
 Every picture is dreamt by the bundled network with the seed 1, by the parameters that stand beside
 it here and in the text.
@@ -126,6 +127,17 @@ def first() -> None:
     img = photo("lake")
     made = sheet([[(narrowed(img, 620), ""), (narrowed(dreamt(img), 620), "")]])
     write(made.crop((GAP, GAP, made.width - GAP, made.height - GAP)), "lake")
+
+
+def further() -> None:
+    """README's second picture: a frame of a zoom into the dream, and a dream guided by flowers."""
+    h, w = photo("lake").shape[:2]
+    img = resized(photo("lake"), (round(h * 820 / w), 820))
+    *_, frame = deepdream.zoom(net(), img, 13, seed=SEED, progress=False)
+    flowers = deepdream.load_image(ROOT / "examples" / "flowers.jpg")
+    petals = dreamt(img, guide=flowers, end="block9/output", keep_colors=False)
+    made = sheet([[(narrowed(frame, 620), ""), (narrowed(petals, 620), "")]])
+    write(made.crop((GAP, GAP, made.width - GAP, made.height - GAP)), "further")
 
 
 def pairs() -> None:
@@ -291,7 +303,14 @@ def choice() -> None:
         write(sheet(rows, 12), f"choice/all-{part}")
 
 
-GROUPS = {"first": first, "pairs": pairs, "styles": styles, "cookbook": cookbook, "choice": choice}
+GROUPS = {
+    "first": first,
+    "further": further,
+    "pairs": pairs,
+    "styles": styles,
+    "cookbook": cookbook,
+    "choice": choice,
+}
 
 
 def main() -> None:

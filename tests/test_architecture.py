@@ -17,6 +17,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "deepdream"
 # packages are not listed: the first offers everything, lazily, and the others hold no code.
 LEVELS = (
     {
+        "commands.words",
         "compiling.kinds",
         "compiling.processor",
         "errors",
@@ -26,6 +27,7 @@ LEVELS = (
         "version",
     },
     {
+        "commands.parser",
         "compiling.decorators",
         "compiling.lanes",
         "compiling.packing",
@@ -118,6 +120,7 @@ LEVELS = (
         "caffe",
         "dreaming.ascent.device_steps",
         "galleries.captions",
+        "galleries.pace",
         "galleries.manifest",
         "galleries.recreate",
     },
@@ -148,6 +151,7 @@ HEAVY = {
         "dreaming.pictures.tensors",
     },
     "numba": {
+        "commands.parser",
         "compiling.decorators",
         "compiling.lanes",
         "compiling.products",

@@ -58,7 +58,7 @@ def folder(tmp_path_factory):
     net = written(folder, "tiny", TINY.replace('"a/3x3_reduce"', json.dumps(ATTACK)))
     for name, seed in (("one gallery", 1), ("other's", 2)):
         img = Picture(picture(seed), source={"file": f"sky {seed}.png", "sha256": "", "size": []})
-        gallery(net, img, folder / name, octave_n=(1, 2), iter_n=2, jitter=3)
+        gallery(net, img, folder / name, layers="*", octave_n=(1, 2), iter_n=2, jitter=3)
     compare_galleries([folder / "one gallery", folder / "other's"], folder / "compare.html")
     tall = Picture(picture(3, 640, 310), source={"file": "tall.png", "sha256": "", "size": []})
     gallery(written(folder, "other", OTHER), tall, folder / "tall", layers="conv1,pool1",

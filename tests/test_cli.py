@@ -107,8 +107,8 @@ def test_every_keyword_of_dream_is_a_flag_with_its_default():
     [
         (["dream", "NO.jpg"], "NO.jpg"),
         (["dream", "SKY", "--end", "a/outputt"], "Did you mean 'a/output'"),
-        (["dream", "SKY", "--end", "a/relu_3x3"], "end='a/3x3'"),
-        (["dream", "SKY", "--iter-n", "-1", "--end", "a/output"], "iter_n is -1"),
+        (["dream", "SKY", "--end", "a/relu_3x3"], "--end a/3x3"),
+        (["dream", "SKY", "--iter-n", "-1", "--end", "a/output"], "--iter-n is -1"),
         (["dream", "SKY", "-o", "dream.psd"], ".psd"),
         (["dream", "SKY", "-o", "no/folder/dream.png"], "no folder"),
         (["dream", "SKY", "--mean", "1,2,x"], "--mean is '1,2,x'"),
@@ -177,7 +177,7 @@ def test_layers_draws_the_network(tmp_path, model, capsys):
     assert main(["layers", *model[:2], "--svg", str(tmp_path / "net.png")]) == 2
     assert "name the file .svg" in capsys.readouterr().err
     assert main(["layers", *model[:2], "--end", "a/relu_3x3"]) == 2
-    assert "end='a/3x3'" in capsys.readouterr().err
+    assert "--end a/3x3" in capsys.readouterr().err
 
 
 def test_models_lists_the_registry(capsys):

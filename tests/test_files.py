@@ -20,6 +20,7 @@ import pytest
 from deepdream import files
 from deepdream.errors import CaffemodelError, DeepDreamError, MissingFileError, WriteError
 from deepdream.files import (
+    check_folder,
     file_hash,
     fingerprint,
     is_text,
@@ -293,3 +294,31 @@ def test_a_file_just_written_has_no_fingerprint(tmp_path: Path) -> None:
     path.write_bytes(b"abc")
 
     assert fingerprint(path) is None
+
+
+# -- folders -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["movie.mp4", "a/movie.MOV", "movie.webm", "movie.gif", "movie.mkv"]
+)
+def test_a_film_is_no_folder(name: str) -> None:
+    """Where frames are written the message tells what makes a film of them."""
+    with pytest.raises(WriteError, match="give a folder") as told:
+        check_folder(name, ".jpg")
+    folder = name.rpartition(".")[0]
+    assert f"as '{folder}'" in str(told.value)
+    assert f"ffmpeg -framerate 12 -i {folder}/%04d.jpg" in str(told.value)
+    assert str(told.value).endswith(name)
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    """Neither a name that is one's, nor one that is there; a folder may have any name."""
+    (tmp_path / "taken").write_text("x")
+    (tmp_path / "old.mp4").mkdir()
+    for name in ("page.html", "out.png", "movie.mp4", "taken"):
+        with pytest.raises(WriteError, match="a folder is expected"):
+            check_folder(tmp_path / name)
+    for name in ("old.mp4", "frames", "frames.v2", "2026.11.28"):
+        check_folder(tmp_path / name, ".png")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["old.mp4", "taken"]

@@ -19,6 +19,8 @@ from tiny import TINY, tiny_net, write_tiny
 from deepdream.cli import main
 from deepdream.dreaming.dream import dream
 from deepdream.dreaming.objectives import objective_channel
+from deepdream.dreaming.parameters import Parameters
+from deepdream.dreaming.pictures.noise import noise
 from deepdream.errors import (
     MissingFileError,
     ParameterError,
@@ -26,15 +28,24 @@ from deepdream.errors import (
     UnknownLayerError,
     WriteError,
 )
-from deepdream.galleries import make
+from deepdream.galleries import make, pace
 from deepdream.galleries.make import gallery, write_gallery
 from deepdream.galleries.manifest import read_manifest
 from deepdream.galleries.page import compare_galleries, write_page
 from deepdream.galleries.recreate import model_flags
-from deepdream.galleries.targets import file_stems, find_targets, left_out, parse_channels
+from deepdream.galleries.targets import (
+    _fitting,
+    file_stems,
+    find_targets,
+    left_out,
+    parse_channels,
+)
 from deepdream.images import Picture, load_image, save_image
-from deepdream.models.load import load_net
+from deepdream.models.load import load_graph, load_net
+from deepdream.models.registry import MODELS
+from deepdream.reading.proto import parse_prototxt
 from deepdream.recipe import read_recipe
+from deepdream.running.net import Net
 
 MEAN = (104, 117, 123)
 FEW = {"iter_n": 1, "octave_n": 2, "jitter": 3}
@@ -197,6 +208,158 @@ def test_a_wrong_pattern_on_a_known_network_names_it():
     assert text.endswith("... List them with: deepdream layers")
 
 
+# -- what is worth a picture ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "some", "none", "count"),
+    [
+        ("efficientnet_lite0", ["block0/output", "block10/output", "block15/output"],
+         ["block1/expand", "block2/project", "block4/depthwise_relu6"], 18),
+        ("googlenet", ["conv1/7x7_s2", "pool2/3x3_s2", "inception_4c/output"],
+         ["inception_4c/1x1", "inception_4c/pool", "conv2/norm2", "pool1/norm1"], 15),
+        ("vgg16", ["conv1_2", "pool1", "conv4_3", "pool5"], ["conv1_1", "conv4_2"], 10),
+        ("resnet50", ["conv1", "pool1", "res2a", "res4c", "res5c"], ["res2a_branch2b"], 18),
+        ("squeezenet_v1.1", ["conv1", "pool3", "fire9/concat"], ["fire9/expand1x1", "conv10"], 12),
+        ("caffenet", ["conv5", "pool5"], ["conv3", "norm1"], 6),
+    ],
+)  # fmt: skip
+def test_blocks_and_pools_are_worth_it(name, some, none, count):
+    """A gallery shows them where no layers are named; nothing that a block does inside."""
+    found = [target.layer for target in find_targets(load_graph(name), (224, 224), None)]
+
+    assert {*some} <= {*found}
+    assert not {*none} & {*found}
+    assert len(found) == count
+    assert MODELS[name].end in found
+
+
+def test_a_net_without_blocks_and_pools_is_worth_it_all():
+    """Something has to be shown."""
+    text = """
+        layer { name: "data" type: "Input" top: "data"
+                input_param { shape { dim: 1 dim: 3 dim: 19 dim: 23 } } }
+        layer { name: "one" type: "Convolution" bottom: "data" top: "one"
+                convolution_param { num_output: 4 kernel_size: 3 } }
+        layer { name: "two" type: "Convolution" bottom: "one" top: "two"
+                convolution_param { num_output: 5 kernel_size: 3 } }"""
+    net = Net(parse_prototxt(text), 1)
+    assert [target.layer for target in find_targets(net, (19, 23), None)] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("block1*", "block1/output"),
+        ("block1/*,block11*", "block1/output block11/expand"),
+        ("block*", "block1/output block10/output block11/expand"),
+        ("block1[0-9]*", "block10/output block11/expand"),
+        ("block1?/*", "block10/output block11/expand"),
+        ("*1", "conv1 conv1_1"),
+        ("conv1*", "conv1 conv1_1"),
+        ("*", "block1/output block10/output block11/expand conv1 conv1_1 conv11"),
+        ("[!b]*1_?", "conv1_1"),
+        ("*0/*", ""),
+    ],
+)
+def test_numbers_in_patterns_are_whole(pattern, found):
+    """A star neither begins nor ends in the middle of one."""
+    names = ["block1/output", "block10/output", "block11/expand", "conv1", "conv1_1", "conv11"]
+    fits = [n for n in names if any(n in _fitting(part, names) for part in pattern.split(","))]
+    assert fits == found.split()
+
+
+# -- how long it takes -----------------------------------------------------------------------------
+
+
+def test_the_time_is_told_before_it_starts(tmp_path, net, monkeypatch):
+    """In proportion to a step that was timed; with what is chosen, of how many."""
+    monkeypatch.setattr(pace, "_timed", lambda net, start, target, params: (2.0, 0.5))
+    told = []
+    few = {"iter_n": (3, 5), "octave_n": (1, 2), "octave_scale": 2.0}
+    size = picture().shape[:2]
+    costs = sorted(target.cost for target in find_targets(net, size, "conv1,pool1,a/3x3"))
+
+    todo = write_gallery(net, picture(), tmp_path, layers="conv1,pool1,a/3x3", **few,
+                         on_start=told.append)  # fmt: skip
+
+    (start,) = told
+    assert (start.picture_n, start.layer_n, start.layers_in_all) == (6, 3, 9)
+    steps = 5 + (5 + 3 / 4)  # of one octave; of two, the smaller one a quarter of the work
+    assert start.seconds == pytest.approx(2.0 * steps * sum(costs) / costs[1] + 6 * 0.5)
+    assert not (tmp_path / "conv1.jpg").exists()
+    assert len(list(todo)) == 6
+
+
+def test_a_step_is_timed(net, monkeypatch):
+    """The mean of some, and no more of them than are needed; Ctrl-C is one."""
+    (target,) = find_targets(net, (43, 59), "a/3x3")
+    clock = itertools.count(0, 0.5)  # half a second between any two looks
+    monkeypatch.setattr(pace, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    counted = []
+    real = pace.dream
+
+    def counting(*args, on_step, **how):
+        return real(*args, on_step=lambda step: counted.append(step) or on_step(step), **how)
+
+    monkeypatch.setattr(pace, "dream", counting)
+
+    step, rest = pace._timed(net, picture(), target, {"seed": 0, "jitter": 3})
+
+    assert step == 0.5
+    assert rest == pytest.approx(0.5)  # before the first step, and after the last
+    assert len(counted) == 6  # two seconds and a half
+
+    def pressed(*args, **how):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pace, "dream", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        pace.expected_seconds(net, picture(), [(target, 1)], [1.0], {})
+
+
+def test_nothing_is_told_of_what_cannot_be_timed(tmp_path, net):
+    """A picture too small is no reason to stop before the page says so."""
+    told = []
+    made = list(write_gallery(net, picture(2, 3), tmp_path, layers="pool2,a/output",
+                              on_start=told.append, **FEW))  # fmt: skip
+    assert told[0].seconds is None
+    assert len(made) == 2
+
+
+def test_the_steps_of_a_dream_in_full_ones(net):
+    """All octaves are as many as there are above the smallest."""
+    chosen = Parameters(net, None, {"octave_n": "all", "octave_min": 10, "octave_scale": 2.0,
+                                    "iter_n": 4})  # fmt: skip
+    assert pace.full_steps(chosen, (43, 59)) == pytest.approx(4 * (1 + 1 / 4 + 1 / 16))
+
+
+# -- captions --------------------------------------------------------------------------------------
+
+
+def test_captions_promise_what_was_seen_at_that_size():
+    """Neither of a smaller picture, nor of another style, a guide, or other steps."""
+    net = load_graph("efficientnet_lite0")
+    style = MODELS["efficientnet_lite0"].style
+    large, small = (576, 1024), (180, 320)
+
+    assert make.looks_apply(net, large, style, {"precision": "float32", "guide": None})
+    assert not make.looks_apply(net, small, style, {})
+    assert not make.looks_apply(net, large, "cities", {})
+    assert not make.looks_apply(net, large, style, {"guide": picture()})
+    assert not make.looks_apply(net, large, style, {"octave_n": 2})
+
+
+def test_a_small_gallery_promises_nothing(tmp_path):
+    """Its page tells what the layers are, not what is to be seen in them."""
+    few = {"layers": "block10/output", "octave_n": 1, "iter_n": 1}
+    page = gallery(load_net(), named("sky.png", picture()), tmp_path, **few)
+
+    text = page.read_text("utf-8")
+    assert MODELS["efficientnet_lite0"].layers["block10/output"] not in text
+    assert "whole" not in text.split("<script")[0].partition("<body>")[2]
+
+
 # -- the folder ------------------------------------------------------------------------------------
 
 
@@ -204,7 +367,7 @@ def test_a_gallery_has_a_picture_for_every_layer(tmp_path, net):
     """In the folder itself where there is one number of octaves, with the page and the input."""
     folder = tmp_path / "new" / "gallery"
 
-    page = gallery(net, picture(), folder, seed=3, **FEW)
+    page = gallery(net, picture(), folder, layers="*", seed=3, **FEW)
 
     assert page == folder / "index.html"
     assert sorted(path.name for path in folder.iterdir()) == [
@@ -254,15 +417,9 @@ def test_the_command_on_the_page_makes_the_picture_again(tmp_path, model, sky, m
     for one in known:
         program, *words = shlex.split(one["command"])
         assert program == "deepdream"
-        where = out if width is not None else tmp_path
-        files = "deploy.prototxt and tiny.caffemodel"
-        if width is None:
-            assert one["where"] == f"Run it where sky.png, {files} are."
-        else:
-            assert one["where"] == (
-                f"Run it in this gallery's folder, where input.png is, with {files} there, too."
-            )
-        words[1], words[3] = str(where / words[1]), str(again / words[3])
+        assert one["where"] == "Run it where sky.png, deploy.prototxt and tiny.caffemodel are."
+        assert not {*words} & {path.name for path in out.iterdir()}
+        words[1], words[3] = str(tmp_path / words[1]), str(again / one["file"])
         again.mkdir(exist_ok=True)
         words[words.index("--model") + 1] = model[1]
         words[words.index("--weights") + 1] = model[3]
@@ -575,9 +732,7 @@ HOSTILE = TINY.replace('"a/3x3"', '"</script><script>bad()</script>"').replace(
 @pytest.fixture
 def hostile(tmp_path):
     """A net whose layers' names are attacks on the page, and its picture's name, too."""
-    from deepdream.reading.proto import parse_prototxt
     from deepdream.running.fillers import seed_weights
-    from deepdream.running.net import Net
 
     (tmp_path / "deploy.prototxt").write_text(HOSTILE)
     net = Net(parse_prototxt(HOSTILE), 1, force_backward=True)
@@ -606,7 +761,7 @@ def test_names_cannot_break_the_page(tmp_path, hostile):
 
 def test_the_page_needs_nothing_from_outside(tmp_path, net):
     """No address in it, small pictures inside, full ones linked by relative names that exist."""
-    page = gallery(net, picture(), tmp_path, **{**FEW, "octave_n": (1, 2)})
+    page = gallery(net, picture(), tmp_path, layers="*", **{**FEW, "octave_n": (1, 2)})
 
     text = page.read_text("utf-8")
     outside = re.sub(r"data:image/[^\"]*|^ *//.*$", "", text, flags=re.MULTILINE)
@@ -694,9 +849,7 @@ OTHER = (
 
 @pytest.fixture
 def other_net(tmp_path):
-    from deepdream.reading.proto import parse_prototxt
     from deepdream.running.fillers import seed_weights
-    from deepdream.running.net import Net
 
     (tmp_path / "other.prototxt").write_text(OTHER)
     made = Net(parse_prototxt(OTHER), 1, force_backward=True)
@@ -804,18 +957,28 @@ def test_a_command_says_which_files_have_to_be_there(tmp_path, net):
     gallery(net, sky, tmp_path / "my two", width=40, **few)
     page = compare_galleries([tmp_path / "one", tmp_path / "my two"], tmp_path / "both.html")
     assert data_of(page)["pictures"][1]["where"] == (
-        "Run it in the gallery's folder, my two, where input.png is, with deploy.prototxt and "
-        "tiny.caffemodel there, too."
+        "Run it where sky.png, deploy.prototxt and tiny.caffemodel are."
+    )
+
+    page = gallery(net, picture(), tmp_path / "array", **few)
+    assert data_of(page)["pictures"][0]["command"].startswith("deepdream dream PICTURE -o ")
+    assert data_of(page)["pictures"][0]["where"] == (
+        "PICTURE stands for the picture that this gallery was made from. Run it where PICTURE, "
+        "deploy.prototxt and tiny.caffemodel are."
     )
 
 
 def test_the_command_for_a_known_network_needs_no_files(tmp_path):
-    """Its name is enough."""
-    page = gallery(load_net(), picture(), tmp_path, layers="stem/conv", octave_n=1, iter_n=1)
+    """Its name is enough; a noise needs no file at all."""
+    few = {"layers": "stem/conv", "octave_n": 1, "iter_n": 1}
+    page = gallery(load_net(), named("sky.png", picture()), tmp_path / "file", **few)
+    assert data_of(page)["pictures"][0]["where"] == "Run it where sky.png is."
 
-    assert data_of(page)["pictures"][0]["where"] == (
-        "Run it in this gallery's folder, where input.png is."
-    )
+    page = gallery(load_net(), noise(43, 59, 7), tmp_path / "noise", seed=7, **few)
+    one = data_of(page)["pictures"][0]
+    assert one["where"] == "Run it in any folder."
+    assert one["command"].startswith("deepdream dream noise:59x43 -o noise_stem_conv.jpg ")
+    assert one["command"].endswith("--seed 7")
 
 
 def test_the_real_caffe_is_named_in_the_command(tmp_path, net):
@@ -888,7 +1051,11 @@ def test_the_command_makes_resumes_and_compares(tmp_path, model, sky, capsys):
     out = tmp_path / "gallery"
     assert main(["gallery", str(sky), "-o", str(out), *model, *QUICK]) == 0
     printed = capsys.readouterr()
-    assert printed.out.startswith(f"wrote {out / 'index.html'} (10 new pictures, ")
+    told, wrote = printed.out.splitlines()
+    assert re.fullmatch(
+        r"10 pictures to make, about \d+ s \(5 of 9 layers\)\. Ctrl-C keeps what is made\.", told
+    )
+    assert wrote.startswith(f"wrote {out / 'index.html'} (10 new pictures, ")
     assert printed.err == ""
     assert len(pictures_in(out)) == 10
 
@@ -945,7 +1112,8 @@ def test_the_command_keeps_what_is_made_after_ctrl_c(tmp_path, model, sky, capsy
         (["SKY", "--layers", "inception*"], "no layer of tiny fits 'inception*'"),
         (["SKY", "--octave-n", "2;6"], "--octave-n is '2;6'"),
         (["SKY", "--layers", "conv1", "--channels", "9"], "0 to 5; there is no 9"),
-        (["SKY", "--channels", "1"], "fits 9"),
+        (["SKY", "--channels", "1"], "--channels are those of one layer, and --layers names none"),
+        (["SKY", "--layers", "*", "--channels", "1"], "but '*' fits 9"),
         ([], "which picture?"),
         (["--compare", "x"], "two galleries or more"),
         (["--compare", "x", "y"], "'x' holds no gallery"),

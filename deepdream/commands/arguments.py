@@ -18,7 +18,7 @@ from ..errors import ParameterError
 
 
 def command(
-    commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str
+    commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str, *examples: str
 ) -> argparse.ArgumentParser:
     """Add a command.
 
@@ -32,16 +32,21 @@ def command(
         Gets the arguments, returns the exit status.
     text : str
         What the command does, as the help says it: lower case, no full stop.
+    *examples : str
+        Command lines for the end of its help, each with a comment if it needs one.
 
     Returns
     -------
     argparse.ArgumentParser
         To add its arguments to.
     """
+    epilog = "\n".join(["examples:", *(f"  {example}" for example in examples)])
     parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=text, description=f"{text[0].upper()}{text[1:]}."
-    )
-    parser.set_defaults(command=run)
+        name, help=text, description=f"{text[0].upper()}{text[1:]}.",
+        epilog=epilog if examples else None,
+    )  # fmt: skip
+    parser.set_defaults(command=run, parser=parser)
+    parser.siblings = commands.choices  # type: ignore[attr-defined]
     parser.add_argument("--verbose", action="store_true", help="say more about what is done")
     return parser
 
@@ -71,33 +76,39 @@ def model_arguments(parser: argparse.ArgumentParser, recipe: bool = False) -> No
     )
     group.add_argument(
         "--mean", metavar="MEAN",
-        help="blue,green,red as 104,117,123; a .npy or .binaryproto file; or 2015, the notebook's "
+        help="what the network subtracts: blue,green,red as 104,117,123; a .npy or .binaryproto "
+        "file; or 2015, the notebook's "
         f"(default: {mean})",
     )  # fmt: skip
     group.add_argument(
-        "--engine", help=f"auto, deepdream or caffe (default: {auto})", default=unset
+        "--engine",
+        help=f"what computes the network: auto, deepdream or caffe, a real Caffe (default: {auto})",
+        default=unset,
     )
-    group.add_argument("--device", help=f"auto, cpu or cuda (default: {auto})", default=unset)
+    group.add_argument(
+        "--device", help=f"where: auto, cpu or cuda, an NVIDIA GPU (default: {auto})", default=unset
+    )
 
 
 # Flags that are keywords of `deepdream.dream`: name, type, metavar, help.
 _DREAM_FLAGS: tuple[tuple[str, Any, str, str], ...] = (
-    ("--iter-n", "whole", "N", "steps per octave"),
-    ("--octave-n", "octaves", "N", "number of octaves, or all"),
-    ("--octave-scale", float, "R", "ratio of neighbouring octaves"),
-    ("--octave-min", int, "PIXELS", "for --octave-n all: smaller side of the smallest octave"),
-    ("--step-size", "number", "S", "mean change per step, in grey levels"),
-    ("--jitter", "whole", "PIXELS", "largest random offset"),
-    ("--smooth", "number", "PIXELS", "smooth the gradient: no grain"),
-    ("--normalize", str, "HOW", "mean, std or laplacian: how a gradient becomes a step"),
-    ("--bands", int, "N", "of the laplacian pyramid"),
+    ("--iter-n", "whole", "N", "steps per octave: more of them, more dream"),
+    ("--octave-n", "octaves", "N",
+     "number of octaves, the sizes it dreams at from small to large; or all"),
+    ("--octave-scale", float, "R", "how much larger each octave is than the one before"),
+    ("--octave-min", int, "PIXELS", "with --octave-n all: the smaller side of the smallest octave"),
+    ("--step-size", "number", "S", "mean change per step, in grey levels of 255"),
+    ("--jitter", "whole", "PIXELS", "move the picture at random for each step, so far at most"),
+    ("--smooth", "number", "PIXELS", "smooth each step, against grain"),
+    ("--normalize", str, "HOW", "how a gradient becomes a step: mean, std or laplacian (bold)"),
+    ("--bands", int, "N", "with --normalize laplacian: how many sizes of detail it tells apart"),
     ("--border", str, "HOW", "roll, reflect or edge: what the network sees beyond the edges"),
     ("--strength", float, "S", "0 is the picture, 1 the dream, more exaggerates"),
     ("--blur", "number", "PIXELS", "blur the picture after each step"),
-    ("--tv", "number", "W", "keep neighbours alike (total variation)"),
-    ("--l2", "number", "W", "keep the dream near the picture"),
-    ("--rotate", "number", "DEGREES", "turn the picture at random, so much at most, for each step"),
-    ("--rescale", "number", "SHARE", "scale it at random, as 0.1"),
+    ("--tv", "number", "W", "keep neighbouring pixels alike (total variation), as 0.15"),
+    ("--l2", "number", "W", "pull the dream back to the picture, as 0.02"),
+    ("--rotate", "number", "DEGREES", "turn the picture at random for each step, so far at most"),
+    ("--rescale", "number", "SHARE", "scale the picture at random for each step, 0.1 for a tenth"),
 )  # fmt: skip
 
 
@@ -115,34 +126,44 @@ def dream_arguments(
         The command has the recipe of a picture, which says what is not given.
     """
     usual = "the recipe's" if recipe else "the style's"
+    said = "as in the recipe" if recipe else "as the style says"
     group = parser.add_argument_group(
-        "dream", "What is not given is as the style says ('deepdream styles'). Of most numbers "
-        "there may be two, for the smallest and the largest octave: --iter-n 40:8."
+        "dream", f"What is not given is {said}. Most "
+        "numbers may be two,\nfor the smallest and the largest octave: --iter-n 40:8."
     )  # fmt: skip
     own = "the recipe's" if recipe else "the model's recommended one"
     if "--style" not in without:
         group.add_argument(
-            "--style", metavar="NAME", help=f"what is used where nothing is said (default: {own})"
+            "--style",
+            metavar="NAME",
+            help=f"a ready-made look; 'deepdream styles' lists them (default: {own})",
         )
     if "--end" not in without:
         group.add_argument(
-            "--end", metavar="LAYER", help=f"layer to dream at (default: {usual}, or {own})"
+            "--end",
+            metavar="LAYER",
+            help="the layer to dream at; 'deepdream layers' lists them "
+            f"(default: {usual if recipe else f'{usual}, or {own}'})",
         )
     for flag, kind, metavar, text in _DREAM_FLAGS:
         if flag not in without:
             group.add_argument(flag, type=_kind(kind), metavar=metavar, help=text)
     group.add_argument(
         "--keep-colors", type=_share, nargs="?", const=1.0, metavar="SHARE",
-        help="the dream's light with the picture's colours; with a number from 0 to 1, so much of "
-        "them",
+        help="keep the picture's colours and take only the dream's light; with a number from 0 to "
+        "1, so much of them",
     )  # fmt: skip
-    for flag, text in (("clip", "keep values in 0..255 on the way"),
+    for flag, text in (("clip", "cut colours off at black and white after each step"),
                        ("flip", "mirror the picture at random, for each step")):  # fmt: skip
         group.add_argument(f"--{flag}", action=argparse.BooleanOptionalAction, help=text)
     group.add_argument(
         "--mask", metavar="IMAGE", help="white where the picture may change, black where not"
     )
-    group.add_argument("--guide", metavar="IMAGE", help="a picture to steer by")
+    group.add_argument(
+        "--guide",
+        metavar="IMAGE",
+        help="a picture to steer by: what grows is what the layer sees in it",
+    )
     for flag in ("--width", "--height"):
         if flag not in without:
             group.add_argument(
@@ -153,7 +174,7 @@ def dream_arguments(
     if "--seed" not in without:
         group.add_argument(
             "--seed", type=int, metavar="N",
-            help="makes the picture repeatable (default: "
+            help="a number that makes the picture repeatable (default: "
             + ("the recipe's)" if recipe else "a new one, kept in the picture's recipe)"),
         )  # fmt: skip
     group = parser.add_argument_group("machine")
@@ -165,7 +186,7 @@ def dream_arguments(
     group.add_argument(
         "--precision", choices=("float32", "tf32", "bfloat16"),
         default=None if recipe else "float32",
-        help="of products in the net; tf32 and bfloat16 are for GPUs (default: "
+        help="how exactly the network computes; tf32 and bfloat16 are for GPUs (default: "
         + ("the recipe's)" if recipe else "float32)"),
     )  # fmt: skip
 
@@ -186,6 +207,7 @@ def _kind(kind: Any) -> Any:
         def octaves(text: str) -> int | str:
             return text if text == "all" else int(text)
 
+        octaves.__name__ = "a whole number, or all,"
         return octaves
     return number(kind == "whole") if kind in ("whole", "number") else kind
 
@@ -198,7 +220,9 @@ def number(whole: bool = False) -> Callable[[str], Any]:
 
         return parse_scheduled(text, whole)
 
-    read.__name__ = "whole number, or pair," if whole else "number, or pair of numbers,"
+    read.__name__ = (
+        f"a {'whole ' if whole else ''}number, or two as {'40:8' if whole else '2:0.5'},"
+    )
     return read
 
 

@@ -23,10 +23,19 @@ from .arguments import (
 
 def add(commands: Any) -> None:
     """Add the command's parser."""
-    parser = command(commands, "dream", run, "dream on a picture")
+    parser = command(
+        commands, "dream", run, "dream on a picture",
+        "deepdream dream PHOTO.jpg                       # writes PHOTO_dream.png",
+        "deepdream dream PHOTO.jpg -o less.jpg --strength 0.6 --keep-colors",
+        "deepdream dream PHOTO.jpg --style cities        # 'deepdream styles' lists the styles",
+        "deepdream dream PHOTO.jpg --end block7/output   # 'deepdream layers' lists the layers",
+        "deepdream dream PHOTO.jpg --width 640           # smaller, and done sooner",
+        "deepdream dream noise:1024x576 --style eyes     # a dream out of nothing",
+    )  # fmt: skip
     parser.add_argument(
-        "image", metavar="IMAGE", help="any picture that Pillow reads, or noise:WIDTHxHEIGHT"
-    )
+        "image", metavar="IMAGE",
+        help="the picture to dream on: JPEG, PNG, TIFF, WebP and others; or noise:1024x576",
+    )  # fmt: skip
     parser.add_argument(
         "-o", "--out", metavar="OUT",
         help="the picture to write, .png, .jpg, .tif or .webp (default: IMAGE's name with "

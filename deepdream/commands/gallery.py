@@ -23,19 +23,34 @@ from .arguments import (
 def add(commands: Any) -> None:
     """Add the command's parser."""
     parser = command(
-        commands, "gallery", run, "dream at every layer of a network: a folder with a page"
+        commands, "gallery", run, "dream at many layers of a network: a folder with a page",
+        "deepdream gallery PHOTO.jpg -o gallery --width 400      # then open gallery/index.html",
+        "deepdream gallery PHOTO.jpg -o all --layers '*'         # every layer: may take hours",
+        "deepdream gallery PHOTO.jpg -o some --layers 'block7*'  # block7 and its parts",
+        "deepdream gallery PHOTO.jpg -o one --layers block7/output --channels 0-15",
+        "deepdream gallery --compare gallery some -o compare.html",
+    )  # fmt: skip
+    parser.add_argument(
+        "image", metavar="IMAGE", nargs="?", help="the picture to dream on, or noise:1024x576"
     )
-    parser.add_argument("image", metavar="IMAGE", nargs="?", help="the picture to dream on")
     parser.add_argument(
         "-o", "--out", metavar="FOLDER", required=True,
-        help="folder for the pictures and index.html; a gallery that was interrupted there goes "
-        "on. With --compare: the page to write, as compare.html",
+        help="the folder for the pictures and their page, index.html; one that was interrupted "
+        "goes on. With --compare: the page to write, as compare.html",
     )  # fmt: skip
     group = parser.add_argument_group("gallery")
     keywords(
         group,
-        signature_defaults("galleries.make", "gallery"),
-        ("--layers", str, "GLOB", "which layers, as 'inception_4*' or 'conv1,conv2*'"),
+        # A command that makes every layer of a network takes hours, and is begun by a line.
+        {**signature_defaults("galleries.make", "gallery"), "layers": None},
+        (
+            "--layers",
+            str,
+            "GLOB",
+            "which layers, as 'inception_4*' or 'conv1,conv2*'; '*' is all. Numbers are whole: "
+            "'block1*' is block1/output, not block10/output (default: those that are worth it, "
+            "the outputs of blocks and pools)",
+        ),
         (
             "--octave-n",
             str,
@@ -75,6 +90,9 @@ def run(args: argparse.Namespace) -> int:
         return _compare(args)
     if args.image is None:
         raise ParameterError("which picture? deepdream gallery IMAGE -o FOLDER")
+    from ..files import check_folder
+
+    check_folder(args.out)
     from ..galleries.captions import count
     from ..galleries.make import write_gallery
     from ..galleries.manifest import read_manifest
@@ -89,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
     todo = write_gallery(
         net, img, folder, layers=args.layers, octave_n=octaves, channels=args.channels,
         width=args.width, seed=args.seed, suffix=f".{args.format}", embed=args.embed,
-        **params,
+        on_start=lambda start: print(_announced(start, args.layers)), **params,
     )  # fmt: skip
     try:
         for entry in todo:
@@ -109,6 +127,20 @@ def run(args: argparse.Namespace) -> int:
     seconds = time.monotonic() - began
     print(f"wrote {folder / 'index.html'} ({what}, {seconds:.0f} s)")
     return 0
+
+
+def _announced(start: Any, layers: str | None) -> str:
+    """Return what is going to be made, and how long that will take, in a line."""
+    from ..galleries.captions import count
+    from ..progress import in_time
+
+    some = layers is None and start.layer_n < start.layers_in_all
+    more = "; --layers '*' takes all" if some else ""
+    took = "" if start.seconds is None else f", about {in_time(start.seconds)}"
+    return (
+        f"{count(start.picture_n, 'picture')} to make{took} ({start.layer_n} of "
+        f"{count(start.layers_in_all, 'layer')}{more}). Ctrl-C keeps what is made."
+    )
 
 
 def _compare(args: argparse.Namespace) -> int:

@@ -13,7 +13,12 @@ from .arguments import collector_paused, command, model_help
 
 def add(commands: Any) -> None:
     """Add the command's parser."""
-    parser = command(commands, "layers", run, "list the layers one can dream at")
+    parser = command(
+        commands, "layers", run, "list the layers one can dream at: names for --end",
+        "deepdream layers",
+        "deepdream layers --model googlenet --size 1024x575",
+        "deepdream layers --svg network.svg   # a drawing, for a browser",
+    )  # fmt: skip
     parser.add_argument("--model", metavar="NAME|PROTOTXT", help=model_help())
     parser.add_argument(
         "--size", metavar="WxH", default=None,
@@ -31,6 +36,7 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the table, or draw the network."""
     from ..dreaming.dream2015 import input_name
+    from ..models.registry import LOOKS_SEEN_AT
 
     with collector_paused():
         from ..drawing.boxes import boxes, find_target, pair
@@ -54,7 +60,8 @@ def run(args: argparse.Namespace) -> int:
     made = boxes(net, inputs)
     target = find_target(net, made, args.end)
     looks = net.model.layers if net.model else {}
-    rows = [("layer", "type", "blob shape", "stride", "field", "")]
+    told = f"what its dreams look like, at {LOOKS_SEEN_AT} pixels or more" if looks else ""
+    rows = [("layer", "type", "blob shape", "stride", "field", told)]
     for box in made:
         if box.view is None:
             continue

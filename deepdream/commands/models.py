@@ -11,11 +11,21 @@ from .arguments import command
 
 def add(commands: Any) -> None:
     """Add the command's parser, and those of its actions."""
-    models = command(commands, "models", run, "list networks, fetch one, or add a file")
+    models = command(
+        commands, "models", run, "list the networks; fetch one's weights, or add a file",
+        "deepdream models",
+    )  # fmt: skip
     actions = models.add_subparsers(metavar="ACTION")
-    fetch = command(actions, "fetch", run_fetch, "download a model's weights, checked")
-    fetch.add_argument("name", metavar="NAME", help="as the list shows it")
-    add_file = command(actions, "add", run_add, "take weights that are already on disk")
+    fetch = command(
+        actions, "fetch", run_fetch, "download a network's weights, and check them",
+        "deepdream models fetch googlenet",
+    )  # fmt: skip
+    fetch.add_argument("name", metavar="NAME", help="the network, as 'deepdream models' lists it")
+    add_file = command(
+        actions, "add", run_add, "take weights that are already on disk",
+        "deepdream models add bvlc_googlenet.caffemodel",
+        "deepdream models add old.caffemodel --name googlenet",
+    )  # fmt: skip
     add_file.add_argument("file", metavar="FILE", help="a .caffemodel, or the archive it came in")
     add_file.add_argument(
         "--name", metavar="NAME", help="which model it is, where FILE does not tell"

@@ -13,15 +13,19 @@ from .arguments import collector_paused, command
 
 def add(commands: Any) -> None:
     """Add the command's parser."""
-    parser = command(commands, "reproduce", run, "make a published picture again, and compare")
-    parser.add_argument("name", metavar="NAME", nargs="?", help="as --list shows it")
-    parser.add_argument("--list", action="store_true", help="list what is known")
+    parser = command(
+        commands, "reproduce", run, "make a published dream of 2015 again, and compare",
+        "deepdream reproduce --list",
+        "deepdream reproduce google-4c",
+    )  # fmt: skip
+    parser.add_argument("name", metavar="NAME", nargs="?", help="a picture, as --list shows it")
+    parser.add_argument("--list", action="store_true", help="list the pictures that are known")
     parser.add_argument(
         "-o", "--out", metavar="FOLDER",
         help="where pictures and the report go (default: a folder called NAME, here)",
     )  # fmt: skip
     parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of the first picture (default: 0)"
+        "--seed", type=int, default=0, metavar="N", help="for the first picture (default: 0)"
     )
     parser.add_argument(
         "--seeds", type=int, default=1, metavar="N",
@@ -44,7 +48,10 @@ def run(args: argparse.Namespace) -> int:
         raise ParameterError("which one? 'deepdream reproduce --list' shows what is known")
     if args.seeds < 1:
         raise ParameterError(f"--seeds is {args.seeds}: 1 or more is expected")
+    from ..files import check_folder
+
     work = find_work(args.name)
+    check_folder(args.out or work.name)
     if not 0 <= args.seed <= 2**32 - args.seeds:
         raise ParameterError(
             f"--seed is {args.seed}: a whole number from 0 to 4294967295 is expected, for the last "

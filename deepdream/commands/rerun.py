@@ -14,7 +14,11 @@ def add(commands: Any) -> None:
     """Add the command's parser."""
     parser = command(
         commands, "rerun", run,
-        "make a picture again, from the recipe in it, larger or with other parameters",
+        "make a picture again, from the recipe in it: as it was, larger, or with changes",
+        "deepdream rerun dream.png                         # the same, byte for byte",
+        "deepdream rerun dream.png -o print.png --width 4096",
+        "deepdream rerun dream.png -o other.png --end block7/output --iter-n 20",
+        "deepdream rerun dream.png -o again.png --seed 5   # the same dream, dreamt anew",
     )  # fmt: skip
     parser.add_argument("file", metavar="FILE", help="a picture that deepdream has written")
     parser.add_argument(
@@ -64,7 +68,9 @@ def run(args: argparse.Namespace) -> int:
         )  # fmt: skip
     images.save_image(made, out, depth=args.depth or images.depth_for(out, recipe))
     stopped = made.recipe is not None and made.recipe.get("stopped")
-    what = f"changed: {', '.join(changes)}" if changes else compared(path, out)
+    new = [name for name in ("guide", "mask") if getattr(args, name) and name not in recipe]
+    different = [*changes, *new]
+    what = f"changed: {', '.join(different)}" if different else compared(path, out)
     print(f"wrote {out} ({time.monotonic() - began:.0f} s); {what}")
     return 130 if stopped else 0
 

@@ -12,7 +12,10 @@ from .arguments import command
 
 def add(commands: Any) -> None:
     """Add the command's parser."""
-    parser = command(commands, "show", run, "print the recipe that a picture carries")
+    parser = command(
+        commands, "show", run, "tell how a picture was made: the recipe that it carries",
+        "deepdream show dream.png",
+    )  # fmt: skip
     parser.add_argument("file", metavar="FILE", help="a picture that deepdream has written")
     parser.add_argument("--json", action="store_true", help="as JSON, for programs")
 

@@ -10,8 +10,17 @@ from .arguments import command
 
 def add(commands: Any) -> None:
     """Add the command's parser."""
-    parser = command(commands, "styles", run, "list the styles")
-    parser.add_argument("name", metavar="NAME", nargs="?", help="tell one style's parameters")
+    parser = command(
+        commands, "styles", run, "list the styles: ready-made looks for --style",
+        "deepdream styles",
+        "deepdream styles cities   # what it consists of",
+    )  # fmt: skip
+    parser.add_argument(
+        "name",
+        metavar="NAME",
+        nargs="?",
+        help="a style, to tell its parameters (default: list all)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:

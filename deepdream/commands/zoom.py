@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ..errors import ParameterError
 from .arguments import (
     chosen,
     command,
@@ -22,11 +23,17 @@ from .arguments import (
 
 def add(commands: Any) -> None:
     """Add the command's parser."""
-    parser = command(commands, "zoom", run, "dream on dreams, zooming in: a folder of frames")
-    parser.add_argument("image", metavar="IMAGE", help="the picture to begin with, or noise:WxH")
+    parser = command(
+        commands, "zoom", run, "dream on dreams, zooming in: a folder of frames, for a film",
+        "deepdream zoom PHOTO.jpg -o frames              # go on after Ctrl-C by the same",
+        "deepdream zoom PHOTO.jpg -o frames --frames 30 --scale 0.03 --style eyes",
+    )  # fmt: skip
+    parser.add_argument(
+        "image", metavar="IMAGE", help="the picture to begin with, or noise:1024x576"
+    )
     parser.add_argument(
         "-o", "--out", metavar="FOLDER", required=True,
-        help="folder for 0000.png, 0001.png ...; a zoom that was interrupted there goes on",
+        help="the folder for the frames, 0000.png, 0001.png ...; one that was interrupted goes on",
     )  # fmt: skip
     keywords(
         parser,
@@ -51,10 +58,15 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write frames until all are there, or until Ctrl-C."""
+    from ..files import check_folder
+
+    check_folder(args.out, f".{args.format}")
     from ..dreaming.frames import write_zoom
     from ..progress import Bar
 
     began = time.monotonic()
+    if args.frames < 1:
+        raise ParameterError(f"--frames is {args.frames}: 1 or more is expected")
     img, keywords = load_start(args.image, args.seed or 0), chosen(args)
     net = load_net(args)
     folder = Path(args.out)
@@ -71,5 +83,9 @@ def run(args: argparse.Namespace) -> int:
             bar.close()
             print(f"stopped: {count} frames written to {folder}; the same command goes on there")
             return 130
+    if not count:
+        print(f"{folder} has {args.frames} frames already: more of them, as by --frames "
+              f"{args.frames + 100}, go on there")  # fmt: skip
+        return 0
     print(f"wrote {count} frames to {folder} ({time.monotonic() - began:.0f} s)")
     return 0

@@ -24,12 +24,13 @@ import numpy as np
 
 from ..display import display_for
 from ..errors import ParameterError
-from ..files import make_folder, replacing
+from ..files import check_folder, make_folder, replacing
 from ..images import Picture, as_picture, check_depth, save_image, to_picture
 from ..recipe import describe_net
 from .dream import dream
 from .fitting import SizeWarning
 from .parameters import Parameters, check_seed
+from .schedules import Schedule
 from .styles import NOTEBOOK, style_of
 
 
@@ -115,6 +116,7 @@ def _by_frame(
         return said, others
     if isinstance(first, Mapping):
         return {**others, **first}, others
+    Schedule("first", first, whole=True, low=0, expected="a whole number from 0 is expected")
     return {**said, "iter_n": first}, others
 
 
@@ -242,6 +244,7 @@ def write_zoom(
         Ctrl-C; the same call goes on from the last frame.
     """
     check_depth(f"0000{suffix}", depth)
+    check_folder(folder, suffix)
     folder = Path(folder)
     state_file = folder / _STATE
     picture = as_picture(img)

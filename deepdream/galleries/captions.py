@@ -176,10 +176,7 @@ def _lead(albums: Sequence[Album]) -> str:
             "for."
         )
     else:
-        end = (
-            f"one layer of {network} sees more of what it has learnt to see: strokes in the first "
-            "layers, whole things in the last."
-        )
+        end = f"one layer of {network} sees more of what it has learnt to see."
     return f"{begin} was changed step by step so that {end}"
 
 

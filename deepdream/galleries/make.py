@@ -9,7 +9,7 @@ import numbers
 import os
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Union
@@ -23,10 +23,12 @@ from ..dreaming.parameters import Parameters, check_precision, check_seed
 from ..dreaming.pictures.octaves import ALL
 from ..dreaming.styles import NOTEBOOK
 from ..errors import DeepDreamError, ParameterError
-from ..files import make_folder
+from ..files import check_folder, make_folder
 from ..images import Picture, as_picture, load_image, save_image, to_picture, to_uint8
+from ..models.registry import LOOKS_SEEN_AT
 from ..recipe import describe_net
 from .manifest import INPUT, PAGE, Entry, Manifest, open_manifest, write_manifest
+from .pace import expected_seconds, full_steps
 from .page import Thumbnails, write_page
 from .recreate import model_flags
 from .targets import Target, find_targets, left_out
@@ -70,7 +72,7 @@ def gallery(
     img: Any,
     folder: str | os.PathLike[str],
     *,
-    layers: str = "*",
+    layers: str | None = "*",
     octave_n: OctaveN = None,
     channels: str | Sequence[int] | None = None,
     width: int | None = None,
@@ -78,7 +80,7 @@ def gallery(
     progress: bool | None = None,
     **options: Any,
 ) -> Path:
-    """Dream at every layer, and write a page to look at the pictures.
+    """Dream at many layers, and write a page to look at the pictures.
 
     An interrupted gallery goes on where it was: the same call makes what is missing or damaged. The
     page is written for what is there, also after Ctrl-C.
@@ -93,8 +95,10 @@ def gallery(
         Made where it is missing. A picture is ``inception_4d_3x3_reduce.jpg``; with several
         numbers of octaves it is in ``octaves-2`` or ``octaves-6``. ``index.html`` is the page,
         ``input.png`` what was dreamt on, ``gallery.json`` what the folder holds.
-    layers : str
-        Patterns as in a shell, ``"inception_4*"``, several separated by commas.
+    layers : str or None
+        Patterns as in a shell, ``"inception_4*"``, several separated by commas. Numbers are whole:
+        ``"block1*"`` is ``block1/output`` and not ``block10/output``. ``"*"`` is every layer, None
+        those that are worth a picture: the outputs of blocks, and pools.
     octave_n : int or "all", or a sequence of them, optional
         Numbers of octaves; each layer is dreamt at with each of them. Default: the style's.
     channels : str or sequence of int, optional
@@ -146,7 +150,7 @@ def write_gallery(
     img: Any,
     folder: str | os.PathLike[str],
     *,
-    layers: str = "*",
+    layers: str | None = "*",
     octave_n: OctaveN = None,
     channels: str | Sequence[int] | None = None,
     width: int | None = None,
@@ -154,6 +158,7 @@ def write_gallery(
     suffix: str = ".jpg",
     embed: bool = False,
     on_step: Any = None,
+    on_start: Callable[[Start], None] | None = None,
     progress: bool | None = None,
     **dream_params: Any,
 ) -> Iterator[Entry]:
@@ -170,6 +175,9 @@ def write_gallery(
     on_step : callable, optional
         Called after each step with a `GalleryStep`. Where it returns False, the gallery ends
         without the unfinished picture.
+    on_start : callable, optional
+        Called before the first picture, with a `Start`; to know how long it will take, some steps
+        are made and thrown away.
 
     Yields
     ------
@@ -177,10 +185,14 @@ def write_gallery(
         Each picture that this call made, when its file is written, and each that failed.
     """
     params, chosen = _checked(net, octave_n, width, seed, suffix, channels, dream_params)
+    check_folder(folder)
     octaves = sorted({c.octave_n for c in chosen}, key=lambda n: (n == ALL, n))
     given = as_picture(img)
     size = _shrunk(given.shape[:2], width)
     targets = find_targets(net, size, layers, channels)
+    how = {**params, "octave_n": octave_n, "channels": channels}
+    if not looks_apply(net, size, chosen[0].style.name, how):
+        targets = [dataclasses.replace(target, look="") for target in targets]
     network = describe_net(net)
     shared = chosen[0].plain(_WIDEST)
     del shared["octave_n"]
@@ -195,13 +207,13 @@ def write_gallery(
         "seed": seed,
         "format": suffix,
     }
-    keeps_source = given.source is not None and size == given.shape[:2]
-    name = given.source["file"] if given.source is not None else "a picture"
+    name = _name_of(given, seed)
     guide, mask = (getattr(params.get(name), "source", None) or {} for name in _PICTURES)
     about = {
-        "picture": name,
+        "picture": name or "a picture",
         "size": [size[1], size[0]],
-        "input": name if keeps_source else INPUT,
+        "input": name,
+        "width": size[1] if size != given.shape[:2] else None,
         "model_flags": model_flags(net, network),
         "guide": guide.get("file"),
         "mask": mask.get("file"),
@@ -215,16 +227,75 @@ def write_gallery(
     small = _fit(given, size)
     if not (folder / INPUT).is_file():
         save_image(small, folder / INPUT, recipe=None)
-    start = given if keeps_source else load_image(folder / INPUT)
+    # A file is dreamt on as the command on the page does; an array as the folder keeps it.
+    start = given if name else load_image(folder / INPUT)
+    params = {**params, "seed": seed}
+    if name and size != given.shape[:2]:
+        params["width"] = size[1]
     todo = [
         (target, n)
         for target in targets
         for n in octaves
         if not manifest.is_made(folder, (target.layer, target.channel, n))
     ]
-    ratio = float(chosen[0].octave_scale) ** -2
-    maker = _Maker(net, start, folder, manifest, todo, {**params, "seed": seed}, embed, ratio)
+    steps = {c.octave_n: full_steps(c, size) for c in chosen}
+    work = [target.cost * steps[n] for target, n in todo]
+    if on_start is not None and todo:
+        layer_n = len({target.layer for target in targets})
+        seconds = expected_seconds(net, start, todo, work, params) if len(todo) > 1 else None
+        on_start(Start(len(todo), layer_n, len(find_targets(net, size)), seconds))
+    maker = _Maker(net, start, folder, manifest, todo, params, embed, work)
     return maker.run(on_step, progress)
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a gallery is going to make, for `on_start`.
+
+    Attributes
+    ----------
+    picture_n : int
+        Pictures that are still to be made.
+    layer_n, layers_in_all : int
+        Layers that were chosen, and those that there are to choose from.
+    seconds : float or None
+        About how long it will take; None where that is not known.
+    """
+
+    picture_n: int
+    layer_n: int
+    layers_in_all: int
+    seconds: float | None
+
+
+def looks_apply(net: Any, size: tuple[int, int], style: str, parameters: Mapping[str, Any]) -> bool:
+    """Tell whether what the registry says of layers may be promised of these dreams.
+
+    It was seen in dreams of the network's own style, of pictures of some size; in smaller ones
+    there is no room for whole things.
+
+    Parameters
+    ----------
+    net : Net
+    size : (int, int)
+        Height and width of the picture.
+    style : str
+    parameters : mapping
+        Keywords of the dreams.
+    """
+    entry = getattr(net, "model", None)
+    others = {"precision", "max_memory", "style"}
+    changed = [n for n, value in parameters.items() if value is not None and n not in others]
+    return entry is not None and max(size) >= LOOKS_SEEN_AT and style == entry.style and not changed
+
+
+def _name_of(picture: Picture, seed: int) -> str:
+    """Return what a command calls a picture: its file, or a noise's size; empty for an array."""
+    source = picture.source or {}
+    if source.get("noise") == seed and "size" in source:
+        w, h = source["size"]
+        return f"noise:{w}x{h}"
+    return str(source.get("file", ""))
 
 
 class _Maker:
@@ -232,19 +303,17 @@ class _Maker:
 
     def __init__(
         self, net: Any, start: Picture, folder: Path, manifest: Manifest,
-        todo: list[tuple[Target, Any]], params: dict[str, Any], embed: bool, ratio: float,
+        todo: list[tuple[Target, Any]], params: dict[str, Any], embed: bool, work: list[float],
     ) -> None:  # fmt: skip
         self._net, self._start, self._folder = net, start, folder
         self._manifest, self._todo, self._params, self._embed = manifest, todo, params, embed
-        self._work = [
-            target.cost * sum(ratio**i for i in range(_WIDEST if n == ALL else n))
-            for target, n in todo
-        ]
+        self._work = work
         self._thumbnails = Thumbnails()
         self._stopped = False
 
     def run(self, on_step: Any, progress: bool | None) -> Iterator[Entry]:
-        shown = display_for(progress, on_step, self._start.shape[:2], max(1, len(self._todo)))
+        w, h = self._manifest.about["size"]
+        shown = display_for(progress, on_step, (h, w), max(1, len(self._todo)))
         next_page = 0.0
         finished = False
         try:

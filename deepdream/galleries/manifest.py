@@ -70,8 +70,9 @@ class Manifest:
     settings : dict
         What its pictures share: the ``network``, the ``picture``, ``parameters``, ``seed`` ...
     about : dict
-        What the page tells besides: the names of the ``picture`` and of the ``input`` to begin
-        with, ``size`` [w, h], ``model_flags``, the ``guide``'s file, layers ``left_out``.
+        What the page tells besides: the name of the ``picture``, and the ``input`` that a command
+        begins with (empty where it was no file), ``size`` [w, h], the ``width`` that it was shrunk
+        to, ``model_flags``, the ``guide``'s file, layers ``left_out``.
     targets : list of Target
         What is shown, in the network's order.
     octaves : list of int

@@ -38,7 +38,7 @@ from .captions import (
     listed,
 )
 from .manifest import INPUT, NAME, PAGE, Entry, read_manifest
-from .recreate import command_for, files_for
+from .recreate import PICTURE, command_for, files_for
 from .targets import LOW, MID, Target
 
 _WIDTH = 400  # of thumbnails, pixels: columns are about half as wide, screens may be twice as fine
@@ -51,9 +51,9 @@ _MARK = '<meta name="generator" content="deepdream '  # tells a page of ours fro
 _HEAD = 4096  # bytes of a page that the mark is within
 
 _SECTIONS = {
-    "low": ("Low", f"each position sees up to {LOW} pixels of the picture: edges, strokes"),
-    "mid": ("Middle", f"up to {MID} pixels: patterns, ornament, parts"),
-    "high": ("High", f"more than {MID} pixels: parts of things, and whole ones"),
+    "low": ("Low", f"each position sees up to {LOW} pixels of the picture"),
+    "mid": ("Middle", f"each position sees up to {MID} pixels"),
+    "high": ("High", f"each position sees more than {MID} pixels"),
 }
 
 
@@ -296,14 +296,13 @@ class _Page:
 
     def _where(self, series: Series) -> str:
         """Return where the command of a picture runs: the files that have to be there."""
-        first, *others = files_for(series.manifest.about)
-        if first != INPUT:
-            return f"Run it where {listed([first, *others])} {'are' if others else 'is'}."
-        where = "this gallery's folder"
-        if len(self._albums) > 1:
-            where = f"the gallery's folder, {self._relative(series.folder)}"
-        also = f", with {listed(others)} there, too" if others else ""
-        return f"Run it in {where}, where {INPUT} is{also}."
+        files = files_for(series.manifest.about)
+        if not files:
+            return "Run it in any folder."
+        if files[0] != PICTURE:
+            return f"Run it where {listed(files)} {'are' if len(files) > 1 else 'is'}."
+        also = f" Run it where {listed(files)} are." if len(files) > 1 else ""
+        return f"{PICTURE} stands for the picture that this gallery was made from.{also}"
 
     def _full(self, path: Path) -> str:
         """Return what leads from the page to a full picture."""

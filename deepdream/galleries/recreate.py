@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any
 
 from ..dreaming.schedules import as_flag
 from ..dreaming.styles import NOTEBOOK, STYLES
 from ..models.registry import ALIASES, DEFAULT_MODEL, MODELS, plain
 from .targets import Target
+
+PICTURE = "PICTURE"  # stands for a picture that was no file
 
 
 def model_flags(net: Any, network: Mapping[str, Any]) -> list[str]:
@@ -59,7 +62,7 @@ def files_for(about: Mapping[str, Any]) -> list[str]:
     """
     flags = about["model_flags"]
     given = dict(zip(flags[::2], flags[1::2]))
-    files = [about["input"]]
+    files = [] if about["input"].startswith("noise:") else [about["input"] or PICTURE]
     if "--model" in given and plain(given["--model"]) not in ALIASES:
         files.append(given["--model"])
     files += [given["--weights"]] if "--weights" in given else []
@@ -90,11 +93,14 @@ def command_for(
     parameters = {**settings["parameters"], "octave_n": octave_n}
     if parameters.pop("objective", None) is not None:
         return ""
+    picture = about["input"] or PICTURE
     if target.channel is None:
-        words = ["deepdream", "dream", about["input"], "-o", file.rpartition("/")[2]]
+        stem = "noise" if picture.startswith("noise:") else PurePath(picture).stem
+        out = f"{stem}_{file.rpartition('/')[2]}"  # no file of the gallery's own is written over
+        words = ["deepdream", "dream", picture, "-o", out]
         words += [*about["model_flags"], *_flag("--end", target.layer)]
     else:
-        words = ["deepdream", "gallery", about["input"], "-o", "channel"]
+        words = ["deepdream", "gallery", picture, "-o", "channel"]
         words += [*about["model_flags"], *_flag("--layers", target.layer)]
         words += ["--channels", str(target.channel)]
     for name in ("guide", "mask"):
@@ -110,6 +116,8 @@ def command_for(
     if flags is None:
         return ""
     words += flags
+    if about.get("width"):
+        words += ["--width", str(about["width"])]
     words += ["--seed", str(settings["seed"])]
     return " ".join(map(shlex.quote, words))
 

@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from typing import Any, Optional
 
 from ..drawing.boxes import Box, boxes
@@ -78,7 +78,7 @@ class Target:
 
 
 def find_targets(
-    net: Any, size: Pair, layers: str = "*", channels: str | Sequence[int] | None = None
+    net: Any, size: Pair, layers: str | None = "*", channels: str | Sequence[int] | None = None
 ) -> list[Target]:
     """Return what a gallery is to show, in the order of running.
 
@@ -88,8 +88,9 @@ def find_targets(
         From `deepdream.load_net`.
     size : (int, int)
         Height and width of the picture.
-    layers : str
-        Patterns as in a shell, ``"inception_4*"``, several separated by commas.
+    layers : str or None
+        Patterns as in a shell, ``"inception_4*"``, several separated by commas; numbers are whole:
+        ``"block1*"`` is not ``block10/output``. None: what is worth a picture, see `worth_it`.
     channels : str or sequence of int, optional
         Channels of the one layer that `layers` names: ``"0-15,40"``, ``"all"``, or numbers.
 
@@ -112,7 +113,10 @@ def find_targets(
     made = boxes(net)
     named = {name: box for box in made if box.kind != "input" for name in box.targets}
     spatial = {name: box for name, box in named.items() if _has_positions(box)}
-    chosen = _choose(net, layers, spatial, made, _Known(name, model is not None, [*looks]))
+    if layers is None:
+        chosen = [layer for layer in spatial if layer in worth_it(made, getattr(model, "end", ""))]
+    else:
+        chosen = _choose(net, layers, spatial, made, _Known(name, model is not None, [*looks]))
     here = views(net, {input_name(net): (1, 3, *size)})
     usual = views(net)
     costs = _costs(net, made, here, usual)
@@ -133,8 +137,9 @@ def find_targets(
     if len(whole) != 1:
         some = ", ".join(repr(target.layer) for target in whole[:3])
         raise ParameterError(
-            f"channels are those of one layer, but '{layers}' fits {len(whole)}: {some} ...: "
-            "name one of them"
+            "channels are those of one layer, "
+            + (f"but '{layers}' fits {len(whole)}" if layers else "and layers= names none")
+            + f": name one, as {some} ..."
         )
     return _channels(whole[0], channels, usual[whole[0].layer].shape[1], set(stems.values()))
 
@@ -183,7 +188,82 @@ def _choose(
 
 
 def _fitting(pattern: str, names: Iterable[str]) -> set[str]:
-    return {name for name in names if fnmatchcase(name, pattern)}
+    """Return the names that fit a pattern, in which ``*`` neither begins nor ends in a number."""
+    part = re.compile(r"\*|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
+    expression = re.compile("".join(map(_translated, part.findall(pattern))), re.DOTALL)
+    return {name for name in names if expression.fullmatch(name)}
+
+
+def _translated(part: str) -> str:
+    """Return a part of a shell's pattern as a regular expression."""
+    if part == "*":
+        whole = r"(?!(?<=\d)\d)"  # not between two digits
+        return f"{whole}.*{whole}"
+    if part == "?":
+        return "."
+    if len(part) > 1:
+        return re.sub(r"\\[Zz]$", "", translate(part))
+    return re.escape(part)
+
+
+def worth_it(made: list[Box], recommended: str = "") -> set[str]:
+    """Return the layers that are worth a picture: outputs of blocks, and pools.
+
+    Parameters
+    ----------
+    made : list of Box
+        Of the network.
+    recommended : str
+        A layer that is one of them in any case.
+
+    Returns
+    -------
+    set of str
+        Names for `end`. Of a network without blocks and pools, all.
+
+    Notes
+    -----
+    Everything that a block makes goes through its output: a box that nothing bypasses. Of these
+    count the joins (Concat, Eltwise), the pools, what a pool reads (the last convolution of its
+    size), and the last of the layers that have the first part of their names in common, as
+    ``block1/output``. Where connections bypass all (U-Nets, SSD), joins and the pools that shrink
+    count all the same.
+    """
+    reader = {read: number for number, box in enumerate(made) for read in box.reads}
+    boxes_at = [i for i, box in enumerate(made) if box.targets and _has_positions(box)]
+    latest, through = -1, set()
+    for number, box in enumerate(made):
+        if latest <= number and box.kind != "input":
+            through.add(number)
+        if box.kind != "input":
+            latest = max(latest, reader.get(number, number))
+    joins = {i for i in boxes_at if made[i].kind == "join"}
+    pools = {i for i in boxes_at if made[i].kind == "pooling" and _shrinks(made, i)}
+    found = (joins & through or joins) | (pools & through or pools)
+    for i in [number for number, box in enumerate(made) if box.kind == "pooling"]:
+        before = made[i].reads[0] if made[i].reads and i in found else None
+        while before is not None and made[before].kind == "normalization":
+            before = made[before].reads[0] if made[before].reads else None
+        found |= {before} & through & {*boxes_at} if before is not None else set()
+    last: dict[str, list[int]] = {}
+    for i in boxes_at:
+        group = made[i].name.rpartition("/")[0]
+        if group and made[i].kind not in ("normalization", "input"):
+            last.setdefault(group, []).append(i)
+    found |= {inside[-1] for inside in last.values() if len(inside) > 1 and inside[-1] in through}
+    names = {made[i].targets[-1] for i in found if made[i].kind != "input"}
+    if not names:
+        return {name for i in boxes_at for name in made[i].targets}
+    return names | {name for box in made for name in box.targets if name == recommended}
+
+
+def _shrinks(made: list[Box], number: int) -> bool:
+    """Tell whether neighbours are further apart behind a box than before it."""
+    view = made[number].view
+    before = made[made[number].reads[0]].view if made[number].reads else None
+    if view is None or before is None or view.stride is None or before.stride is None:
+        return False
+    return max(view.stride) > max(before.stride)
 
 
 def _why_none(

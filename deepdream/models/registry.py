@@ -95,6 +95,10 @@ class ModelEntry:
 # model of ImageNet was trained and is run.
 IMAGENET_MEAN = (104.0, 117.0, 123.0)
 
+# The longer side, in pixels, of the dreams in which what `ModelEntry.layers` tells was seen: those
+# of photographs of 1024 pixels. In smaller ones there is less room for whole things.
+LOOKS_SEEN_AT = 1000
+
 # What Google's notebook of 2015 subtracts, whatever the model: green is one less.
 NOTEBOOK_MEAN = (104.0, 116.0, 122.0)
 
