@@ -296,6 +296,21 @@ def test_notebooks_of_both_kinds(tmp_path):
             assert (tmp_path / kind / "docs" / "drawings" / drawing.name).is_file()
 
 
+def test_the_last_line_opens_the_walkthrough(tmp_path, monkeypatch, capsys):
+    """From the folder of the project, in which `make labs` runs, with what its `.venv` brings."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / ".venv" / "bin" / "python"))
+    monkeypatch.setattr(sys, "argv", ["make_labs.py", "-o", str(tmp_path / "build" / "labs")])
+    assert make_labs.main() == 0
+
+    *_, last = capsys.readouterr().out.splitlines()
+    notebook = Path("build/labs/student/docs/walkthrough.ipynb")
+    jupyter = Path(".venv/bin/jupyter")
+    assert last == f"Open them: {jupyter} lab {notebook}"
+    assert notebook.is_file()
+    assert "labs: $(LABS)" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
 @pytest.fixture
 def room(tmp_path, monkeypatch):
     """A room as scripts/make_labs.py fills it, with pip's calls recorded instead of made."""
