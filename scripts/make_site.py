@@ -28,7 +28,8 @@ import make_docs  # noqa: E402
 import make_labs  # noqa: E402
 
 LAYERS = "stem/conv,block*/output"
-PHOTO = ROOT / "examples" / "photos" / "lake.jpg"  # what the gallery dreams on
+PHOTOS = ROOT / "examples" / "photos" / "README.md"
+PHOTO = PHOTOS.with_name("lake.jpg")  # what the gallery dreams on
 
 # What the site's front page lists, in this order, under these words.
 CONTENTS = {
@@ -38,7 +39,7 @@ CONTENTS = {
     ),
     "Use": ("cli", "api", "models", "layers", "pycaffe", "real-caffe", "docker"),
     "Understand": ("conventions", "how-it-works", "known-differences", "performance"),
-    "Take part": ("add-a-layer", "decisions", "contributing", "changelog"),
+    "Take part": ("add-a-layer", "decisions", "contributing", "photographs", "changelog"),
 }  # fmt: skip
 
 # Sections of README.md that have pages of their own here, or are said on the front page.
@@ -152,6 +153,7 @@ def stage(folder: Path, quick: bool) -> None:
     quickstart(folder / "quickstart.md")
     copy(ROOT / "CONTRIBUTING.md", folder / "contributing.md")
     copy(ROOT / "CHANGELOG.md", folder / "changelog.md")
+    copy(PHOTOS, folder / "photographs.md")
     copy(ROOT / "docs" / "labs" / "instructor.md", folder / "instructor.md")
     contents = "\n".join(
         f"```{{toctree}}\n:hidden:\n:caption: {caption}\n\n" + "\n".join(pages) + "\n```\n"
@@ -220,6 +222,7 @@ def linked(text: str, folder: Path) -> str:
             ROOT / "README.md": "quickstart.md",
             ROOT / "CONTRIBUTING.md": "contributing.md",
             ROOT / "CHANGELOG.md": "changelog.md",
+            PHOTOS: "photographs.md",
             ROOT / "docs" / "walkthrough.py": "walkthrough.ipynb",
             ROOT / "docs" / "labs" / "instructor.md": "instructor.md",
             **{source: f"labs/{source.stem}.ipynb" for source in make_labs.SOURCES},

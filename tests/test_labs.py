@@ -90,6 +90,7 @@ WRONG = {
         "a view": (".copy()", ""),
         "from the net's end": ("start=END", ""),
         "not backward": ("net.backward(start=END)\n", ""),
+        "nothing written": (f"dst.diff[...] = {CUBED}\n", ""),
     },
     ("lab1", 4): {
         "one side": "return (f(x + h * d) - f(x)) / h",

@@ -51,7 +51,7 @@ def test_the_site_has_its_pages_and_needs_no_network(site):
     names = {page.stem for page in site.glob("*.html")}
     expected = (
         "index quickstart walkthrough labs gallery cli api models layers performance changelog "
-        "glossary what-if"
+        "glossary what-if photographs"
     )
     assert set(expected.split()) <= names
     api = read(site / "api.html")
