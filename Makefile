@@ -5,10 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHON
 
-# Each target installs what it needs and no more: what a dream needs, the tools of the documentation,
-# or those of the tests as well.
+# Each target installs what it needs and no more: what a dream needs, Jupyter for the labs, the tools
+# of the documentation, or those of the tests as well.
 DREAM := $(VENV)/.installed-dream
 DOCS := $(VENV)/.installed-docs
+LABS := $(VENV)/.installed-labs
 DEV := $(VENV)/.installed-dev
 
 # Tests run in two processes with one thread each: results do not depend on the number of cores.
@@ -57,7 +58,7 @@ bench: $(DEV) ## time steps, dreams and start-up beside Caffe and autograd; half
 	@scripts/install_caffe.sh || echo "The real Caffe is left out (see above)."
 	$(BIN)/python scripts/bench.py
 
-labs: $(DOCS) ## make the labs' notebooks, in build/labs
+labs: $(LABS) ## make the notebooks of the walkthrough and the labs; needs Jupyter, and brings it
 	$(BIN)/python scripts/make_labs.py
 
 docs: $(DOCS) ## build the site of the documentation, in build/site; some minutes

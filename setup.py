@@ -37,6 +37,13 @@ DOCS = [
     'sphinx; python_version >= "3.11"',
 ]
 
+# The notebooks, and Jupyter to open them in.
+LABS = [
+    'ipykernel; python_version >= "3.11"',
+    'jupyterlab>=4.2,<5; python_version >= "3.11"',
+    'jupytext; python_version >= "3.11"',
+]
+
 
 setup(
     name="deepdream-caffe",
@@ -86,6 +93,7 @@ setup(
         **FOR_USERS,
         "all": sorted({name for names in FOR_USERS.values() for name in names}),
         "docs": DOCS,
+        "labs": LABS,
         "dev": [
             *DOCS,
             "torch>=2.0",  # stands in for a GPU's, and computes what ours is compared with

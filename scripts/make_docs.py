@@ -103,23 +103,24 @@ def models() -> Iterator[str]:
     yield (
         "`deepdream.load_net(NAME)` and `--model NAME` take these names. Weights are fetched once, "
         "checked against the published hash, and kept in the user's cache folder; "
-        "`deepdream models add FILE` takes a file that is already on disk. Means are B, G, R.\n"
+        "`deepdream models add FILE` takes a file that is already on disk.\n"
     )
-    yield "| name | what | weights | mean | licence | recommended `end` |"
-    yield "| --- | --- | --- | --- | --- | --- |"
+    yield "| name | what | weights | recommended `end` |"
+    yield "| --- | --- | --- | --- |"
     for entry in MODELS.values():
         size = "bundled" if entry.bundled else f"{entry.size / 1e6:.0f} MB" if entry.size else "?"
-        mean = ", ".join(f"{value:g}" for value in entry.mean)
-        licence = entry.licence + (", **non-commercial**" if entry.non_commercial else "")
         mark = " (default)" if entry.name == DEFAULT_MODEL else ""
         yield (
             f"| `{entry.name}`{mark} | {escape(entry.title)}: {escape(entry.classes)} | {size} "
-            f"| {mean} | {licence} | `{entry.end}` |"
+            f"| `{entry.end}` |"
         )
     yield ""
     for entry in MODELS.values():
         yield f"## {entry.name}\n"
+        mean = ", ".join(f"{value:g}" for value in entry.mean)
+        licence = entry.licence + (", **non-commercial**" if entry.non_commercial else "")
         yield f"{entry.title}. Source: <{entry.source}>\n"
+        yield f"Licence: {licence}. Mean (blue, green, red): {mean}.\n"
         hashes = "; ".join(f"{kind} `{digits}`" for kind, digits in entry.hashes.items())
         if not entry.bundled:
             yield (

@@ -142,6 +142,19 @@ def installer(platform: str) -> tuple[str, bytes]:
     return "install.sh", INSTALL_SH.format(version=version).encode()
 
 
+def opener(notebook: Path) -> str:
+    """Return the command that opens a notebook, as seen from the folder of the project."""
+    jupyter = Path(sys.executable).with_name("jupyter")
+    words = [shown(jupyter), "lab", shown(notebook)]
+    return " ".join(f'"{word}"' if " " in word else word for word in words)
+
+
+def shown(path: Path) -> str:
+    """Return a path as one types it here: relative where it lies below this folder."""
+    path = path.absolute()
+    return str(path.relative_to(Path.cwd()) if Path.cwd() in path.parents else path)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--out", type=Path, default=ROOT / "build" / "labs", metavar="FOLDER")
@@ -151,7 +164,9 @@ def main() -> int:
         room(args.room)
         print(f"wrote {args.room}: copy it, and run the script install in it")
     else:
-        print(f"wrote {len(write(args.out))} notebooks to {args.out}")
+        written = write(args.out)
+        print(f"wrote {len(written)} notebooks to {args.out}")
+        print(f"Open them: {opener(written[0])}")
     return 0
 
 

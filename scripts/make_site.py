@@ -28,15 +28,19 @@ import make_docs  # noqa: E402
 import make_labs  # noqa: E402
 
 LAYERS = "stem/conv,block*/output"
-PHOTO = ROOT / "examples" / "photos" / "lake.jpg"  # what the gallery dreams on
+PHOTOS = ROOT / "examples" / "photos" / "README.md"
+PHOTO = PHOTOS.with_name("lake.jpg")  # what the gallery dreams on
 
 # What the site's front page lists, in this order, under these words.
 CONTENTS = {
-    "Begin": ("quickstart", "cookbook", "styles", "Walkthrough <walkthrough>", "labs", "gallery"),
+    "Begin": (
+        "quickstart", "cookbook", "styles", "what-if", "gallery",
+        "Walkthrough <walkthrough>", "labs", "glossary",
+    ),
     "Use": ("cli", "api", "models", "layers", "pycaffe", "real-caffe", "docker"),
     "Understand": ("conventions", "how-it-works", "known-differences", "performance"),
-    "Take part": ("add-a-layer", "decisions", "contributing", "changelog"),
-}
+    "Take part": ("add-a-layer", "decisions", "contributing", "photographs", "changelog"),
+}  # fmt: skip
 
 # Sections of README.md that have pages of their own here, or are said on the front page.
 ELSEWHERE = ("What it does", "Notebooks of 2015", "In a box", "Reading the source", "Licence")
@@ -49,9 +53,11 @@ A network looks at your photograph, and paints into it what it believes to see: 
 ![A mountain lake; and its dream, in which the mountains are furry animals with many eyes](images/lake.jpg)
 
 * **You have photographs.** The [quick start](quickstart.md) needs one command, and no weights to download;
-  the [cookbook](cookbook.md) tells what to turn for what you have in mind.
+  the [cookbook](cookbook.md) tells what to turn for what you have in mind, and
+  [what to do if](what-if.md) it is too weak, too slow or too small.
 * **You want to know how it works**, or teach it. The [walkthrough](walkthrough.ipynb) takes Google's
-  notebook apart line by line; the [labs](labs.md) go on from there.
+  notebook apart line by line; the [labs](labs.md) go on from there, and there is a
+  [glossary](glossary.md).
 * **You have a notebook of 2015**, or a network of your own. It runs as it stands, and gives
   [what Caffe gave](known-differences.md).
 
@@ -61,7 +67,8 @@ ON = """
 ## Where to go on
 
 * The [walkthrough](walkthrough.ipynb): how it works, line by line, with checks.
-* The [cookbook](cookbook.md), and [nine styles](styles.md).
+* The [cookbook](cookbook.md), [nine styles](styles.md), and [what to do if](what-if.md) something
+  is not as you want it.
 * [What every layer sees](gallery.md), and [which networks are known](models.md).
 * [Notebooks of 2015](pycaffe.md), and dreaming with [the real Caffe](real-caffe.md).
 * [Docker images](docker.md) with both.
@@ -98,12 +105,22 @@ DOWNLOAD = (
 )
 ONE = 'This notebook alone: <a href="{up}notebooks/{path}" download>{name}</a>.'
 
-GALLERY = """# Gallery
+GALLERY = """---
+hide-toc: true
+---
 
-What the bundled network sees in one picture, layer by layer: `deepdream gallery` makes such a page of
-any network and picture.
+# Gallery
+
+What the bundled network sees in one photograph, layer by layer: `deepdream gallery` makes such a page
+of any network and picture. Each picture opens in the viewer, beside the photograph and with the
+command that makes it.
 
 """
+
+GALLERY_SOURCE = (
+    "The photograph is Lake Sherburne in Montana, by Jacob W. Frank of the US National Park Service, in "
+    "the public domain."
+)
 
 API = """# Python
 
@@ -136,6 +153,7 @@ def stage(folder: Path, quick: bool) -> None:
     quickstart(folder / "quickstart.md")
     copy(ROOT / "CONTRIBUTING.md", folder / "contributing.md")
     copy(ROOT / "CHANGELOG.md", folder / "changelog.md")
+    copy(PHOTOS, folder / "photographs.md")
     copy(ROOT / "docs" / "labs" / "instructor.md", folder / "instructor.md")
     contents = "\n".join(
         f"```{{toctree}}\n:hidden:\n:caption: {caption}\n\n" + "\n".join(pages) + "\n```\n"
@@ -204,6 +222,7 @@ def linked(text: str, folder: Path) -> str:
             ROOT / "README.md": "quickstart.md",
             ROOT / "CONTRIBUTING.md": "contributing.md",
             ROOT / "CHANGELOG.md": "changelog.md",
+            PHOTOS: "photographs.md",
             ROOT / "docs" / "walkthrough.py": "walkthrough.ipynb",
             ROOT / "docs" / "labs" / "instructor.md": "instructor.md",
             **{source: f"labs/{source.stem}.ipynb" for source in make_labs.SOURCES},
@@ -318,11 +337,13 @@ def gallery(folder: Path, quick: bool) -> None:
         if not quick:
             command = ["gallery", str(PHOTO), "-o", str(made), "--layers", LAYERS]
             subprocess.run([sys.executable, "-m", "deepdream", *command], check=True, cwd=ROOT)
+        shown = sorted(made.glob("block*_output.jpg"), key=lambda path: number(path))
+        first = next(path for path in shown if layer_of(path) == strongest())
+        text += f'<div class="gallery-first">\n{figure(first)}</div>\n\n'
         text += (
             "The whole gallery, with a filter and a comparison with the photograph: "
-            '<a href="gallery/index.html">open it</a>.\n\n'
+            f'<a href="gallery/index.html">open it</a>. {GALLERY_SOURCE}\n\n'
         )
-        shown = sorted(made.glob("block*_output.jpg"), key=lambda path: number(path))
         text += f'<div class="gallery">\n{"".join(map(figure, shown))}</div>\n'
     (folder / "gallery.md").write_text(text, encoding="utf-8")
 
@@ -332,16 +353,28 @@ def figure(picture: Path) -> str:
     from deepdream.models.registry import DEFAULT_MODEL, MODELS
 
     entry = MODELS[DEFAULT_MODEL]
-    layer = picture.stem.replace("_", "/", 1)
+    layer = layer_of(picture)
     look = entry.layers.get(layer, "")
     words = f"<code>{layer}</code>{' (the default)' if layer == entry.end else ''}"
     words += f": {look}" if look else ""
     place = f"gallery/{picture.name}"
     return (
-        f'<figure><a href="{place}"><img src="{place}" loading="lazy" '
+        f'<figure><a href="gallery/index.html#view={layer}"><img src="{place}" loading="lazy" '
         f'alt="A dream at {layer}{": " + look if look else ""}"></a>'
         f"<figcaption>{words}</figcaption></figure>\n"
     )
+
+
+def layer_of(picture: Path) -> str:
+    """Return the layer that a picture of the gallery was dreamt at."""
+    return picture.stem.replace("_", "/", 1)
+
+
+def strongest() -> str:
+    """Return the layer that the page opens on: the one that is recommended."""
+    from deepdream.models.registry import DEFAULT_MODEL, MODELS
+
+    return MODELS[DEFAULT_MODEL].end
 
 
 def number(path: Path) -> int:

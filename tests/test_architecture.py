@@ -106,7 +106,14 @@ LEVELS = (
     {"dreaming.dream", "running.sizes"},
     {"running.layers", "running.geometry", "models.bundled", "dreaming.frames"},
     {"running.graph", "running.tiles"},
-    {"drawing.boxes", "drawing.layout", "drawing.sketch", "running.weights", "running.plan"},
+    {
+        "drawing.boxes",
+        "drawing.raster",
+        "drawing.layout",
+        "drawing.sketch",
+        "running.weights",
+        "running.plan",
+    },
     {
         "drawing.diagram",
         "drawing.table",

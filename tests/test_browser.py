@@ -10,7 +10,10 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,6 +29,7 @@ from deepdream.running.net import Net
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 
+ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
 )
@@ -195,6 +199,22 @@ def test_the_page_opens_from_disk(visitor, folder):
     assert len(failed) == 1
     assert failed[0].startswith("No picture")
     assert "gradient" in failed[0]
+
+
+def test_a_link_to_a_picture_opens_it_in_the_viewer(visitor, folder):
+    """By its layer's name; another name, or one behind it that is half a code, opens nothing."""
+    page = folder / "one gallery" / "index.html"
+    visitor.driver.get("about:blank")
+    visitor.open(page)
+    for name, shown in (("a/pool", "a/pool"), ("conv1", "conv1"), ("conv9", "conv1")):
+        visitor.run("void (location.hash = arguments[0])", f"#view={name}")
+        visitor.wait(f"document.getElementById('v-name').textContent === '{shown}'")
+        assert visitor.one("#viewer").is_displayed()
+    visitor.driver.get("about:blank")
+    visitor.driver.get(page.as_uri() + "#view=pool2")
+    visitor.wait("document.getElementById('viewer').open")
+    assert visitor.texts("#v-name") == ["pool2"]
+    assert visitor.loaded("v-a", "v-b") == [59, 59]
 
 
 def test_the_filter_finds_layers(visitor, folder):
@@ -568,3 +588,59 @@ def test_a_net_in_jupyter(browser, folder):
         "rgba(194, 24, 91, 0.16)"
     )
     assert browser.execute_script(style, "details > div", "overflowY") == "auto"
+
+
+# -- the site of the documentation ----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A quick build."""
+    for name in ("sphinx", "myst_nb", "jupytext"):
+        pytest.importorskip(name)
+    out = tmp_path_factory.mktemp("site") / "site"
+    command = [sys.executable, "scripts/make_site.py", "--quick", "-o", str(out)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+    return out
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_pages_of_the_site_are_as_wide_as_the_window(visitor, site, size):
+    """Nothing sticks out; wide tables scroll inside of themselves."""
+    for page in sorted(site.glob("*.html")):
+        if page.name == "genindex.html":
+            continue
+        visitor.open(page, size)
+        width = visitor.run("document.documentElement.scrollWidth")
+        assert width <= size[0], (page.name, width)
+
+
+def test_the_link_that_skips_to_the_text_is_over_no_text(visitor, site):
+    """It is there for the keyboard only: not in the window before, and never on paper."""
+    look = "(({clipPath, display}) => [clipPath, display])(getComputedStyle(arguments[0]))"
+    for name in ("index", "walkthrough", "models"):
+        visitor.open(site / f"{name}.html")
+        link = visitor.one(".skip-to-content")
+        assert visitor.run(look, link)[0] == "inset(50%)"
+        visitor.press(KEYS.TAB)
+        assert visitor.focused() == link
+        assert visitor.run(look, link) == ["none", "block"]
+        visitor.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+        assert visitor.run(look, link)[1] == "none"
+        visitor.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_tables_of_the_site_have_room_for_their_words(visitor, site, size):
+    """No column with sentences is narrower than 180 pixels, on a phone 120; it was 85."""
+    columns = """[...document.querySelectorAll('article table.docutils')].map(table =>
+        [...table.rows[1].cells].map((cell, at) => [cell.getBoundingClientRect().width,
+            Math.max(...[...table.rows].map(row => row.cells[at].textContent.length))]))"""
+    for name in ("models", "layers", "glossary", "labs", "conventions"):
+        visitor.open(site / f"{name}.html", size)
+        tables = visitor.run(columns)
+        assert tables
+        for widths in tables:
+            for width, longest in widths:
+                assert width > (180 if size == DESK else 120) or longest <= 60, (name, width)

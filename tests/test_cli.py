@@ -174,8 +174,8 @@ def test_layers_draws_the_network(tmp_path, model, capsys):
     assert capsys.readouterr().out.startswith(f"wrote {out} (")
     assert "target: a/3x3" in out.read_text("utf-8")
 
-    assert main(["layers", *model[:2], "--svg", str(tmp_path / "net.png")]) == 2
-    assert "name the file .svg" in capsys.readouterr().err
+    assert main(["layers", *model[:2], "--svg", str(tmp_path / "net.pdf")]) == 2
+    assert "name the file .svg or .png" in capsys.readouterr().err
     assert main(["layers", *model[:2], "--end", "a/relu_3x3"]) == 2
     assert "--end a/3x3" in capsys.readouterr().err
 

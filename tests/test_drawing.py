@@ -7,11 +7,14 @@ import random
 import re
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
+from PIL import Image
 from random_graphs import random_graph
 from tiny import TINY, tiny_net
 
 import deepdream
+from deepdream.drawing import raster
 from deepdream.drawing.boxes import boxes
 from deepdream.drawing.diagram import _Sheet, draw
 from deepdream.drawing.layout import Branches, Graph, name_groups, take_apart
@@ -255,8 +258,51 @@ def test_a_drawing_is_the_same_each_time_and_runs_nothing(tmp_path):
     assert first.svg in path.read_text("utf-8")
     assert ElementTree.parse(path).getroot().tag == f"{SVG}svg"
     assert not re.search(r"<script|<style|\bon\w+=|href|url\(|<image", first.svg)
-    with pytest.raises(DeepDreamError, match=r"name the file \.svg"):
-        first.save(tmp_path / "net.png")
+    with pytest.raises(DeepDreamError, match=r"name the file \.svg or \.png"):
+        first.save(tmp_path / "net.pdf")
+
+
+@pytest.mark.parametrize("fonts", ["the system's", "none"])
+def test_a_drawing_as_pixels(tmp_path, monkeypatch, fonts):
+    """draw(net).save("x.png"): twice as large, each box in its colour with words inside."""
+    if fonts == "none":  # then Pillow's own is used
+        monkeypatch.setattr(raster, "_FONTS", dict.fromkeys(raster._FONTS, ("no such.ttf",)))
+    path = tmp_path / "x.png"
+    net = load_graph("googlenet")
+    drawing = draw(net, "inception_3b/output")
+    drawing.save(path)
+    pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
+
+    assert pixels.shape == (2 * drawing.height, 2 * drawing.width, 3)
+    root = ElementTree.fromstring(drawing.svg)
+    moved = next(g for g in root.iter(f"{SVG}g") if "transform" in g.attrib)
+    dx, dy = (float(n) for n in re.findall(r"[-\d.]+", moved.get("transform")))
+    groups = [g for g in moved.iter(f"{SVG}g") if g is not moved]
+    assert len(groups) == len(boxes(net, fold_pointwise=True))
+    for group in groups:
+        box = next(group.iter(f"{SVG}rect"))
+        x, y, w, h = (2 * float(box.get(name)) for name in ("x", "y", "width", "height"))
+        left, top = round(x + 2 * dx), round(y + 2 * dy)
+        inside = pixels[top + 6 : top + round(h) - 6, left + 6 : left + round(w) - 6]
+        fill = [int(box.get("fill")[i : i + 2], 16) for i in (1, 3, 5)]
+        assert (inside[:, :4] == fill).all(-1).mean() > 0.9
+        lines = inside.sum(-1).min(1) < sum(fill) - 150  # rows of pixels that cross a word
+        starts = (lines[1:] & ~lines[:-1]).sum() + lines[0]
+        assert starts >= sum(1 for _ in group.iter(f"{SVG}text")) - (box.get("stroke-width") == "3")
+
+
+@pytest.mark.parametrize(
+    ("path", "points"),
+    [
+        ("M1 2L3 -4.5H7", [(1, 2), (3, -4.5), (7, -4.5)]),
+        ("M0 0Q4 0 4 8", [(4 * (1 - (1 - t) ** 2), 8 * t**2) for t in np.arange(9) / 8]),
+        ("M1 0C1 5 3 5 3 9", [((1 - t) ** 3 + 3 * t * (1 - t) ** 2 + 9 * t**2 * (1 - t) + 3 * t**3,
+                               15 * t * (1 - t) + 9 * t**3) for t in np.arange(9) / 8]),
+    ],
+)  # fmt: skip
+def test_paths_as_points(path, points):
+    """Straight lines by their ends, curves by Bernstein's polynomials."""
+    np.testing.assert_allclose(list(raster._points(path)), points, atol=1e-9)
 
 
 def test_names_are_escaped():
@@ -305,3 +351,15 @@ def test_the_recommended_layer_is_marked_in_the_table():
     assert marked is not None
     assert "block10/output" in marked.group()
     assert "★" in marked.group() or "&#9733;" in marked.group()
+
+
+@pytest.mark.parametrize(("name", "header"), [("mine", None), ("inception_4c/output", " ")])
+def test_nothing_is_told_of_what_a_net_of_one_s_own_looks_like(name, header):
+    """No column without words; where a layer is recommended by its name, a star is all."""
+    page = table(Net(parse_prototxt(TINY.replace("a/3x3_reduce", name)), 1))
+    rows = re.findall(r"<tr.*?</tr>", page)
+
+    assert "looks like" not in page
+    assert {len(re.findall("<t[hd]", row)) for row in rows} == {5 if header is None else 6}
+    assert ("&#9733;" in page) == (header is not None)
+    assert "looks like" in table(load_graph())

@@ -429,6 +429,15 @@ def test_the_command_on_the_page_makes_the_picture_again(tmp_path, model, sky, m
     assert (w, h) == ((59, 43) if width is None else (41, 30))
 
 
+def test_a_gallery_with_numbers_from_octave_to_octave_goes_on(tmp_path, net):
+    """The styles' defaults are such pairs; a second run makes nothing, and refuses another pair."""
+    how = {**FEW, "iter_n": (2, 1), "layers": "conv1"}
+    assert len([*write_gallery(net, picture(), tmp_path / "g", **how)]) == 1
+    assert [*write_gallery(net, picture(), tmp_path / "g", **how)] == []
+    with pytest.raises(ParameterError, match="made with iter_n 2,1, not iter_n 3,1: choose"):
+        [*write_gallery(net, picture(), tmp_path / "g", **{**how, "iter_n": (3, 1)})]
+
+
 def test_an_interrupted_gallery_goes_on(tmp_path, net):
     """What is made stays as it is, what was begun is made anew, and all is as in one run."""
     whole, parts = tmp_path / "whole", tmp_path / "parts"

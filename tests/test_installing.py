@@ -79,9 +79,10 @@ def test_pytorch_is_an_extra(setup: dict[str, Any]) -> None:
     assert extras["gpu"] == {"torch"}
     assert extras["hdf5"] == {"h5py"}
     assert extras["all"] == set().union(
-        *(extras[extra] for extra in extras.keys() - {"all", "docs", "dev"})
+        *(extras[extra] for extra in extras.keys() - {"all", "docs", "labs", "dev"})
     )
     assert extras["docs"] < extras["dev"]
+    assert {"jupyterlab", "jupytext"} < extras["labs"]
     assert extras["all"] < extras["dev"]
 
 
@@ -130,7 +131,9 @@ def environment(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("words", "what"), [((), "."), (("docs",), ".[docs]"), (("dev",), ".[dev]")], ids=str
+    ("words", "what"),
+    [((), "."), (("docs",), ".[docs]"), (("labs",), ".[labs]"), (("dev",), ".[dev]")],
+    ids=str,
 )
 def test_an_environment_gets_what_its_target_needs(
     environment: Path, words: tuple[str, ...], what: str

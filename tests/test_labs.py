@@ -90,6 +90,7 @@ WRONG = {
         "a view": (".copy()", ""),
         "from the net's end": ("start=END", ""),
         "not backward": ("net.backward(start=END)\n", ""),
+        "nothing written": (f"dst.diff[...] = {CUBED}\n", ""),
     },
     ("lab1", 4): {
         "one side": "return (f(x + h * d) - f(x)) / h",
@@ -294,6 +295,21 @@ def test_notebooks_of_both_kinds(tmp_path):
         for drawing in (ROOT / "docs" / "drawings").iterdir():
             assert f"(drawings/{drawing.name})" in walkthrough
             assert (tmp_path / kind / "docs" / "drawings" / drawing.name).is_file()
+
+
+def test_the_last_line_opens_the_walkthrough(tmp_path, monkeypatch, capsys):
+    """From the folder of the project, in which `make labs` runs, with what its `.venv` brings."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / ".venv" / "bin" / "python"))
+    monkeypatch.setattr(sys, "argv", ["make_labs.py", "-o", str(tmp_path / "build" / "labs")])
+    assert make_labs.main() == 0
+
+    *_, last = capsys.readouterr().out.splitlines()
+    notebook = Path("build/labs/student/docs/walkthrough.ipynb")
+    jupyter = Path(".venv/bin/jupyter")
+    assert last == f"Open them: {jupyter} lab {notebook}"
+    assert notebook.is_file()
+    assert "labs: $(LABS)" in (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
 @pytest.fixture

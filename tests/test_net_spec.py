@@ -184,8 +184,10 @@ def test_draw_net_to_file(tmp_path: Path) -> None:
     # As pycaffe's own program calls it.
     caffe.draw.draw_net_to_file(n.to_proto(), tmp_path / "net.svg", "LR", None, False)
     assert (tmp_path / "net.svg").read_text() == text
+    caffe.draw.draw_net_to_file(n.to_proto(), tmp_path / "net.png")
+    assert (tmp_path / "net.png").read_bytes() == caffe.draw.draw_net(n.to_proto(), ext="png")
     with pytest.raises(ValueError, match="svg"):
-        caffe.draw.draw_net_to_file(n.to_proto(), tmp_path / "net.png")
+        caffe.draw.draw_net_to_file(n.to_proto(), tmp_path / "net.pdf")
 
 
 TRAIN_VAL = """

@@ -50,7 +50,8 @@ def test_the_site_has_its_pages_and_needs_no_network(site):
     """Every page of the contents, every public name, no address but in links."""
     names = {page.stem for page in site.glob("*.html")}
     expected = (
-        "index quickstart walkthrough labs gallery cli api models layers performance changelog"
+        "index quickstart walkthrough labs gallery cli api models layers performance changelog "
+        "glossary what-if photographs"
     )
     assert set(expected.split()) <= names
     api = read(site / "api.html")
@@ -79,6 +80,9 @@ def test_every_link_of_the_site_leads_somewhere(site):
             if "/gallery/" in target.as_posix() and not (site / "gallery").is_dir():
                 continue  # not in a quick build
             assert target.exists(), (page.name, found)
+            if place.startswith("view="):  # a picture in the gallery's viewer
+                assert f'"name":"{place[5:]}"' in read(target), found
+                place = ""
             assert not place or target not in ids or place in ids[target], (page.name, found)
             seen += 1
     assert seen > 500
@@ -161,6 +165,7 @@ def test_pictures_of_the_gallery_say_what_they_look_like():
 
     assert "<code>block10/output</code> (the default): whole furry animals" in default
     assert 'src="gallery/block10_output.jpg"' in default
+    assert 'href="gallery/index.html#view=block10/output"' in default
     assert "<figcaption><code>block3/output</code></figcaption>" in plain
 
 

@@ -1,6 +1,7 @@
 """``caffe.draw``: a net as a picture, drawn by `deepdream.draw`.
 
-Source: ``python/caffe/draw.py`` of BVLC/caffe 1.0, which writes what Graphviz can; here it is SVG.
+Source: ``python/caffe/draw.py`` of BVLC/caffe 1.0, which writes what Graphviz can; here it is SVG
+or PNG.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def draw_net(
     rankdir : str
         Ignored: nets are drawn from top to bottom.
     ext : str
-        ``"svg"``.
+        ``"svg"`` or ``"png"``.
     phase : int, optional
         `caffe.TRAIN` or `caffe.TEST`: layers that only the other has are left out. Without it all
         layers are drawn.
@@ -41,18 +42,19 @@ def draw_net(
     Returns
     -------
     bytes
-        SVG in UTF-8.
+        SVG in UTF-8, or a PNG file.
 
     Raises
     ------
     ParameterError
-        `ext` is not ``"svg"``.
+        `ext` is neither ``"svg"`` nor ``"png"``.
     PrototxtError
         Rules for phases contradict each other.
     """
-    if ext.lower() != _DEFAULT:
-        raise ParameterError(f"ext is {ext!r}: nets are drawn as 'svg'.")
-    return str(_draw(caffe_net, phase).svg).encode()
+    if ext.lower() not in (_DEFAULT, "png"):
+        raise ParameterError(f"ext is {ext!r}: nets are drawn as 'svg' or 'png'.")
+    drawing = _draw(caffe_net, phase)
+    return bytes(drawing.png()) if ext.lower() == "png" else str(drawing.svg).encode()
 
 
 def draw_net_to_file(
@@ -62,12 +64,12 @@ def draw_net_to_file(
     phase: int | None = None,
     display_lrm: bool = False,
 ) -> None:
-    """Write the picture of a net into an SVG file; parameters as for `draw_net`.
+    """Write the picture of a net into an SVG or PNG file; parameters as for `draw_net`.
 
     Raises
     ------
     ParameterError
-        The name does not end in ``.svg``.
+        The name ends neither in ``.svg`` nor in ``.png``.
     WriteError
         The file cannot be written.
     """
@@ -78,7 +80,7 @@ def __getattr__(name: str) -> Any:
     if name == "get_pydot_graph":
         raise AttributeError(
             "caffe.draw.get_pydot_graph is not part of deepdream.caffe: nothing is drawn by "
-            "Graphviz; draw_net returns SVG"
+            "Graphviz; draw_net returns SVG or PNG"
         )
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -30,7 +30,9 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--end", metavar="LAYER", help="layer to mark (default: the model's recommended one)"
     )
-    parser.add_argument("--svg", metavar="FILE", help="draw the network into an .svg file instead")
+    parser.add_argument(
+        "--svg", metavar="FILE", help="draw the network into an .svg or .png file instead"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -2,5 +2,5 @@
 
 `boxes` tells what is to be seen of a net: one box for each layer, with the layers that work in
 place on its blob. `table` writes boxes as HTML, `layout` finds a place for each of them, `diagram`
-draws them as SVG. Nothing is run, and nothing needs another program.
+draws them as SVG, `raster` makes pixels of that. Nothing is run, and nothing needs another program.
 """

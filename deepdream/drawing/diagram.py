@@ -1,8 +1,9 @@
-"""A net as a picture: `draw` makes SVG, top down, as papers show networks."""
+"""A net as a picture: `draw` makes SVG (and PNG of that), top down, as papers show networks."""
 
 from __future__ import annotations
 
 import base64
+import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
@@ -33,6 +34,7 @@ _MONO, _SANS = "Menlo,Consolas,'DejaVu Sans Mono',monospace", "Helvetica,Arial,s
 _LINE_HEIGHT, _PADDING, _CORNER = 15.0, 7.0, 6.0
 _MARGIN, _AROUND, _NAME = 20.0, 10.0, 14.0  # around all; of a frame, and above for its name
 _HEAD = 62.0
+_XML = '<?xml version="1.0" encoding="UTF-8"?>'
 
 
 class Drawing:
@@ -58,22 +60,40 @@ class Drawing:
         )
 
     def __repr__(self) -> str:
-        return f"<Drawing, {self.width}x{self.height}: its method save writes a .svg file>"
+        return f"<Drawing, {self.width}x{self.height}: its method save writes .svg and .png files>"
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the picture into an SVG file, beside and then renamed.
+        """Write the picture into a file, beside and then renamed.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Ends in ``.svg``, or in ``.png``: that has two pixels for each of the drawing's, and
+            fonts that Pillow finds.
 
         Raises
         ------
         ParameterError
-            The name does not end in ``.svg``.
+            The name ends otherwise.
         WriteError
             The file cannot be written.
         """
-        if Path(path).suffix.lower() != ".svg":
-            raise ParameterError(f"'{os.fsdecode(path)}': a drawing is SVG; name the file .svg")
+        suffix = Path(path).suffix.lower()
+        if suffix not in (".svg", ".png"):
+            raise ParameterError(
+                f"'{os.fsdecode(path)}': drawings are SVG or PNG; name the file .svg or .png"
+            )
+        content = self.png() if suffix == ".png" else f"{_XML}\n{self.svg}\n".encode()
         with replacing(path) as part:
-            part.write_text(f'<?xml version="1.0" encoding="UTF-8"?>\n{self.svg}\n', "utf-8")
+            part.write_bytes(content)
+
+    def png(self) -> bytes:
+        """Return the picture as a PNG file, twice as wide and high."""
+        from .raster import rasterize
+
+        buffer = io.BytesIO()
+        rasterize(self.svg).save(buffer, "PNG")
+        return buffer.getvalue()
 
 
 def draw(
@@ -98,7 +118,8 @@ def draw(
     Returns
     -------
     Drawing
-        A notebook shows it; ``draw(net).save("net.svg")`` writes it into a file.
+        A notebook shows it; ``draw(net).save("net.svg")`` writes it into a file, and so does
+        ``save("net.png")``.
 
     Raises
     ------

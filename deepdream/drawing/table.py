@@ -23,7 +23,7 @@ NET thead th{position:sticky;top:0;background:rgba(128,128,128,.2);
 -webkit-backdrop-filter:blur(8px);backdrop-filter:blur(8px)}
 NET th[scope=row]{font-family:monospace;font-weight:normal}
 NET .n{text-align:right;font-variant-numeric:tabular-nums}
-NET td:last-child{white-space:normal;min-width:9em}
+NET .look{white-space:normal;min-width:9em}
 NET small{opacity:.75;font-size:inherit}
 NET tr.target th{font-weight:bold}
 </style>""".replace("NET", ".deepdream-net.deepdream-net")
@@ -31,6 +31,7 @@ NET tr.target th{font-weight:bold}
 # In the elements themselves: a notebook that is not trusted drops the style sheet.
 _SCROLLS = "max-height:30em;overflow:auto"
 _MARKED = "background:rgba(194,24,91,.16)"
+_LOOK = '<td class="look">{}</td>'
 
 
 def table(net: Any) -> str:
@@ -45,17 +46,20 @@ def table(net: Any) -> str:
     -------
     str
         A table that scrolls, opens and closes, with a row for each layer: name, type, blob shape,
-        stride, receptive field, and what one sees there, where that is known. The layer that is
-        recommended for dreams is marked.
+        stride, receptive field, and what one sees there, where that is known of the net. The layer
+        that is recommended for dreams is marked.
     """
     made = boxes(net)
     target = find_target(net, made, None)
-    rows = [_row(net, box, target) for box in made]
+    looks = net.model.layers if net.model else {}
+    last = "looks like" if looks else " " if target else ""
+    rows = [_row(box, box.name == target, looks.get(box.name, ""), bool(last)) for box in made]
+    head = f'<th class="look">{last}</th>' if last else ""
     return (
         f'{_STYLE}<details class="deepdream-net" open><summary>{_summary(net, target)}</summary>'
         f'<div style="{_SCROLLS}"><table><thead><tr><th>layer</th><th>type</th><th>blob</th>'
         '<th class="n">stride</th>'
-        '<th class="n">receptive field</th><th>looks like</th></tr></thead>'
+        f'<th class="n">receptive field</th>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div></details>"
     )
 
@@ -72,10 +76,9 @@ def _summary(net: Any, target: str) -> str:
     return f"<b>{escape(net.name or 'Net')}</b>: {', '.join(part for part in parts if part)}"
 
 
-def _row(net: Any, box: Box, target: str) -> str:
-    looks = net.model.layers if net.model else {}
-    look = escape(looks.get(box.name, ""))
-    marked = box.name == target
+def _row(box: Box, marked: bool, look: str, last: bool) -> str:
+    """Return a layer's row; `last` tells whether there is a column for what it looks like."""
+    look = escape(look)
     if marked:
         look = f"&#9733; {look or 'recommended'}"
     row = f'<tr class="target" style="{_MARKED}">' if marked else "<tr>"
@@ -83,5 +86,6 @@ def _row(net: Any, box: Box, target: str) -> str:
     return (
         f'{row}<th scope="row">{escape(box.name)}</th>'
         f"<td>{escape(box.words)}{in_place}</td><td>{box.shape}</td>"
-        f'<td class="n">{box.stride}</td><td class="n">{box.field_of_view}</td><td>{look}</td></tr>'
+        f'<td class="n">{box.stride}</td><td class="n">{box.field_of_view}</td>'
+        f"{_LOOK.format(look) if last else ''}</tr>"
     )

@@ -130,6 +130,7 @@ def open_manifest(
         The folder holds a gallery with other settings, or files of somebody else that would be
         overwritten.
     """
+    settings = json.loads(json.dumps(settings))  # as they come back: pairs are lists
     if not (folder / NAME).exists():
         flat = octaves[0] if len(octaves) == 1 else None
         made = Manifest(dict(settings), dict(about), [*targets], sorted(octaves), flat, {})

@@ -156,6 +156,17 @@
     compare(mode);
   }
 
+  // What other pages link to: index.html#view=block4/output opens that picture.
+  function openNamed() {
+    const named = location.hash.match(/^#view=(.+)$/);
+    if (!named) return;
+    const name = decodeURIComponent(named[1]);
+    const number = pictures.findIndex((picture) => picture.name === name);
+    if (number < 0) return;
+    open(number, "input", "flip");
+    choose();
+  }
+
   function breakable(name) {
     return name.split(/(?<=[/_])/).flatMap((part) => [part, document.createElement("wbr")]);
   }
@@ -400,7 +411,9 @@
     document.documentElement.style.scrollPaddingTop = sticks ? `${bar.offsetHeight + 16}px` : "";
   }).observe(bar);
   document.addEventListener("keydown", onKey);
+  addEventListener("hashchange", openNamed);
 
   document.querySelector(".bar").classList.add("live");
   showSeries(series.length > 1 ? 0 : -1);
+  openNamed();
 })();

@@ -102,7 +102,11 @@ def gradient(x):
 
 
 # %%
+dst.diff[...] = 9  # whatever was there before is of no use
+src.diff[...] = 9
 g = gradient(x)
+assert not np.all(dst.diff == 9), "nothing was written into dst.diff"
+assert not np.all(g == 9), "the picture's diff was not written: run backward"
 assert g.shape == x.shape
 assert not np.shares_memory(g, src.diff), "a view: copy it"
 wanted = {-2.0: -8.0, 1.0: 1.0, 3.0: 27.0}  # d/dy of y ** 4 / 4

@@ -10,7 +10,7 @@
 # # Lab 2. Jitter and octaves
 #
 # What the random rolling does, how large the octaves are, what is carried from one to the next;
-# and a dream with another layer for each octave. Time: an hour. Read the walkthrough to section 7
+# and a dream with another layer for each octave. Time: an hour. Read the walkthrough to section 6
 # before.
 
 # %%
@@ -44,8 +44,8 @@ def gradient(x, end=END):
 # The notebook takes each step at another random place of the grid. One can also take several
 # looks before a single step. Write `steady(x, n, jitter)`: the mean of `n` gradients, each of the
 # picture rolled to another place, and each rolled back before it is added. Draw the two offsets
-# of each look with one call, `np.random.randint(-jitter, jitter + 1, 2)`: the first for columns,
-# the second for rows.
+# of each look with one call, `np.random.randint(-jitter, jitter + 1, 2)`. By the first the picture
+# moves to the right (along the last axis), by the second it moves down (along the last but one).
 
 
 # %%
@@ -193,15 +193,17 @@ assert apart < 1e-4, f"with one layer it is Google's dream: {apart:.1e} apart"
 print("Right.")
 
 # %% [markdown]
-# See what it makes of the clouds.
+# See what it makes of a photograph: the Colosseum, by Bence Boros (CC0). This takes a while.
 
 # %%
+photo = deepdream.load_image("../../examples/photos/colosseum.jpg")[::2, ::2]
 np.random.seed(0)
-layers = ["block10/output", "block10/output", "block4/output"]
-mixed = deepdream.deprocess(net, dream(deepdream.preprocess(net, img), layers, 10))
-how = {"iter_n": 10, "octave_n": 3}
+layers = ["block10/output", "block10/output", "block10/output", "block4/output"]
+mixed = dream(deepdream.preprocess(net, photo), layers, 10)
+mixed = deepdream.deprocess(net, mixed)
+how = {"iter_n": 10, "octave_n": 4}
 how |= {"style": "2015", "seed": 0, "progress": False}
-plain = deepdream.dream(net, img, end="block10/output", **how)
+plain = deepdream.dream(net, photo, end="block10/output", **how)
 deepdream.show(plain, mixed, titles=["one layer", "a lower one at the end"])
 
 # %% [markdown]

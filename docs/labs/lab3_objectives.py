@@ -10,7 +10,7 @@
 # # Lab 3. Objectives
 #
 # What grows is for you to say. An objective reads `dst.data` and writes `dst.diff`, both
-# (1, channels, rows, columns). Time: an hour and a half. Read the walkthrough to section 10 before.
+# (1, channels, rows, columns). Time: an hour and a half. Read the walkthrough to section 9 before.
 
 # %%
 import numpy as np
@@ -154,6 +154,15 @@ assert np.array_equal(pictures[0], again), "the same seed, the same picture"
 assert all(picture.shape == img.shape for picture in pictures)
 assert np.abs(pictures[0] - pictures[1]).mean() > 0.1, "two objectives, two dreams"
 print("Right.")
+
+# %% [markdown]
+# The same with a photograph (Lake Sherburne, by Jacob W. Frank, US National Park Service; public
+# domain), and with as many steps as it takes to see them.
+
+# %%
+img = deepdream.load_image("../../examples/photos/lake.jpg")[::2, ::2]
+how |= {"iter_n": 20, "octave_n": 4}
+pictures = [dream_with(objective) for objective in (channel_13, loudest, quiet)]
 deepdream.show(*pictures, titles=["channel 13", "the loudest", "a quiet guide"])
 
 # %% [markdown]

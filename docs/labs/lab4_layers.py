@@ -134,7 +134,15 @@ assert np.array_equal(pictures[0], first), "the first is a plain dream"
 second = deepdream.dream(net, closer(np.asarray(first)), **how)
 assert np.array_equal(pictures[1], second), "a dream of the last dream, seen closer"
 print("Right.")
-deepdream.show(*pictures, titles=["frame 0", "frame 1", "frame 2"])
+
+# %% [markdown]
+# A longer one, over a sea of clouds (a photograph from Unsplash, public domain).
+
+# %%
+photo = deepdream.load_image("../../examples/photos/clouds.jpg")[::2, ::2]
+how |= {"iter_n": 10, "octave_n": 3}
+pictures = flight(photo, 8, **how)
+deepdream.show(pictures[0], pictures[7], titles=["frame 0", "frame 7"])
 
 # %% [markdown]
 # ## 5. Questions
