@@ -15,12 +15,13 @@ from . import (
     loss,
     nets,
     normalization,
+    not_finite,
     refused,
     vision,
 )
 from .base import Case as Case
 
-LAYERS = (vision, normalization, activation, common, loss)
+LAYERS = (vision, normalization, activation, common, loss, not_finite)
 NETS = (nets, blobs, calls, files, refused, dreams)
 
 

@@ -288,6 +288,14 @@ def in_range(name: str, value: int, low: int, high: int = MAX_COUNT) -> int:
     return value
 
 
+def scaled(ops: Any, x: Any, factor: float, out: Any) -> None:
+    """Write factor * x as Caffe does with a number: a factor of 1 copies, one of 0 gives zeros."""
+    if factor != 1:
+        ops.scale(x, factor, out=out)
+    elif x is not out:
+        out[...] = x
+
+
 def refuse_in_place(bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
     """Refuse a top that is also a bottom.
 
