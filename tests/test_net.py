@@ -270,20 +270,25 @@ def test_without_force_backward_and_loss_nothing_runs_backward():
 
 
 def test_a_loss_starts_backward_with_its_weight():
-    """A loss weight is put into the top's diff once, and propagate_down asks for the gradient."""
+    """A loss weight is put into the top's diff once, and propagate_down asks for the gradient.
+
+    It asks in vain where neither a bottom nor a parameter needs one.
+    """
     text = """
     layer { name: "i" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }
-    layer { name: "s" type: "Reduction" bottom: "x" top: "s" loss_weight: 2 DOWN
+    layer { name: "a" type: "Scale" bottom: "x" top: "a" DOWN }
+    layer { name: "s" type: "Reduction" bottom: "a" top: "s" loss_weight: 2
       reduction_param { operation: SUM } }
     """
     with_loss = net_of(text.replace("DOWN", "propagate_down: true"))
     with_loss.blobs["x"].data[...] = np.arange(6).reshape(2, 3)
 
-    assert with_loss._forward(0, 1) == 30.0
+    assert with_loss._forward(0, 2) == 30.0
     with_loss.backward()
     np.testing.assert_array_equal(with_loss.blobs["x"].diff, np.full((2, 3), 2))
 
-    without = net_of(text.replace("DOWN", ""))
+    frozen = "propagate_down: true param { lr_mult: 0 }"
+    without = net_of(text.replace("DOWN", frozen))
     without.forward()
     without.backward()
     assert not without.blobs["x"].diff.any()

@@ -147,7 +147,7 @@ class Net(Graph):
         for layer in self._layers:
             layer.device = device
         parameters = (blob for layer in self._layers for blob in layer.blobs)
-        for blob in (*self._by_name.values(), *parameters):
+        for blob in (*self._blobs, *parameters):
             blob.move(device)
 
     def follow_mode(self) -> None:

@@ -17,12 +17,13 @@ from . import (
     normalization,
     not_finite,
     refused,
+    training,
     vision,
 )
 from .base import Case as Case
 
 LAYERS = (vision, normalization, activation, common, loss, not_finite)
-NETS = (nets, blobs, calls, files, refused, dreams)
+NETS = (nets, blobs, calls, files, refused, dreams, training)
 
 
 def all_cases(*modules) -> dict[str, Case]:

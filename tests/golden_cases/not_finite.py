@@ -156,6 +156,6 @@ def cases() -> Iterator[Case]:
         yield _side_by_side(f"{name}_zero", f"{name}, a gradient of zeros", entries, 0)
     yield _side_by_side("neighbours", "LRN and AbsVal", NOT_IN_PLACE, GRADIENT)
     yield _side_by_side("several", "Eltwise", MANY, GRADIENT)
-    for name, value in (("one", 1), ("zero", 0), ("nan", NAN)):
-        yield _side_by_side(f"reduction_{name}", f"Reduction, gradient {value}", REDUCED, value)
-        yield _side_by_side(f"losses_{name}", f"losses, weight {value}", LOSSES, value)
+    for name, value in (("one", 1), ("zero", 0), ("nan", np.array(NAN, np.float32))):
+        yield _side_by_side(f"reduction_{name}", f"Reduction, gradient {name}", REDUCED, value)
+        yield _side_by_side(f"losses_{name}", f"losses, weight {name}", LOSSES, value)
