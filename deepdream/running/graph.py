@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import (
+    AssignmentError,
     DeepDreamError,
     OutOfMemoryError,
     ParameterError,
@@ -32,7 +33,8 @@ from ..errors import (
 from ..reading.proto import read_prototxt
 from ..reading.upgrade import upgrade
 from .blob import Blob, check_shape, shapes_of
-from .layers import TEST, BlobVec, Layer, create
+from .layers import TEST, BlobVec, Layer, LayerVec, create
+from .vectors import DtypeVec, IntVec, Named, StringVec
 from .wiring import filter_net, insert_splits
 
 Shape = tuple[int, ...]
@@ -84,12 +86,12 @@ class Graph:
         self._force_backward = force_backward or wired.force_backward
         self._param_diffs = param_diffs
         self._layers: list[Layer] = []
-        self._layer_names: list[str] = []
+        self._layer_names: list[str] = StringVec()
         self._bottoms: list[list[Blob]] = []
         self._tops: list[list[Blob]] = []
         self._bottom_names: list[list[str]] = []
         self._top_names: list[list[str]] = []
-        self._by_name: OrderedDict[str, Blob] = OrderedDict()
+        self._by_name = Named("blob", "net.blobs[{name!r}].data[...] = array")
         self._made: list[tuple[str, Blob]] = []  # every blob, also those that share a name
         self._build(wired)
         self._plan_backward(wired)
@@ -106,7 +108,7 @@ class Graph:
 
     def _build(self, wired: Any) -> None:
         available: OrderedDict[str, None] = OrderedDict()
-        self.inputs: list[str] = []
+        self._input_names: list[str] = []
         for i, param in enumerate(wired.layer):
             with named(f"{self.source}: layer '{param.name}'"):
                 layer = create(param, self.phase, dtype=self.dtype, device=self.device)
@@ -128,13 +130,13 @@ class Graph:
                         raise PrototxtError(f"top blob '{name}' is made by another layer too")
                     if not in_place:
                         blob = Blob(dtype=self.dtype, device=self.device)
-                        self._by_name[name] = blob
+                        self._by_name.enter(name, blob)
                         self._made.append((name, blob))
                     tops.append(self._by_name[name])
                     if j < named_tops:
                         available[name] = None
                     if param.type == "Input":
-                        self.inputs.append(name)
+                        self._input_names.append(name)
                 layer.setup(bottoms, tops)
                 layer.reshape(bottoms, tops)
             self._bottoms.append(bottoms)
@@ -148,7 +150,7 @@ class Graph:
                         f"{len(param.param)} param entries for {len(layer.blobs)} parameters: "
                         "delete those beyond"
                     )
-        self.outputs: list[str] = sorted(available, key=str.encode)
+        self._output_names: list[str] = sorted(available, key=str.encode)
 
     def _plan_backward(self, wired: Any) -> None:
         """Decide which layers run backward and which bottoms get a gradient."""
@@ -255,6 +257,21 @@ class Graph:
 
     # -- what pycaffe shows ---------------------------------------------------------------------
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _READ_ONLY:
+            raise AssignmentError(f"net.{name} cannot be assigned: {_READ_ONLY[name]}")
+        object.__setattr__(self, name, value)
+
+    @property
+    def inputs(self) -> list[str]:
+        """Names of the blobs that Input layers make."""
+        return self._input_names
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the blobs that no layer reads, sorted by their bytes."""
+        return self._output_names
+
     @property
     def blobs(self) -> OrderedDict[str, Blob]:
         """Every blob by name, in the order of their making; splits included."""
@@ -263,15 +280,19 @@ class Graph:
     @cached_property
     def layers(self) -> list[Any]:
         """Every layer in the order of running, splits included; of Python layers the object."""
-        return [getattr(layer, "code", layer) for layer in self._layers]
+        return LayerVec(getattr(layer, "code", layer) for layer in self._layers)
 
     @cached_property
     def params(self) -> OrderedDict[str, BlobVec]:
         """Layer name to its parameter blobs, weights before bias; layers without are left out."""
-        return OrderedDict(
-            (name, layer.blobs)
-            for name, layer in zip(self._layer_names, self._layers)
-            if layer.blobs
+        return Named(
+            "layer with parameters",
+            "net.params[{name!r}][0].data[...] = array",
+            (
+                (name, layer.blobs)
+                for name, layer in zip(self._layer_names, self._layers)
+                if layer.blobs
+            ),
         )
 
     @cached_property
@@ -300,11 +321,11 @@ class Graph:
 
     @property
     def _blob_names(self) -> list[str]:
-        return [name for name, _ in self._made]
+        return StringVec(name for name, _ in self._made)
 
     @property
     def _blob_loss_weights(self) -> list[float]:
-        weights = [0.0] * len(self._made)
+        weights: list[float] = DtypeVec([0.0] * len(self._made))
         for layer, tops in zip(self._layers, self._tops):
             for i, weight in zip(self._ids(tops), layer.loss_weights):
                 weights[i] = weight
@@ -327,7 +348,7 @@ class Graph:
     def _ids(self, blobs: Iterable[Blob]) -> list[int]:
         """Return the numbers of blobs in the order of their making."""
         numbers = {id(blob): i for i, (_, blob) in enumerate(self._made)}
-        return [numbers[id(blob)] for blob in blobs]
+        return IntVec(numbers[id(blob)] for blob in blobs)
 
     # -- looking up -----------------------------------------------------------------------------
 
@@ -431,6 +452,20 @@ def _loss_weights(layer: Layer, param: Any, tops: int) -> list[float]:
             f"{len(param.loss_weight)} loss_weight for {tops} tops: give one for each, or none"
         )
     return list(param.loss_weight)
+
+
+_WIRING = "the prototxt says how layers and blobs hang together"
+_READ_ONLY = {
+    "inputs": "the prototxt says what they are; write net.blobs['data'].data[...] = array",
+    "outputs": "they are the blobs that no layer reads",
+    "blobs": "write values, as in net.blobs['data'].data[...] = array",
+    "params": "write values, as in net.params['conv1'][0].data[...] = array",
+    "layers": "they are those of the prototxt",
+    "layer_dict": "they are those of the prototxt",
+    "top_names": _WIRING,
+    "bottom_names": _WIRING,
+    "blob_loss_weights": "write the diff of the loss, or loss_weight in the prototxt",
+}
 
 
 # What PyTorch says: "CUDA out of memory", "DefaultCPUAllocator: can't allocate memory".

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import numbers
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -99,13 +100,9 @@ class Net(Graph):
         param_diffs: bool = True,
         dtype: Any = np.float32,
     ) -> None:
+        _check_arguments(network_file, phase, level, stages, weights)
         if isinstance(phase, (str, bytes, os.PathLike)):
             phase, level, weights = level, None, phase
-        if isinstance(phase, bool) or phase not in (TRAIN, TEST):
-            raise NetArgumentError(
-                f"phase is {phase!r}: pass caffe.TEST (1) or caffe.TRAIN (0), as in "
-                "Net('deploy.prototxt', caffe.TEST, weights='x.caffemodel')"
-            )
         weights = None if weights is None else os.fsdecode(weights)
         source, wired = read_wired(network_file, phase, level or 0, stages or ())
         loaded = None if weights is None else read_caffemodel(weights, copy=False)
@@ -372,7 +369,7 @@ class Net(Graph):
             Copies, one item per item given.
         """
         collected: dict[str, list[np.ndarray]] = {}
-        for batch in self._batches(kwargs):
+        for batch in self._batch(kwargs):
             for name, value in self.forward(blobs=blobs, **batch).items():
                 collected.setdefault(name, []).extend(value.copy())
         return _unpadded(collected, kwargs)
@@ -399,16 +396,16 @@ class Net(Graph):
         forward_args = {k: v for k, v in kwargs.items() if k in self.inputs}
         backward_args = {k: v for k, v in kwargs.items() if k in self.outputs}
         backward_batches: Iterable[dict[str, Any]] = (
-            self._batches(backward_args) if backward_args else _forever_empty()
+            self._batch(backward_args) if backward_args else _forever_empty()
         )
-        for forward_batch, backward_batch in zip(self._batches(forward_args), backward_batches):
+        for forward_batch, backward_batch in zip(self._batch(forward_args), backward_batches):
             for name, value in self.forward(blobs=blobs, **forward_batch).items():
                 data.setdefault(name, []).extend(value.copy())
             for name, value in self.backward(diffs=diffs, **backward_batch).items():
                 grad.setdefault(name, []).extend(value.copy())
         return _unpadded(data, kwargs), _unpadded(grad, kwargs)
 
-    def _batches(self, arrays: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    def _batch(self, arrays: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Yield dicts of one batch each; the last is padded with zeros."""
         if not arrays:
             raise ParameterError(f"nothing to run: pass values for the inputs {self.inputs}")
@@ -454,6 +451,8 @@ class Net(Graph):
             )
         with self.named(0):
             self._layers[0].reset(data, labels)  # type: ignore[attr-defined]
+
+    _set_input_arrays = set_input_arrays  # pycaffe's own name for the compiled part
 
     def before_forward(self, hook: Callable[[int], None]) -> None:
         """Call ``hook(layer_number)`` before each layer's forward."""
@@ -538,9 +537,50 @@ class Net(Graph):
         return table(self)
 
 
+def _check_arguments(network_file: Any, phase: Any, level: Any, stages: Any, weights: Any) -> None:
+    """Refuse what no net can be made of, with the call that was meant.
+
+    Raises
+    ------
+    NetArgumentError
+        See there.
+    """
+    paths = (str, bytes, os.PathLike)
+    if isinstance(network_file, (int, float)) or network_file is None:
+        raise NetArgumentError(f"the prototxt comes first, not {network_file!r}: {_CALL}")
+    if isinstance(phase, paths):
+        if str(phase).upper() in ("TEST", "TRAIN"):
+            raise NetArgumentError(
+                f"phase is the text {phase!r}: pass the number caffe.{str(phase).upper()}: {_CALL}"
+            )
+        if level is None or weights is not None:
+            raise NetArgumentError(
+                f"phase is missing, and {os.fsdecode(phase)!r} where it belongs: {_CALL}"
+            )
+        phase, level = level, None
+    elif isinstance(level, paths):
+        raise NetArgumentError(f"{os.fsdecode(level)!r} is passed as level: {_CALL}")
+    if isinstance(phase, (bool, *paths)) or phase not in (TRAIN, TEST):
+        raise NetArgumentError(
+            f"phase is {phase!r}: pass caffe.TEST (1) or caffe.TRAIN (0): {_CALL}"
+        )
+    if level is not None and not isinstance(level, numbers.Integral):
+        raise NetArgumentError(f"level is {level!r}: a whole number is expected: {_CALL}")
+    if isinstance(stages, (str, bytes)):
+        raise NetArgumentError(f"stages is a list of names: write stages=[{stages!r}]")
+
+
+_CALL = "Net('deploy.prototxt', caffe.TEST, weights='x.caffemodel')"
+
+
 def _names(names: list[str] | None) -> list[str]:
     if isinstance(names, str):
-        raise TypeError(f"blobs is a list of names, as in ['{names}']")
+        raise TypeError(
+            f"blobs is a list of names, as in ['{names}'], of what to return besides the outputs; "
+            f"to run up to a layer write end='{names}'"
+        )
+    if isinstance(names, np.ndarray) or hasattr(names, "__array__"):
+        raise TypeError("values are passed by their input's name: net.forward(data=array)")
     return list(names or [])
 
 

@@ -41,8 +41,13 @@ def descriptions() -> Iterator[Case]:
             layer("M", "InnerProduct", ["a"], ["b"], text % second),
         ]
         yield _text(name, what, net(input_layer("v", (2, 7)), *layers))
-    yield _one("loss_weights", "as many loss_weight as tops, or none", "Slice",
-               "slice_param { axis: 2 slice_point: 2 } loss_weight: 1", tops=("y", "z"))  # fmt: skip
+    yield _one(
+        "loss_weights",
+        "as many loss_weight as tops, or none",
+        "Slice",
+        "slice_param { axis: 2 slice_point: 2 } loss_weight: 1",
+        tops=("y", "z"),
+    )
     yield _text("negative_size", "a negative size of an input", net(input_layer("x", (2, -3))))
     yield _text(
         "enormous_size",

@@ -25,9 +25,10 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from ...errors import PrototxtError, ShapeError, UnknownLayerTypeError, nearest
+from ...errors import AssignmentError, PrototxtError, ShapeError, UnknownLayerTypeError, nearest
 from ..arrays import operations
 from ..blob import MAX_COUNT, Blob, Changes, shapes_of
+from ..vectors import Vec
 
 Shape = tuple[int, ...]
 
@@ -49,18 +50,37 @@ class Window(NamedTuple):
     pad: tuple[int, int] = (0, 0)
 
 
-class BlobVec(list):
+class BlobVec(Vec):
     """The parameter blobs of a layer: a list whose slices are `BlobVec` too."""
 
-    def __getitem__(self, index: Any) -> Any:
-        item = super().__getitem__(index)
-        return BlobVec(item) if isinstance(index, slice) else item
+    kind = Blob
+    advice = ": write its values, as in net.params['conv1'][0].data[...] = array"
+
+    def __getattr__(self, name: str) -> Any:
+        hint = (
+            f": write [0].{name} for weights, [1].{name} for a bias" if hasattr(Blob, name) else ""
+        )
+        raise AttributeError(f"'BlobVec' object has no attribute '{name}'{hint}")
 
     def add_blob(self, *shape: int) -> None:
         """Append a blob of this shape, filled with zeros."""
         blob = Blob()
         blob.reshape(*shape)  # without axes: a single number
         self.append(blob)
+
+
+class LayerVec(Vec):
+    """The layers of a net, in the order of running."""
+
+    advice = ": the layers of a net are those of its prototxt"
+
+    def _takes(self, value: Any) -> bool:
+        return callable(getattr(type(value), "forward", None))
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, str):
+            raise TypeError(f"layers go by number here: write net.layer_dict[{index!r}]")
+        return super().__getitem__(index)
 
 
 class Layer:
@@ -111,6 +131,14 @@ class Layer:
         self.loss_weights: list[float] = []
         self._kept: Any = None
         self._settled = -1  # `Changes.count` when the tops were last given their shapes
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "type" or (name == "blobs" and name in self.__dict__):
+            raise AssignmentError(
+                f"a layer's {name} cannot be assigned: write the values of its parameters, as in "
+                "net.layers[1].blobs[0].data[...] = array"
+            )
+        object.__setattr__(self, name, value)
 
     @property
     def device(self) -> str:
