@@ -272,7 +272,7 @@ def _zoom(job: _Job, seed: int, at: int) -> Picture:
     params: dict[str, Any] = {"end": work.end, **work.parameters, "guide": job.guide}
     for path, _ in write_zoom(
         job.net, job.img, frames, frames=work.frames, scale=ZOOM_SCALE, seed=seed,
-        on_step=job.on_step, progress=False, **params,
+        on_step=job.on_step, progress=False, as_2015=True, **params,
     ):  # fmt: skip
         job.on_picture(at + int(path.stem) + 1)
     state = last_frame(frames)

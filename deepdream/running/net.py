@@ -216,6 +216,7 @@ class Net(Graph):
                         if self._layer_backward[i]:
                             layer, bottom, top = layers[i], bottoms[i], tops[i]
                             if layer._settled != Changes.count:
+                                layer.check_params()
                                 _check_forward_ran(layer, bottom, top)
                             layer.backward(top, self._bottom_backward[i], bottom)
             except Exception:

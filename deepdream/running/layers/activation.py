@@ -94,7 +94,7 @@ class PReLULayer(Layer):
         return [shape]
 
     def _slope(self, x: Array) -> Array:
-        slope = self.blobs[0].get_data()
+        slope = self.value(0)
         return slope.reshape(-1, *(1,) * (x.ndim - 2)) if slope.ndim else slope
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
@@ -113,7 +113,7 @@ class PReLULayer(Layer):
         if self.param_diffs[0]:
             each = g * x * (x <= 0)
             axes = tuple(i for i in range(x.ndim) if i != 1)
-            diff = self.blobs[0].mutable_diff()
+            diff = self.value_diff(0)
             diff += each.sum(axes) if slope.ndim else each.sum()
         if propagate_down[0]:
             self.ops.multiply(g, _step(self.ops, x, slope), out=bottom[0].mutable_diff())

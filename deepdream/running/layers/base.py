@@ -19,6 +19,7 @@ pictures were made with, at ties, at kinks and in place.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
@@ -26,7 +27,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from ...errors import AssignmentError, PrototxtError, ShapeError, UnknownLayerTypeError, nearest
-from ..arrays import operations
+from ..arrays import Array, operations
 from ..blob import MAX_COUNT, Blob, Changes, shapes_of
 from ..vectors import Vec
 
@@ -55,6 +56,14 @@ class BlobVec(Vec):
 
     kind = Blob
     advice = ": write its values, as in net.params['conv1'][0].data[...] = array"
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        super().__setitem__(index, value)
+        Changes.count += 1
+
+    def __delitem__(self, index: Any) -> None:
+        super().__delitem__(index)
+        Changes.count += 1
 
     def __getattr__(self, name: str) -> Any:
         hint = (
@@ -127,6 +136,7 @@ class Layer:
         self._device = device
         self.blobs = BlobVec()
         self.fillers: list[Any] = []
+        self.param_shapes: list[Shape] = []  # that the layer was built with
         self.param_diffs: list[bool] = []
         self.loss_weights: list[float] = []
         self._kept: Any = None
@@ -181,6 +191,7 @@ class Layer:
         While no blob changes, it need not run again, except where it is the user's.
         """
         changes = Changes.count
+        self.check_params()
         self.reshape(bottom, top)
         self._settled = changes
 
@@ -218,6 +229,38 @@ class Layer:
         self.blobs.append(blob)
         self.fillers.append(filler)
         self.param_diffs.append(True)
+        self.param_shapes.append(tuple(shape))
+
+    def value(self, index: int) -> Array:
+        """Return a parameter's values in the shape that the layer was built with."""
+        return self.blobs[index].get_data().reshape(self.param_shapes[index])
+
+    def value_diff(self, index: int) -> Array:
+        """Return a parameter's diff for writing, in the shape that the layer was built with."""
+        return self.blobs[index].mutable_diff().reshape(self.param_shapes[index])
+
+    def check_params(self) -> None:
+        """Refuse parameters that somebody has taken away, or made larger or smaller.
+
+        As in Caffe another shape of as many values is as good.
+
+        Raises
+        ------
+        ShapeError
+            The message names both shapes.
+        """
+        if len(self.blobs) < len(self.param_shapes):
+            raise ShapeError(
+                f"the layer was built with {len(self.param_shapes)} parameters and has "
+                f"{len(self.blobs)} now: to leave out a bias write bias_term: false in the prototxt"
+            )
+        for index, (blob, shape) in enumerate(zip(self.blobs, self.param_shapes)):
+            if blob.count != math.prod(shape):
+                raise ShapeError(
+                    f"parameter {index} has the shape {tuple(blob.shape)} now, but the layer was "
+                    f"built for {shape}: a layer of another size needs another prototxt, and a net "
+                    "that is loaded anew"
+                )
 
     def keep(self, kept: Any) -> None:
         """Remember what `forward` computed and `backward` needs."""

@@ -65,7 +65,7 @@ class InnerProductLayer(Layer):
 
     def _weight(self) -> Array:
         """Return the weights as (num_output, K)."""
-        weight = self.blobs[0].get_data()
+        weight = self.value(0)
         return weight.T if self.transpose else weight
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
@@ -73,7 +73,7 @@ class InnerProductLayer(Layer):
         y = self._rows(top[0].mutable_data(), self.num_output)
         self.ops.matmul(x, self._weight().T, out=y)
         if len(self.blobs) > 1:
-            y += self.blobs[1].get_data()
+            y += self.value(1)
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
@@ -81,10 +81,10 @@ class InnerProductLayer(Layer):
         g = self._rows(top[0].get_diff(), self.num_output)
         if self.param_diffs[0]:
             x = self._rows(bottom[0].get_data(), self.inputs)
-            weight = self.blobs[0].mutable_diff()
+            weight = self.value_diff(0)
             weight += x.T @ g if self.transpose else g.T @ x
         if len(self.blobs) > 1 and self.param_diffs[1]:
-            bias = self.blobs[1].mutable_diff()
+            bias = self.value_diff(1)
             bias += g.sum(0)
         if propagate_down[0]:
             diff = self._rows(bottom[0].mutable_diff(), self.inputs)
@@ -175,7 +175,7 @@ class ScaleLayer(BroadcastLayer):
     ) -> None:
         g = top[0].get_diff()
         if self.bias_term and self.param_diffs[-1]:
-            bias = self.blobs[-1].mutable_diff()
+            bias = self.value_diff(-1)
             bias += self._narrow(g)
         if propagate_down[1] if len(bottom) > 1 else self.param_diffs[0]:
             self._scale_diff(g, bottom, top)

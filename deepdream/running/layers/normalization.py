@@ -154,7 +154,7 @@ class BatchNormLayer(Layer):
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x, y = self._by_channel(bottom[0].get_data()), self._by_channel(top[0].mutable_data())
         if self.stored:
-            total, total_var, factor = (blob.get_data() for blob in self.blobs)
+            total, total_var, factor = (self.value(i) for i in range(3))
             count = float(factor[0])
             weight = 1 / count if count else 0.0
             mean, var = self.ops.copy(total), self.ops.copy(total_var)

@@ -121,7 +121,7 @@ class FilterLayer(Layer):
                 diff = self._weight(self.blobs[0].mutable_diff())
                 self.weight_diff(self._batch(below.get_data()), g, diff)
             if len(self.blobs) > 1 and self.param_diffs[1]:
-                bias = self.blobs[1].mutable_diff()
+                bias = self.value_diff(1)
                 bias += g.reshape(*g.shape[:2], math.prod(g.shape[2:])).sum((0, 2))
             if wanted:
                 self.product_back(g, weight, self._batch(below.mutable_diff()))
