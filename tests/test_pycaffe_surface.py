@@ -5,7 +5,10 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import re
 import subprocess
+import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ from caffe_client import caffe_environment, caffe_python
 from helpers import ROOT
 
 from deepdream import caffe
-from deepdream.errors import AssignmentError, NetArgumentError, UnknownBlobError
+from deepdream.errors import AssignmentError, NetArgumentError, ShapeError, UnknownBlobError
 
 RECORDED = ROOT / "tests" / "data" / "pycaffe_names.json"
 
@@ -299,3 +302,165 @@ def test_names_of_2014_are_told_what_they_are_called_now(call: str, net: Any) ->
     """An AttributeError, as from the pycaffe of 2015, but with the name to use."""
     with pytest.raises(AttributeError, match=BEFORE[call]):
         eval(call, {"caffe": caffe, "net": net, "A": A})
+
+
+# -- net surgery ----------------------------------------------------------------------------------
+
+DEEP = """
+layer { name: "b" type: "BatchNorm" bottom: "c" top: "b" }
+layer { name: "s" type: "Scale" bottom: "b" top: "s" scale_param { bias_term: true } }
+layer { name: "p" type: "PReLU" bottom: "s" top: "p" }
+layer { name: "i" type: "Bias" bottom: "p" top: "i" }
+layer { name: "d" type: "Deconvolution" bottom: "i" top: "d"
+  convolution_param { num_output: 4 kernel_size: 3 } }
+layer { name: "ip" type: "InnerProduct" bottom: "d" top: "ip"
+  inner_product_param { num_output: 5 } }
+"""
+
+
+@pytest.fixture
+def deep(tmp_path: Path) -> Any:
+    """Return a net of every layer that has parameters, filled with numbers, run forward."""
+    (tmp_path / "deep.prototxt").write_text("force_backward: true" + NET + DEEP)
+    net = caffe.Net(str(tmp_path / "deep.prototxt"), caffe.TEST)
+    for number, blob in enumerate(blob for blobs in net.params.values() for blob in blobs):
+        blob.data[...] = np.random.RandomState(number).uniform(0.5, 1.5, blob.data.shape)
+    net.blobs["data"].data[...] = np.random.RandomState(99).uniform(-1, 1, (2, 3, 8, 7))
+    net.forward()
+    return net
+
+
+def run(net: Any) -> list[np.ndarray]:
+    """Run both ways; return the outputs and every gradient."""
+    net.forward()
+    net.blobs["ip"].diff[...] = 1
+    net.clear_param_diffs()
+    net.backward()
+    diffs = [blob.diff.ravel() for blobs in net.params.values() for blob in blobs]
+    return [net.blobs["ip"].data.copy(), net.blobs["data"].diff.copy(), *map(np.copy, diffs)]
+
+
+def test_another_shape_of_as_many_values_is_as_good(deep: Any) -> None:
+    """Layers read their parameters by the number of values, as in Caffe."""
+    before = run(deep)
+    for layer, index, shape in (
+        ("c", 0, (4, 27)), ("c", 1, (1, 1, 1, 4)), ("b", 0, (2, 2)), ("b", 2, ()), ("p", 0, (1, 4)),
+        ("d", 0, (16, 9)), ("d", 1, (4, 1)), ("ip", 0, (224, 5)), ("ip", 1, (5, 1)),
+    ):  # fmt: skip
+        deep.params[layer][index].reshape(*shape)
+
+    for ours, wanted in zip(run(deep), before):
+        np.testing.assert_array_equal(ours, wanted)
+
+
+@pytest.mark.parametrize("layer", ["c", "b", "s", "p", "i", "d", "ip"])
+@pytest.mark.parametrize("count", [0, 3, 97])
+def test_a_parameter_of_another_size_is_named(deep: Any, layer: str, count: int) -> None:
+    """With its number and both shapes, forward and backward; mended, the net runs again."""
+    for index, blob in enumerate(deep.params[layer]):
+        shape = tuple(blob.shape)
+        blob.reshape(count)
+        message = rf"layer '{layer}'.*parameter {index} has the shape \({count},\) now, but.*"
+        with pytest.raises(ShapeError, match=message + re.escape(str(shape))):
+            deep.forward()
+        with pytest.raises(ShapeError, match=message):
+            deep.backward()
+        blob.reshape(*shape)
+        run(deep)
+
+
+def test_a_parameter_that_is_gone_is_named(deep: Any) -> None:
+    """Caffe would read freed memory."""
+    del deep.params["c"][1]
+
+    with pytest.raises(ShapeError, match="built with 2 parameters and has 1 now.*bias_term: false"):
+        deep.forward()
+
+
+def test_a_blob_of_another_size_in_a_parameters_place(deep: Any) -> None:
+    """Putting blobs of another layer there counts as a change of size."""
+    deep.params["ip"][1] = deep.params["c"][1]
+
+    with pytest.raises(ShapeError, match=r"'ip'.*parameter 1 has the shape \(4,\) now"):
+        deep.forward()
+
+
+# -- gradients that nobody computes ---------------------------------------------------------------
+
+
+def test_backward_without_force_backward_warns_once(net: Any) -> None:
+    """A deploy net has no loss, so Caffe computes nothing; the line to add is told."""
+    net.forward()
+    with pytest.warns(UserWarning, match="at the head of the prototxt:\n    force_backward: true"):
+        net.backward()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net.backward()
+    assert not net.blobs["data"].diff.any()
+
+
+def test_backward_does_not_warn_where_it_computes(files: tuple[str, str], tmp_path: Path) -> None:
+    """With the line, with a loss, and where only an Input layer is asked."""
+    forced, loss = tmp_path / "forced.prototxt", tmp_path / "loss.prototxt"
+    forced.write_text("force_backward: true" + NET)
+    loss.write_text(
+        NET + 'layer { name: "r" type: "Reduction" bottom: "c" top: "r" loss_weight: 1 }'
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for path in (forced, loss):
+            net = caffe.Net(str(path), caffe.TEST)
+            net.forward()
+            net.backward()
+        caffe.Net(files[0], caffe.TEST).backward(start="data")
+
+
+# -- python -m deepdream.caffe --------------------------------------------------------------------
+
+PARENT = (
+    "import subprocess, sys, caffe; print(__name__, *sys.argv[1:]); sys.stdout.flush(); "
+    "subprocess.run([sys.executable, 'child.py'], check=True)"
+)
+
+
+@pytest.mark.parametrize("how", ["-c", "-m", "script"])
+def test_programs_and_their_children_find_caffe(how: str, tmp_path: Path) -> None:
+    """Children are started as ``python child.py``, as programs do, in a folder of their own."""
+    (tmp_path / "child.py").write_text("import caffe; print(caffe.__version__)")
+    (tmp_path / "parent.py").write_text(PARENT)
+    command = {"-c": ["-c", PARENT], "-m": ["-m", "parent"], "script": ["parent.py"]}[how]
+    done = command_line(*command, "x", folder=tmp_path)
+
+    assert done.stdout.split() == ["__main__", "x", "1.0.0"], done.stderr
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nope.py"], "cannot run 'nope.py': there is no such file"),
+        (["-m", "nope"], "cannot run module 'nope': Python finds none"),
+        (["-c"], "-c is followed by nothing"),
+        (["-x"], "unknown option -x"),
+        (["."], "cannot run '.': is a folder without __main__.py"),
+        ([], "usage: python -m deepdream.caffe SCRIPT"),
+    ],
+)
+def test_what_cannot_be_run_is_named(arguments: list[str], message: str, tmp_path: Path) -> None:
+    """In one sentence, with the usage, and no traceback."""
+    done = command_line(*arguments, folder=tmp_path)
+
+    assert done.stderr.startswith(message)
+    assert "usage: python -m deepdream.caffe SCRIPT" in done.stderr
+    assert done.returncode == 1
+
+
+def command_line(*arguments: str, folder: Path) -> Any:
+    """Run ``python -m deepdream.caffe`` in a folder."""
+    code = f"import sys, runpy; sys.path.append({str(ROOT)!r}); sys.argv[0] = 'x'\n"
+    code += "runpy.run_module('deepdream.caffe', run_name='__main__', alter_sys=True)"
+    environment = {key: value for key, value in caffe_environment().items() if key != "PYTHONPATH"}
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env=environment, cwd=folder, capture_output=True, text=True,
+    )  # fmt: skip

@@ -15,6 +15,7 @@ import contextlib
 import itertools
 import numbers
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -115,7 +116,7 @@ class Net(Graph):
                 if loss_weight:  # where backward starts
                     top.mutable_diff()[...] = loss_weight
         self.transformer: Any = None
-        self._left_out = False
+        self._left_out = self._warned = False
         self._hooks: dict[str, list[Callable[[int], None]]] = {
             "before_forward": [],
             "after_forward": [],
@@ -205,6 +206,8 @@ class Net(Graph):
     def _backward(self, start: int, end: int) -> None:
         """Run the layers number `start` down to `end` backward, both included."""
         layers, bottoms, tops = self._layers, self._bottoms, self._tops
+        if not self._warned and not any(self._layer_backward[end : start + 1]):
+            self._warn_of_no_gradient(end, start)
         before, after = self._hooks["before_backward"], self._hooks["after_backward"]
         for run in reversed(self._runs(end, start, bool(before or after))):
             i = run[-1]
@@ -224,6 +227,19 @@ class Net(Graph):
                     raise
             for hook in after:
                 hook(i)
+
+    def _warn_of_no_gradient(self, first: int, last: int) -> None:
+        """Say once that backward runs no layer: that is so in a net without a loss."""
+        if not any(self._bottoms[i] for i in range(first, min(last + 1, len(self._layers)))):
+            return  # only layers without bottoms, which have nothing to do
+        self._warned = True
+        warnings.warn(
+            f"backward computes nothing here, and diffs stay as they are: in {self.source} no "
+            "layer of these leads to a loss or has anything to learn. For gradients put this line "
+            "at the head of the prototxt:\n    force_backward: true",
+            UserWarning,
+            stacklevel=4,
+        )
 
     def _runs(self, first: int, last: int, watched: bool) -> list[range]:
         """Return the layers `first` to `last` in runs that no code of the user's interrupts."""

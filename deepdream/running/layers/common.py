@@ -72,7 +72,7 @@ class InnerProductLayer(Layer):
         x = self._rows(bottom[0].get_data(), self.inputs)
         y = self._rows(top[0].mutable_data(), self.num_output)
         self.ops.matmul(x, self._weight().T, out=y)
-        if len(self.blobs) > 1:
+        if len(self.param_shapes) > 1:
             y += self.value(1)
 
     def backward(
@@ -83,7 +83,7 @@ class InnerProductLayer(Layer):
             x = self._rows(bottom[0].get_data(), self.inputs)
             weight = self.value_diff(0)
             weight += x.T @ g if self.transpose else g.T @ x
-        if len(self.blobs) > 1 and self.param_diffs[1]:
+        if len(self.param_shapes) > 1 and self.param_diffs[1]:
             bias = self.value_diff(1)
             bias += g.sum(0)
         if propagate_down[0]:
