@@ -456,3 +456,11 @@ def test_float32_stays_float32(name):
     diffs = net.backward(np.ones(net.shapes[0]))
 
     assert {y.dtype, *(diff.dtype for diff in diffs)} == {np.dtype(np.float32)}
+
+
+def test_argmax_counts_nan_as_largest():
+    """In Caffe the order among NaN is that of an algorithm."""
+    net = OneLayer('type: "ArgMax" argmax_param { top_k: 2 }', (2, 5))
+    (y,) = net.forward(np.array([[1, np.nan, 3, 2, 0], [1, 2, np.inf, 4, 5]]))
+
+    np.testing.assert_array_equal(y, [[[1, 2]], [[2, 4]]])

@@ -663,3 +663,26 @@ def test_infer_shapes_leaves_out_what_a_size_does_not_get_to():
     shapes = net.infer_shapes({"data": (1, 3, 53, 71)}, strict=False)
     assert [name for name in net.blobs if name not in shapes] == ["fc"]
     assert shapes["last"] == shapes["conv1"]
+
+
+def test_two_losses_without_tops():
+    """Each gets a top of its own, whose name leads nowhere and is no output."""
+    text = """
+    layer { name: "i" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }
+    layer { name: "y" type: "Input" top: "y" input_param { shape { dim: 2 dim: 3 } } }
+    layer { name: "a" type: "EuclideanLoss" bottom: "x" bottom: "y" }
+    layer { name: "b" type: "EuclideanLoss" bottom: "y" bottom: "x" loss_weight: 3 }
+    force_backward: true
+    """
+    net = net_of(text)
+    net.blobs["x"].data[...] = 1
+
+    assert net.forward() == {}
+    assert net._forward(0, len(net.layers) - 1) == pytest.approx(1.5 + 3 * 1.5)
+    net.backward()
+    np.testing.assert_allclose(net.blobs["x"].diff, 2.0)
+    assert net.outputs == []
+    assert net.top_names["a"] == net.top_names["b"] == ["(automatic)"]
+    assert net._blob_names.count("(automatic)") == 2
+    assert net._top_ids(4) != net._top_ids(5)
+    assert [w for w in net._blob_loss_weights if w] == [1, 3]

@@ -194,7 +194,11 @@ def _make_one(job: _Job, seed: int, at: int) -> Path:
 
 
 def _recipe(job: _Job, seed: int, **more: Any) -> Recipe:
-    zoom = {"frame": job.work.frames - 1, "scale": ZOOM_SCALE} if job.work.frames > 1 else {}
+    zoom = (
+        {"frame": job.work.frames - 1, "scale": ZOOM_SCALE, "middle": "as in 2015"}
+        if job.work.frames > 1
+        else {}
+    )
     return build_recipe(
         job.net,
         {**DEFAULTS, **job.work.parameters, "objective": job.objective},
