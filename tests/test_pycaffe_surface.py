@@ -18,6 +18,7 @@ import pytest
 from caffe_client import caffe_environment, caffe_python
 from helpers import ROOT
 
+import deepdream
 from deepdream import caffe
 from deepdream.errors import AssignmentError, NetArgumentError, ShapeError, UnknownBlobError
 
@@ -367,6 +368,21 @@ def test_a_parameter_of_another_size_is_named(deep: Any, layer: str, count: int)
             deep.backward()
         blob.reshape(*shape)
         run(deep)
+
+
+def test_a_plan_sees_what_became_of_parameters(deep: Any) -> None:
+    """As many values in another shape give the same dream; another size is named."""
+    deep.transformer = caffe.io.Transformer({"data": (1, 3, 8, 7)})
+    image = np.random.RandomState(3).uniform(0, 255, (8, 7, 3)).astype(np.float32)
+    how = {"end": "p", "iter_n": 2, "octave_n": 1, "seed": 1, "progress": False, "style": "2015"}
+    before = deepdream.dream(deep, image, **how)
+    deep.params["c"][0].reshape(4, 27)
+    deep.params["c"][1].reshape(1, 1, 1, 4)
+
+    np.testing.assert_array_equal(deepdream.dream(deep, image, **how), before)
+    deep.params["c"][1].reshape(9)
+    with pytest.raises(ShapeError, match=r"layer 'c'.*parameter 1 has the shape \(9,\) now"):
+        deepdream.dream(deep, image, **how)
 
 
 def test_a_parameter_that_is_gone_is_named(deep: Any) -> None:
