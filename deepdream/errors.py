@@ -51,6 +51,10 @@ class NetArgumentError(DeepDreamError, TypeError):
     """Arguments that pycaffe's `Net` refuses too (Boost's ArgumentError is a TypeError)."""
 
 
+class AssignmentError(DeepDreamError, TypeError, AttributeError):
+    """Something assigned where it would change nothing (pycaffe raises one of the builtins)."""
+
+
 class NetSpecError(DeepDreamError, TypeError, AttributeError, KeyError, ValueError):
     """A net written in Python that cannot be put into words (`deepdream.caffe.net_spec`).
 

@@ -10,11 +10,13 @@ import scipy.ndimage as nd
 from fakes import FakeNet
 
 from deepdream.dreaming import frames
-from deepdream.dreaming.dream2015 import deepdream
-from deepdream.dreaming.frames import write_zoom, zoom
+from deepdream.dreaming.dream import dream
+from deepdream.dreaming.dream2015 import deepdream, next_frame
+from deepdream.dreaming.frames import enlarge, write_zoom, zoom
 from deepdream.dreaming.styles import Style
 from deepdream.errors import ParameterError
 from deepdream.images import load_image
+from deepdream.picture import Picture
 
 
 class NamedNet(FakeNet):
@@ -29,7 +31,10 @@ FEW = {"end": "top", "iter_n": 1, "octave_n": 2}
 
 
 def test_zoom_is_the_notebooks_loop():
-    """Dream, enlarge by an affine transform, dream again, with one random stream."""
+    """Dream, enlarge by an affine transform, dream again, with one random stream.
+
+    Its offset is not the notebook's: the middle stays in the middle.
+    """
     np.random.seed(4)
     frame, expected = picture(), []
     h, w = frame.shape[:2]
@@ -37,7 +42,7 @@ def test_zoom_is_the_notebooks_loop():
         frame = deepdream(NamedNet(), frame, **FEW)
         expected.append(frame)
         frame = nd.affine_transform(
-            frame, [1 - 0.05, 1 - 0.05, 1], [h * 0.05 / 2, w * 0.05 / 2, 0], order=1
+            frame, [0.95, 0.95, 1], [0.05 * (h - 1) / 2, 0.05 * (w - 1) / 2, 0], order=1
         )
 
     made_frames = list(zoom(NamedNet(), picture(), frames=3, seed=4, **FEW))
@@ -208,3 +213,64 @@ def test_a_styled_zoom_goes_on_as_if_nothing_had_happened(tmp_path):
         assert one.recipe == other.recipe
     with pytest.raises(ParameterError, match="first iter_n"):
         list(write_zoom(NamedNet(), picture(), tmp_path / "b", frames=4, first=7, **how))
+
+
+def sampled(frame, rows, columns):
+    """Return a picture at these rows and columns, by the four pixels around each."""
+    made = np.empty(frame.shape, np.float64)
+    for i, y in enumerate(rows):
+        for j, x in enumerate(columns):
+            top, left = int(y), int(x)
+            below, right = y - top, x - left
+            bottom, side = min(top + 1, len(frame) - 1), min(left + 1, frame.shape[1] - 1)
+            upper = frame[top, left] * (1 - right) + frame[top, side] * right
+            lower = frame[bottom, left] * (1 - right) + frame[bottom, side] * right
+            made[i, j] = upper * (1 - below) + lower * below
+    return made
+
+
+def test_the_notebooks_frame_of_2015():
+    """SciPy's documentation: before 0.18 pixel o was taken from matrix * (o + offset)."""
+    frame, s = np.float64(picture()), 0.05
+    h, w = frame.shape[:2]
+    rows = [(1 - s) * (i + h * s / 2) for i in range(h)]
+    columns = [(1 - s) * (j + w * s / 2) for j in range(w)]
+
+    np.testing.assert_allclose(next_frame(frame, s), sampled(frame, rows, columns), atol=1e-9)
+    today = nd.affine_transform(frame, [1 - s, 1 - s, 1], [h * s / 2, w * s / 2, 0], order=1)
+    assert np.abs(today - next_frame(frame, s)).max() > 1
+    # The two lie this many pixels apart: at 1024 pixels 1.3 a frame.
+    assert 1024 * s / 2 * s == pytest.approx(1.28)
+
+
+@pytest.mark.parametrize("size", [(21, 34), (22, 33), (1, 9)])
+def test_the_middle_of_a_zoom_stays_where_it_is(size):
+    """Between the first and the last pixel of each axis, also after many frames."""
+    h, w = size
+    ramp = np.zeros((h, w, 3), np.float32)
+    ramp[..., 0], ramp[..., 1] = np.arange(h)[:, None], np.arange(w)
+    frame = Picture(ramp)
+    for _ in range(30):
+        frame = enlarge(frame, 0.05)
+
+    middle = np.asarray(frame).reshape(-1, 3).mean(0)
+    np.testing.assert_allclose(middle, [(h - 1) / 2, (w - 1) / 2, 0], atol=1e-4)
+    rows = [0.05 * (h - 1) / 2 + 0.95 * i for i in range(h)]
+    columns = [0.05 * (w - 1) / 2 + 0.95 * j for j in range(w)]
+    np.testing.assert_allclose(
+        enlarge(Picture(ramp), 0.05), sampled(ramp, rows, columns), atol=1e-4
+    )
+
+
+def test_a_zoom_as_of_2015(tmp_path):
+    """`write_zoom` makes it, too, and does not go on with another one."""
+    made = [frame for _, frame in write_zoom(
+        NamedNet(), picture(), tmp_path, frames=2, seed=4, as_2015=True, **FEW
+    )]  # fmt: skip
+    rng = np.random.RandomState(4)
+    first = dream(NamedNet(), picture(), seed=rng, **FEW)
+    second = dream(NamedNet(), next_frame(np.asarray(first)), seed=rng, **FEW)
+
+    np.testing.assert_array_equal(made[1], second)
+    with pytest.raises(ParameterError, match="made with middle as in 2015, not kept"):
+        list(write_zoom(NamedNet(), picture(), tmp_path, frames=3, seed=4, **FEW))

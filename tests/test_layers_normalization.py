@@ -366,3 +366,17 @@ def test_lrn_refuses_other_than_four_axes(text):
     """LRN knows pictures only."""
     with pytest.raises(ShapeError, match="3 axes .* 4 expected"):
         OneLayer(text, (2, 3, 5))
+
+
+def test_nan_stays_in_its_neighbourhood():
+    """Caffe's sum slides from channel to channel and never gets rid of it."""
+    x = normal(1, *SHAPE)
+    net = OneLayer(lrn("local_size: 3"), SHAPE)
+    (clean,) = net.forward(x)
+    for value in (np.nan, np.inf):
+        spoilt = x.copy()
+        spoilt[1, 3, 2, 4] = value
+        (y,) = net.forward(spoilt)
+        wrong = np.argwhere(~np.isclose(y, clean))
+        assert {tuple(place) for place in wrong} <= {(1, c, 2, 4) for c in (2, 3, 4)}
+        assert np.isnan(y[1, 3, 2, 4])

@@ -270,20 +270,25 @@ def test_without_force_backward_and_loss_nothing_runs_backward():
 
 
 def test_a_loss_starts_backward_with_its_weight():
-    """A loss weight is put into the top's diff once, and propagate_down asks for the gradient."""
+    """A loss weight is put into the top's diff once, and propagate_down asks for the gradient.
+
+    It asks in vain where neither a bottom nor a parameter needs one.
+    """
     text = """
     layer { name: "i" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }
-    layer { name: "s" type: "Reduction" bottom: "x" top: "s" loss_weight: 2 DOWN
+    layer { name: "a" type: "Scale" bottom: "x" top: "a" DOWN }
+    layer { name: "s" type: "Reduction" bottom: "a" top: "s" loss_weight: 2
       reduction_param { operation: SUM } }
     """
     with_loss = net_of(text.replace("DOWN", "propagate_down: true"))
     with_loss.blobs["x"].data[...] = np.arange(6).reshape(2, 3)
 
-    assert with_loss._forward(0, 1) == 30.0
+    assert with_loss._forward(0, 2) == 30.0
     with_loss.backward()
     np.testing.assert_array_equal(with_loss.blobs["x"].diff, np.full((2, 3), 2))
 
-    without = net_of(text.replace("DOWN", ""))
+    frozen = "propagate_down: true param { lr_mult: 0 }"
+    without = net_of(text.replace("DOWN", frozen))
     without.forward()
     without.backward()
     assert not without.blobs["x"].diff.any()
@@ -704,3 +709,26 @@ def test_hooks_and_layers_of_the_users_keep_their_warnings(device):
     net.backward(start="a/output")
     assert len(seen) > 10
     assert all(state == np.geterr() for state in seen)
+
+
+def test_two_losses_without_tops():
+    """Each gets a top of its own, whose name leads nowhere and is no output."""
+    text = """
+    layer { name: "i" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }
+    layer { name: "y" type: "Input" top: "y" input_param { shape { dim: 2 dim: 3 } } }
+    layer { name: "a" type: "EuclideanLoss" bottom: "x" bottom: "y" }
+    layer { name: "b" type: "EuclideanLoss" bottom: "y" bottom: "x" loss_weight: 3 }
+    force_backward: true
+    """
+    net = net_of(text)
+    net.blobs["x"].data[...] = 1
+
+    assert net.forward() == {}
+    assert net._forward(0, len(net.layers) - 1) == pytest.approx(1.5 + 3 * 1.5)
+    net.backward()
+    np.testing.assert_allclose(net.blobs["x"].diff, 2.0)
+    assert net.outputs == []
+    assert net.top_names["a"] == net.top_names["b"] == ["(automatic)"]
+    assert net._blob_names.count("(automatic)") == 2
+    assert net._top_ids(4) != net._top_ids(5)
+    assert [w for w in net._blob_loss_weights if w] == [1, 3]

@@ -180,7 +180,7 @@ DEADLY = {
                  'layer { name: "conv1"', "PrototxtError", "No such file"),
     "kernel": ("kernel_size: 5", "", "PrototxtError", "kernel_size"),
     "params": ('type: "Convolution" bottom: "data"', 'type: "Convolution" bottom: "data" '
-               "param {} param {} param {}", "PrototxtError", "Too many params"),
+               "param {} param {} param {}", "PrototxtError", "3 param entries for 2"),
     "python": ('layer { name: "conv1"', 'layer { name: "p" type: "Python" bottom: "data" top: "p" '
                'python_param { module: "no_such_module" layer: "P" } } layer { name: "conv1"',
                "PrototxtError", "No module named 'no_such_module'"),

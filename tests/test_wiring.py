@@ -52,7 +52,7 @@ def test_a_loss_weight_counts_as_a_reader():
 
     assert [layer.name for layer in net.layer] == ["i", "s", "s_s_0_split", "t"]
     assert list(net.layer[2].loss_weight) == [2, 0]
-    assert list(net.layer[1].loss_weight) == [0]
+    assert list(net.layer[1].loss_weight) == []
     assert list(net.layer[3].bottom) == ["s_s_0_split_1"]
 
 

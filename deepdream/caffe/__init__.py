@@ -21,7 +21,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
+import sysconfig
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -74,6 +76,7 @@ __all__ = [
 
 # Names that take time to load, and the module of this package that has them.
 _LAZY = {
+    "_caffe": "_caffe",
     "Classifier": "classifier",
     "Net": "pycaffe",
     "classifier": "classifier",
@@ -107,6 +110,15 @@ _ABSENT = {
     ),  # fmt: skip
     **dict.fromkeys(("Detector", "detector"), "crop the windows yourself and use Classifier"),
     **dict.fromkeys(("init_log", "log"), "nothing is logged; use Python's warnings"),
+    **dict.fromkeys(("Solver", "NetVec"), _TRAINING),
+    # Names of 2013 and 2014.
+    **{
+        f"set_phase_{phase}": "since 2015 the phase is passed to the net: "
+        f"caffe.Net('deploy.prototxt', caffe.{phase.upper()}, weights='x.caffemodel')"
+        for phase in ("test", "train")
+    },
+    "CaffeNet": "since 2014 it is called caffe.Net",
+    "imagenet": "since 2014 it is called caffe.classifier",
 }
 
 
@@ -174,6 +186,7 @@ def install() -> ModuleType:
         )
     # Every submodule needs its entry: Python would load 'caffe.io' a second time from our folder.
     for name in (
+        "_caffe",
         "classifier",
         "coord_map",
         "draw",
@@ -187,7 +200,21 @@ def install() -> ModuleType:
     ):
         sys.modules[f"caffe.{name}"] = importlib.import_module(f"{__name__}.{name}")
     sys.modules["caffe"] = this
-    sys.modules["caffe._caffe"] = this  # the compiled part of pycaffe, whose names are here too
     if _STAND_IN not in sys.path:
         sys.path.append(_STAND_IN)  # for children; last, so that a real Caffe goes before
     return this
+
+
+def install_for_children() -> None:
+    """Let programs that this process starts find ``caffe``, too: by PYTHONPATH, and at its end.
+
+    Without it only workers of multiprocessing do. A PYTHONPATH goes before what is installed, so
+    this is for ``python -m deepdream.caffe``, whose user has chosen this package.
+    """
+    package = str(Path(__file__).parents[2])
+    wanted = [_STAND_IN]
+    if package not in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")):
+        wanted.append(package)  # a checkout: children in other folders would not find it
+    there = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
+    wanted = [folder for folder in wanted if folder not in there]
+    os.environ["PYTHONPATH"] = os.pathsep.join([*there, *wanted])

@@ -13,7 +13,7 @@ from typing import Any, Union
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import NetArgumentError, ShapeError
 from . import TEST, io
 from .pycaffe import Net
 
@@ -52,6 +52,8 @@ class Classifier(Net):
     ------
     MissingFileError
         One of the two files does not exist.
+    NetArgumentError
+        An argument of another kind, or of 2014; the message shows the call that was meant.
     DeepDreamError
         As for `Net`, and as for the setters of `Transformer`.
     """
@@ -65,7 +67,9 @@ class Classifier(Net):
         input_scale: float | None = None,
         raw_scale: float | None = None,
         channel_swap: Sequence[int] | None = None,
+        **unknown: Any,
     ) -> None:
+        _check_arguments(pretrained_file, image_dims, mean, channel_swap, unknown)
         super().__init__(model_file, TEST, weights=pretrained_file)
         in_ = self.inputs[0]
         shape = self.blobs[in_].data.shape
@@ -101,9 +105,12 @@ class Classifier(Net):
 
         Raises
         ------
+        NetArgumentError
+            A single picture, or a file's name, in the place of a list of pictures.
         ShapeError
             A crop is larger than `image_dims`, or the channels do not fit.
         """
+        _check_pictures(inputs)
         images = np.stack([io.resize_image(image, self.image_dims) for image in inputs])
         if oversample:
             crops = io.oversample(images, self.crop_dims)
@@ -124,3 +131,53 @@ class Classifier(Net):
         if oversample:
             predictions = predictions.reshape(len(inputs), 10, -1).mean(1)
         return predictions
+
+
+_CALL = "Classifier('deploy.prototxt', 'x.caffemodel', image_dims=(256, 256))"
+
+# Arguments of 2014.
+_BEFORE = {
+    "gpu": "since 2015 the mode is the module's: caffe.set_mode_gpu()",
+    "mean_file": "since 2015 an array is passed: mean=numpy.load('mean.npy')",
+}
+
+
+def _check_arguments(
+    pretrained_file: Any, image_dims: Any, mean: Any, channel_swap: Any, unknown: dict[str, Any]
+) -> None:
+    """Refuse arguments that no net is made of, with the call that was meant."""
+    for name in unknown:
+        hint = _BEFORE.get(name, f"see help(caffe.Classifier); a call looks like {_CALL}")
+        raise NetArgumentError(f"Classifier has no argument {name!r}: {hint}")
+    if isinstance(pretrained_file, (int, float)):
+        raise NetArgumentError(
+            f"the weights are passed second, not {pretrained_file!r}; the phase is TEST: {_CALL}"
+        )
+    # 0 and () are no size, but the net's own.
+    if np.any(image_dims) and (isinstance(image_dims, str) or np.shape(image_dims) != (2,)):
+        raise NetArgumentError(
+            f"image_dims is {image_dims!r}: height and width are expected (no phase): {_CALL}"
+        )
+    if isinstance(mean, (str, bytes, os.PathLike)):
+        raise NetArgumentError(
+            f"mean is {os.fsdecode(mean)!r}: an array is expected, as of "
+            "numpy.load('mean.npy').mean(1).mean(1)"
+        )
+    if channel_swap is not None and (isinstance(channel_swap, str) or not np.ndim(channel_swap)):
+        raise NetArgumentError(f"channel_swap is {channel_swap!r}: write channel_swap=(2, 1, 0)")
+
+
+def _check_pictures(inputs: Any) -> None:
+    """Refuse what is no list of pictures, with the call that was meant."""
+    if isinstance(inputs, np.ndarray) and inputs.ndim == 3:
+        raise NetArgumentError(
+            f"predict takes a list of pictures, not one of shape {inputs.shape}: write "
+            "predict([image])"
+        )
+    names = [inputs] if isinstance(inputs, (str, bytes, os.PathLike)) else inputs
+    for image in names:
+        if isinstance(image, (str, bytes, os.PathLike)):
+            name = os.fsdecode(image)
+            raise NetArgumentError(
+                f"predict takes pictures, not names: write predict([caffe.io.load_image({name!r})])"
+            )

@@ -17,7 +17,7 @@ from typing import Any, Union
 import numpy as np
 from PIL import Image
 
-from ..errors import CaffemodelError, ImageError, MissingFileError, ShapeError
+from ..errors import CaffemodelError, ImageError, MissingFileError, ShapeError, nearest
 from ..reading.proto import array_to_blobproto as array_to_blobproto
 from ..reading.proto import blobproto_to_array as blobproto_to_array
 from ..running.transformer import Transformer as Transformer
@@ -233,3 +233,26 @@ def datum_to_array(datum: Any) -> np.ndarray:
         )
     # A copy, since the bytes of a message cannot be written to.
     return values.reshape(shape).copy()
+
+
+def __getattr__(name: str) -> Any:
+    """Give what pycaffe's module has from other packages: scikit-image, where it is installed."""
+    if name == "zoom":
+        from scipy.ndimage import zoom
+
+        return zoom
+    if name in ("skimage", "resize"):
+        try:
+            import skimage.io
+            import skimage.transform
+        except ImportError:
+            raise AttributeError(
+                f"caffe.io.{name} is scikit-image's, which is not installed: run 'pip install "
+                "scikit-image', or use caffe.io.load_image and caffe.io.resize_image"
+            ) from None
+        return skimage if name == "skimage" else skimage.transform.resize
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{nearest(name, __all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), "resize", "skimage", "zoom"})

@@ -15,6 +15,7 @@ Source: google/deepdream, dream.ipynb.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -230,6 +231,61 @@ def dream_steps(
             yield octave, step
 
         detail = src.data[0] - octave_base
+
+
+def next_frame(frame: np.ndarray, s: float = 0.05) -> np.ndarray:
+    """Enlarge a frame to the next one of a zoom, as the notebook did in 2015.
+
+    Parameters
+    ----------
+    frame : (h, w, 3) array
+        RGB.
+    s : float
+        Share of height and width that is cut off.
+
+    Returns
+    -------
+    (h, w, 3) ndarray
+        Of the frame's dtype. Pixel i shows what was at ``(1 - s) * (i + h * s / 2)``.
+
+    Notes
+    -----
+    The notebook says ``nd.affine_transform(frame, [1-s, 1-s, 1], [h*s/2, w*s/2, 0], order=1)``.
+    SciPy before 0.18, of 2016, read this as ``matrix * (i + offset)``; since then it reads
+    ``matrix * i + offset``, which zooms about another point: 1.3 pixels a frame further at 1024
+    pixels. Both are in the documentation of `scipy.ndimage.affine_transform`.
+
+    Source: the cell of google/deepdream, dream.ipynb, that feeds the dream to itself.
+    """
+    h, w = np.shape(frame)[:2]
+    return sample_grid(frame, 1 - s, ((1 - s) * h * s / 2, (1 - s) * w * s / 2))
+
+
+def sample_grid(frame: np.ndarray, step: float, offset: tuple[float, float]) -> np.ndarray:
+    """Return a picture sampled at ``step * i + offset``, bilinearly.
+
+    Parameters
+    ----------
+    frame : (h, w, c) array
+    step : float
+        Pixels of `frame` from one sample to the next.
+    offset : (float, float)
+        Row and column of the first sample.
+
+    Returns
+    -------
+    (h, w, c) ndarray
+        Of the frame's dtype.
+    """
+    import scipy.ndimage as nd
+
+    with warnings.catch_warnings():
+        # Older ones of scipy warn that they take this for a diagonal matrix, which it is.
+        warnings.filterwarnings("ignore", "The behavior of affine_transform", UserWarning)
+        sampled: np.ndarray = nd.affine_transform(
+            np.asarray(frame), [step, step, 1], [*offset, 0], order=1
+        )
+    return sampled
 
 
 def guide_features(net: Any, guide: np.ndarray, end: str) -> np.ndarray:

@@ -28,6 +28,7 @@ from ..files import check_folder, make_folder, replacing
 from ..images import Picture, as_picture, check_depth, save_image, to_picture
 from ..recipe import describe_net
 from .dream import dream
+from .dream2015 import next_frame, sample_grid
 from .fitting import SizeWarning
 from .parameters import Parameters, check_seed
 from .schedules import Schedule
@@ -85,7 +86,7 @@ def zoom(
 
 def _zoom(
     net: Any, start: Picture, frames: Any, scale: Any, first: Any, progress: bool | None,
-    given: dict[str, Any], *, begins: bool,
+    given: dict[str, Any], *, begins: bool, as_2015: bool = False,
 ) -> Iterator[Picture]:  # fmt: skip
     """Do what `zoom` does; without `begins`, the first of these frames is one of the others."""
     if not isinstance(frames, numbers.Integral) or frames < 1:
@@ -103,7 +104,7 @@ def _zoom(
     begin, others = _by_frame(net, first, given)
     differs = _differing(_settled(net, begin), _settled(net, others))
     todo = [begin if begins else others, *[others] * (int(frames) - 1)]
-    return _frames(net, start, todo, scale, seed, on_step, progress, differs, begins)
+    return _frames(net, start, todo, scale, seed, on_step, progress, differs, begins, as_2015)
 
 
 def _by_frame(
@@ -138,6 +139,7 @@ def _differing(begin: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str,
 def _frames(
     net: Any, frame: Picture, todo: list[dict[str, Any]], scale: float, seed: Any, on_step: Any,
     progress: bool | None, differs: dict[str, Any], begins: bool,
+    as_2015: bool,
 ) -> Iterator[Picture]:  # fmt: skip
     shown = display_for(progress, on_step, frame.shape[:2], len(todo))
     stopped_on_purpose, told = False, frame.told
@@ -152,7 +154,7 @@ def _frames(
     with shown or contextlib.nullcontext():
         for i, params in enumerate(todo):
             if i:
-                frame = enlarge(frame, scale)
+                frame = enlarge(frame, scale, as_2015)
                 frame.told = told
             with warnings.catch_warnings():
                 if i:  # the first frame has said it
@@ -170,7 +172,7 @@ def _frames(
             yield frame
 
 
-def enlarge(frame: Picture, scale: float) -> Picture:
+def enlarge(frame: Picture, scale: float, as_2015: bool = False) -> Picture:
     """Return the middle of a picture, enlarged to its size.
 
     Parameters
@@ -178,23 +180,21 @@ def enlarge(frame: Picture, scale: float) -> Picture:
     frame : (h, w, 3) float32 Picture
     scale : float
         Share of height and width that is cut off.
+    as_2015 : bool
+        Zoom about the point that the notebook's line zoomed about with the SciPy of its time, see
+        `dream2015.next_frame`. Otherwise the middle of the picture, between its first and its last
+        pixel, stays where it is.
 
     Returns
     -------
     (h, w, 3) float32 Picture
     """
-    import scipy.ndimage as nd
-
-    h, w = frame.shape[:2]
-    with warnings.catch_warnings():
-        # Older ones of scipy warn that they take this for a diagonal matrix, which it is.
-        warnings.filterwarnings("ignore", "The behavior of affine_transform", UserWarning)
-        enlarged = nd.affine_transform(
-            np.asarray(frame),
-            [1 - scale, 1 - scale, 1],
-            [h * scale / 2, w * scale / 2, 0],
-            order=1,
-        )
+    if as_2015:
+        enlarged = next_frame(np.asarray(frame), scale)
+    else:
+        h, w = frame.shape[:2]
+        offset = (scale * (h - 1) / 2, scale * (w - 1) / 2)
+        enlarged = sample_grid(np.asarray(frame), 1 - scale, offset)
     return Picture(enlarged, alpha=frame.alpha, source=frame.source)
 
 
@@ -208,6 +208,7 @@ def write_zoom(
     suffix: str = ".png",
     depth: int = 8,
     seed: int | None = None,
+    as_2015: bool = False,
     **dream_params: Any,
 ) -> Iterator[tuple[Path, Picture]]:
     """Write the frames of a zoom into a folder, going on where an earlier run was interrupted.
@@ -226,6 +227,8 @@ def write_zoom(
         Bits per channel of the frames; 16 in ``".png"``.
     seed : int, optional
         Without it a new one is drawn, or that of the interrupted run taken.
+    as_2015 : bool
+        Zoom about the notebook's point of 2015, see `enlarge`.
 
     Yields
     ------
@@ -249,6 +252,7 @@ def write_zoom(
     state_file = folder / _STATE
     picture = as_picture(img)
     asked = {**_asked(net, picture, scale, suffix, dream_params), "depth": str(depth)}
+    asked["middle"] = "as in 2015" if as_2015 else "kept"
     state = _read_state(state_file)
     if state is None:
         if any(folder.glob("[0-9]" * 4 + ".*")):
@@ -266,14 +270,24 @@ def write_zoom(
         _check_same({**asked, "seed": seed}, before, folder)
         first, rng = state.number + 1, np.random.RandomState()
         rng.set_state(state.rng)
-        frame = enlarge(Picture(state.frame, picture.alpha, source=picture.source), scale)
+        frame = enlarge(Picture(state.frame, picture.alpha, source=picture.source), scale, as_2015)
     make_folder(folder)
     left = frames - first
     if left <= 0:
         return
     params = {**dream_params, "seed": rng}
     first_frame, progress = params.pop("first", None), params.pop("progress", None)
-    todo = _zoom(net, frame, left, scale, first_frame, progress, params, begins=state is None)
+    todo = _zoom(
+        net,
+        frame,
+        left,
+        scale,
+        first_frame,
+        progress,
+        params,
+        begins=state is None,
+        as_2015=as_2015,
+    )
     for number, made in enumerate(todo, start=first):
         path = folder / f"{number:04d}{suffix}"
         made.recipe = {**(made.recipe or {}), "command": "zoom", "seed": seed, "frame": number,

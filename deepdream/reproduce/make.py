@@ -194,7 +194,11 @@ def _make_one(job: _Job, seed: int, at: int) -> Path:
 
 
 def _recipe(job: _Job, seed: int, **more: Any) -> Recipe:
-    zoom = {"frame": job.work.frames - 1, "scale": ZOOM_SCALE} if job.work.frames > 1 else {}
+    zoom = (
+        {"frame": job.work.frames - 1, "scale": ZOOM_SCALE, "middle": "as in 2015"}
+        if job.work.frames > 1
+        else {}
+    )
     return build_recipe(
         job.net,
         {**DEFAULTS, **job.work.parameters, "objective": job.objective},
@@ -272,7 +276,7 @@ def _zoom(job: _Job, seed: int, at: int) -> Picture:
     params: dict[str, Any] = {"end": work.end, **work.parameters, "guide": job.guide}
     for path, _ in write_zoom(
         job.net, job.img, frames, frames=work.frames, scale=ZOOM_SCALE, seed=seed,
-        on_step=job.on_step, progress=False, **params,
+        on_step=job.on_step, progress=False, as_2015=True, **params,
     ):  # fmt: skip
         job.on_picture(at + int(path.stem) + 1)
     state = last_frame(frames)

@@ -33,7 +33,8 @@ BY_EYE = (
 )
 ZOOM = (
     "Frames are made as 'deepdream zoom' makes them, by the mended dream and through the fast "
-    "plan, not by the notebook's function to the letter: border rows and rounding differ."
+    "plan, not by the notebook's function to the letter: border rows and rounding differ. They are "
+    "enlarged about the point of 2015, as SciPy did it before 0.18."
 )
 
 

@@ -23,8 +23,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import EngineError, OutOfMemoryError, ShapeError
+from ..errors import AssignmentError, EngineError, OutOfMemoryError, ShapeError
 from .arrays import Array, on_host, operations
+from .vectors import IntVec as IntVec
 
 MAX_AXES = 32  # kMaxBlobAxes
 MAX_COUNT = 2**31 - 1  # Caffe counts in int
@@ -39,10 +40,6 @@ class Changes:
     """
 
     last = object()
-
-
-class IntVec(list):
-    """What ``blob.shape`` returns: a list of int, not a tuple, as in pycaffe."""
 
 
 class Memory:
@@ -145,6 +142,10 @@ class Blob:
         """Axis lengths, as a list."""
         return IntVec(self._shape)
 
+    @shape.setter
+    def shape(self, value: Any) -> None:
+        raise AssignmentError("a shape cannot be assigned: write blob.reshape(1, 3, 224, 224)")
+
     @property
     def count(self) -> int:
         """Number of values."""
@@ -242,12 +243,20 @@ class Blob:
         array: np.ndarray = self._array(self._data.host())
         return array
 
+    @data.setter
+    def data(self, value: Any) -> None:
+        raise AssignmentError("values are written, not assigned: blob.data[...] = array")
+
     @property
     def diff(self) -> np.ndarray:
         """Gradient with respect to the values: a live view like `data`."""
         self._check_kept()
         array: np.ndarray = self._array(self._diff.host())
         return array
+
+    @diff.setter
+    def diff(self, value: Any) -> None:
+        raise AssignmentError("values are written, not assigned: blob.diff[...] = array")
 
     # -- arrays, for layers ---------------------------------------------------------------------
 

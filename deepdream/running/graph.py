@@ -13,13 +13,14 @@ import contextlib
 import os
 import re
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ..errors import (
+    AssignmentError,
     DeepDreamError,
     OutOfMemoryError,
     ParameterError,
@@ -32,10 +33,13 @@ from ..errors import (
 from ..reading.proto import read_prototxt
 from ..reading.upgrade import upgrade
 from .blob import Blob, check_shape, shapes_of
-from .layers import TEST, BlobVec, Layer, create
+from .layers import TEST, BlobVec, Layer, LayerVec, create
+from .vectors import DtypeVec, IntVec, Named, StringVec
 from .wiring import filter_net, insert_splits
 
 Shape = tuple[int, ...]
+
+AUTOMATIC = "(automatic)"  # what Caffe calls the top of a loss layer that has none
 
 
 class Graph:
@@ -82,12 +86,13 @@ class Graph:
         self._force_backward = force_backward or wired.force_backward
         self._param_diffs = param_diffs
         self._layers: list[Layer] = []
-        self._layer_names: list[str] = []
+        self._layer_names: list[str] = StringVec()
         self._bottoms: list[list[Blob]] = []
         self._tops: list[list[Blob]] = []
         self._bottom_names: list[list[str]] = []
         self._top_names: list[list[str]] = []
-        self._by_name: OrderedDict[str, Blob] = OrderedDict()
+        self._by_name = Named("blob", "net.blobs[{name!r}].data[...] = array")
+        self._made: list[tuple[str, Blob]] = []  # every blob, also those that share a name
         self._build(wired)
         self._plan_backward(wired)
         self._share_params(wired)
@@ -103,7 +108,7 @@ class Graph:
 
     def _build(self, wired: Any) -> None:
         available: OrderedDict[str, None] = OrderedDict()
-        self.inputs: list[str] = []
+        self._input_names: list[str] = []
         for i, param in enumerate(wired.layer):
             with named(f"{self.source}: layer '{param.name}'"):
                 layer = create(param, self.phase, dtype=self.dtype, device=self.device)
@@ -115,31 +120,37 @@ class Graph:
                 available.pop(name, None)
             with self.named(i):
                 needed = layer.tops[0]
-                if layer.auto_tops:
-                    while len(top_names) < needed:
-                        top_names.append(f"(automatic {len(top_names)})")
+                named_tops = len(top_names)
+                if layer.auto_tops:  # no name leads to these tops, and they are no outputs
+                    top_names += [AUTOMATIC] * (needed - len(top_names))
                 layer.check_counts(len(bottoms), len(top_names))
                 for j, name in enumerate(top_names):
                     in_place = j < len(param.bottom) and param.bottom[j] == name
-                    if name in self._by_name and not in_place:
+                    if name in self._by_name and not in_place and j < named_tops:
                         raise PrototxtError(f"top blob '{name}' is made by another layer too")
                     if not in_place:
-                        self._by_name[name] = Blob(dtype=self.dtype, device=self.device)
+                        blob = Blob(dtype=self.dtype, device=self.device)
+                        self._by_name.enter(name, blob)
+                        self._made.append((name, blob))
                     tops.append(self._by_name[name])
-                    available[name] = None
+                    if j < named_tops:
+                        available[name] = None
                     if param.type == "Input":
-                        self.inputs.append(name)
+                        self._input_names.append(name)
                 layer.setup(bottoms, tops)
                 layer.reshape(bottoms, tops)
             self._bottoms.append(bottoms)
             self._tops.append(tops)
             self._bottom_names.append(list(param.bottom))
             self._top_names.append(top_names)
-            layer.loss_weights = [
-                param.loss_weight[j] if j < len(param.loss_weight) else layer.default_loss_weight(j)
-                for j in range(len(tops))
-            ]
-        self.outputs: list[str] = sorted(available, key=str.encode)
+            with self.named(i):
+                layer.loss_weights = _loss_weights(layer, param, len(tops))
+                if len(param.param) > len(layer.blobs):
+                    raise PrototxtError(
+                        f"{len(param.param)} param entries for {len(layer.blobs)} parameters: "
+                        "delete those beyond"
+                    )
+        self._output_names: list[str] = sorted(available, key=str.encode)
 
     def _plan_backward(self, wired: Any) -> None:
         """Decide which layers run backward and which bottoms get a gradient."""
@@ -149,7 +160,8 @@ class Graph:
         for layer, param, bottoms, tops in zip(
             self._layers, wired.layer, self._bottom_names, self._top_names
         ):
-            flags = [needs.get(name, False) for name in bottoms]
+            flags = [needs[name] for name in bottoms]
+            needed = any(flags)  # whatever propagate_down says
             if len(param.propagate_down):
                 if len(param.propagate_down) != len(bottoms):
                     raise PrototxtError(
@@ -160,9 +172,9 @@ class Graph:
             for k in range(len(layer.blobs)):
                 rate = param.param[k].lr_mult if k < len(param.param) else 1.0
                 layer.param_diffs[k] = rate != 0
-            needed = any(flags) or any(layer.param_diffs)
+            needed = needed or any(layer.param_diffs)
             for name in tops:
-                needs[name] = needed
+                needs[name] = needed or needs.get(name, False)
             self._layer_backward.append(needed)
             self._bottom_backward.append(flags)
 
@@ -174,7 +186,7 @@ class Graph:
                 weight or name in under_loss
                 for name, weight in zip(tops, self._layers[i].loss_weights)
             )
-            if all(name in skip for name in tops):
+            if self._layer_backward[i] and all(name in skip for name in tops):
                 self._layer_backward[i] = False
                 self._bottom_backward[i] = [False] * len(self._bottom_backward[i])
             if not contributes:
@@ -201,12 +213,22 @@ class Graph:
 
     def _share_params(self, wired: Any) -> None:
         """Let parameters of one name (``param { name: "w" }``) be one memory."""
-        owners: dict[str, Blob] = {}
+        owners: dict[str, tuple[Blob, dict[str, float]]] = {}
         for i, (layer, param) in enumerate(zip(self._layers, wired.layer)):
             for blob, spec in zip(layer.blobs, param.param):
                 if not spec.name:
                     continue
-                owner = owners.setdefault(spec.name, blob)
+                owner, rates = owners.setdefault(spec.name, (blob, {}))
+                for rate in ("lr_mult", "decay_mult"):
+                    if not spec.HasField(rate):
+                        continue
+                    first = rates.setdefault(rate, getattr(spec, rate))
+                    if getattr(spec, rate) != first:
+                        raise PrototxtError(
+                            f"{self.source}: layer '{self._layer_names[i]}' gives parameter "
+                            f"'{spec.name}' {rate} {getattr(spec, rate):g}, a layer before it "
+                            f"{first:g}: what is shared has one"
+                        )
                 if owner is blob:
                     continue
                 permissive = spec.share_mode == 1
@@ -235,6 +257,21 @@ class Graph:
 
     # -- what pycaffe shows ---------------------------------------------------------------------
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _READ_ONLY:
+            raise AssignmentError(f"net.{name} cannot be assigned: {_READ_ONLY[name]}")
+        object.__setattr__(self, name, value)
+
+    @property
+    def inputs(self) -> list[str]:
+        """Names of the blobs that Input layers make."""
+        return self._input_names
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the blobs that no layer reads, sorted by their bytes."""
+        return self._output_names
+
     @property
     def blobs(self) -> OrderedDict[str, Blob]:
         """Every blob by name, in the order of their making; splits included."""
@@ -243,15 +280,19 @@ class Graph:
     @cached_property
     def layers(self) -> list[Any]:
         """Every layer in the order of running, splits included; of Python layers the object."""
-        return [getattr(layer, "code", layer) for layer in self._layers]
+        return LayerVec(getattr(layer, "code", layer) for layer in self._layers)
 
     @cached_property
     def params(self) -> OrderedDict[str, BlobVec]:
         """Layer name to its parameter blobs, weights before bias; layers without are left out."""
-        return OrderedDict(
-            (name, layer.blobs)
-            for name, layer in zip(self._layer_names, self._layers)
-            if layer.blobs
+        return Named(
+            "layer with parameters",
+            "net.params[{name!r}][0].data[...] = array",
+            (
+                (name, layer.blobs)
+                for name, layer in zip(self._layer_names, self._layers)
+                if layer.blobs
+            ),
         )
 
     @cached_property
@@ -272,40 +313,42 @@ class Graph:
     @cached_property
     def blob_loss_weights(self) -> OrderedDict[str, float]:
         """Blob name to the weight with which it enters the loss (0 for most)."""
-        weights = OrderedDict.fromkeys(self._by_name, 0.0)
-        for layer, tops in zip(self._layers, self._top_names):
-            weights.update((t, w) for t, w in zip(tops, layer.loss_weights) if w)
-        return weights
+        return OrderedDict(zip(self._blob_names, self._blob_loss_weights))
 
     @property
     def _blobs(self) -> BlobVec:
-        return BlobVec(self._by_name.values())
+        return BlobVec(blob for _, blob in self._made)
 
     @property
     def _blob_names(self) -> list[str]:
-        return list(self._by_name)
+        return StringVec(name for name, _ in self._made)
 
     @property
     def _blob_loss_weights(self) -> list[float]:
-        return list(self.blob_loss_weights.values())
+        weights: list[float] = DtypeVec([0.0] * len(self._made))
+        for layer, tops in zip(self._layers, self._tops):
+            for i, weight in zip(self._ids(tops), layer.loss_weights):
+                weights[i] = weight
+        return weights
 
     @property
     def _inputs(self) -> list[int]:
-        names = self._blob_names
-        return [names.index(name) for name in self.inputs]
+        return self._ids(self._by_name[name] for name in self.inputs)
 
     @property
     def _outputs(self) -> list[int]:
-        names = self._blob_names
-        return [names.index(name) for name in self.outputs]
+        return self._ids(self._by_name[name] for name in self.outputs)
 
     def _top_ids(self, i: int) -> list[int]:
-        names = self._blob_names
-        return [names.index(name) for name in self._top_names[i]]
+        return self._ids(self._tops[i])
 
     def _bottom_ids(self, i: int) -> list[int]:
-        names = self._blob_names
-        return [names.index(name) for name in self._bottom_names[i]]
+        return self._ids(self._bottoms[i])
+
+    def _ids(self, blobs: Iterable[Blob]) -> list[int]:
+        """Return the numbers of blobs in the order of their making."""
+        numbers = {id(blob): i for i, (_, blob) in enumerate(self._made)}
+        return IntVec(numbers[id(blob)] for blob in blobs)
 
     # -- looking up -----------------------------------------------------------------------------
 
@@ -392,6 +435,37 @@ class Graph:
             for name, shape in zip(self._top_names[i], tops):
                 shapes[name] = given.get(name, shape)
         return shapes
+
+
+def _loss_weights(layer: Layer, param: Any, tops: int) -> list[float]:
+    """Return how much each top counts in the loss.
+
+    Raises
+    ------
+    PrototxtError
+        The prototxt gives another number of weights than there are tops.
+    """
+    if not len(param.loss_weight):
+        return [layer.default_loss_weight(j) for j in range(tops)]
+    if len(param.loss_weight) != tops:
+        raise PrototxtError(
+            f"{len(param.loss_weight)} loss_weight for {tops} tops: give one for each, or none"
+        )
+    return list(param.loss_weight)
+
+
+_WIRING = "the prototxt says how layers and blobs hang together"
+_READ_ONLY = {
+    "inputs": "the prototxt says what they are; write net.blobs['data'].data[...] = array",
+    "outputs": "they are the blobs that no layer reads",
+    "blobs": "write values, as in net.blobs['data'].data[...] = array",
+    "params": "write values, as in net.params['conv1'][0].data[...] = array",
+    "layers": "they are those of the prototxt",
+    "layer_dict": "they are those of the prototxt",
+    "top_names": _WIRING,
+    "bottom_names": _WIRING,
+    "blob_loss_weights": "write the diff of the loss, or loss_weight in the prototxt",
+}
 
 
 # What PyTorch says: "CUDA out of memory", "DefaultCPUAllocator: can't allocate memory".

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import numbers
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -99,13 +101,9 @@ class Net(Graph):
         param_diffs: bool = True,
         dtype: Any = np.float32,
     ) -> None:
+        _check_arguments(network_file, phase, level, stages, weights)
         if isinstance(phase, (str, bytes, os.PathLike)):
             phase, level, weights = level, None, phase
-        if isinstance(phase, bool) or phase not in (TRAIN, TEST):
-            raise NetArgumentError(
-                f"phase is {phase!r}: pass caffe.TEST (1) or caffe.TRAIN (0), as in "
-                "Net('deploy.prototxt', caffe.TEST, weights='x.caffemodel')"
-            )
         weights = None if weights is None else os.fsdecode(weights)
         source, wired = read_wired(network_file, phase, level or 0, stages or ())
         loaded = None if weights is None else read_caffemodel(weights, copy=False)
@@ -118,7 +116,7 @@ class Net(Graph):
                 if loss_weight:  # where backward starts
                     top.mutable_diff()[...] = loss_weight
         self.transformer: Any = None
-        self._left_out = False
+        self._left_out = self._warned = False
         self._hooks: dict[str, list[Callable[[int], None]]] = {
             "before_forward": [],
             "after_forward": [],
@@ -147,7 +145,7 @@ class Net(Graph):
         for layer in self._layers:
             layer.device = device
         parameters = (blob for layer in self._layers for blob in layer.blobs)
-        for blob in (*self._by_name.values(), *parameters):
+        for blob in (*self._blobs, *parameters):
             blob.move(device)
 
     def follow_mode(self) -> None:
@@ -208,6 +206,8 @@ class Net(Graph):
     def _backward(self, start: int, end: int) -> None:
         """Run the layers number `start` down to `end` backward, both included."""
         layers, bottoms, tops = self._layers, self._bottoms, self._tops
+        if not self._warned and not any(self._layer_backward[end : start + 1]):
+            self._warn_of_no_gradient(end, start)
         before, after = self._hooks["before_backward"], self._hooks["after_backward"]
         for run in reversed(self._runs(end, start, bool(before or after))):
             i = run[-1]
@@ -219,6 +219,7 @@ class Net(Graph):
                         if self._layer_backward[i]:
                             layer, bottom, top = layers[i], bottoms[i], tops[i]
                             if layer._settled is not Changes.last:
+                                layer.check_params()
                                 _check_forward_ran(layer, bottom, top)
                             layer.backward(top, self._bottom_backward[i], bottom)
             except Exception:
@@ -226,6 +227,19 @@ class Net(Graph):
                     raise
             for hook in after:
                 hook(i)
+
+    def _warn_of_no_gradient(self, first: int, last: int) -> None:
+        """Say once that backward runs no layer: that is so in a net without a loss."""
+        if not any(self._bottoms[i] for i in range(first, min(last + 1, len(self._layers)))):
+            return  # only layers without bottoms, which have nothing to do
+        self._warned = True
+        warnings.warn(
+            f"backward computes nothing here, and diffs stay as they are: in {self.source} no "
+            "layer of these leads to a loss or has anything to learn. For gradients put this line "
+            "at the head of the prototxt:\n    force_backward: true",
+            UserWarning,
+            stacklevel=4,
+        )
 
     def _runs(self, first: int, last: int, watched: bool) -> list[range]:
         """Return the layers `first` to `last` in runs that no code of the user's interrupts."""
@@ -372,7 +386,7 @@ class Net(Graph):
             Copies, one item per item given.
         """
         collected: dict[str, list[np.ndarray]] = {}
-        for batch in self._batches(kwargs):
+        for batch in self._batch(kwargs):
             for name, value in self.forward(blobs=blobs, **batch).items():
                 collected.setdefault(name, []).extend(value.copy())
         return _unpadded(collected, kwargs)
@@ -399,16 +413,16 @@ class Net(Graph):
         forward_args = {k: v for k, v in kwargs.items() if k in self.inputs}
         backward_args = {k: v for k, v in kwargs.items() if k in self.outputs}
         backward_batches: Iterable[dict[str, Any]] = (
-            self._batches(backward_args) if backward_args else _forever_empty()
+            self._batch(backward_args) if backward_args else _forever_empty()
         )
-        for forward_batch, backward_batch in zip(self._batches(forward_args), backward_batches):
+        for forward_batch, backward_batch in zip(self._batch(forward_args), backward_batches):
             for name, value in self.forward(blobs=blobs, **forward_batch).items():
                 data.setdefault(name, []).extend(value.copy())
             for name, value in self.backward(diffs=diffs, **backward_batch).items():
                 grad.setdefault(name, []).extend(value.copy())
         return _unpadded(data, kwargs), _unpadded(grad, kwargs)
 
-    def _batches(self, arrays: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    def _batch(self, arrays: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Yield dicts of one batch each; the last is padded with zeros."""
         if not arrays:
             raise ParameterError(f"nothing to run: pass values for the inputs {self.inputs}")
@@ -454,6 +468,8 @@ class Net(Graph):
             )
         with self.named(0):
             self._layers[0].reset(data, labels)  # type: ignore[attr-defined]
+
+    _set_input_arrays = set_input_arrays  # pycaffe's own name for the compiled part
 
     def before_forward(self, hook: Callable[[int], None]) -> None:
         """Call ``hook(layer_number)`` before each layer's forward."""
@@ -538,9 +554,50 @@ class Net(Graph):
         return table(self)
 
 
+def _check_arguments(network_file: Any, phase: Any, level: Any, stages: Any, weights: Any) -> None:
+    """Refuse what no net can be made of, with the call that was meant.
+
+    Raises
+    ------
+    NetArgumentError
+        See there.
+    """
+    paths = (str, bytes, os.PathLike)
+    if isinstance(network_file, (int, float)) or network_file is None:
+        raise NetArgumentError(f"the prototxt comes first, not {network_file!r}: {_CALL}")
+    if isinstance(phase, paths):
+        if str(phase).upper() in ("TEST", "TRAIN"):
+            raise NetArgumentError(
+                f"phase is the text {phase!r}: pass the number caffe.{str(phase).upper()}: {_CALL}"
+            )
+        if level is None or weights is not None:
+            raise NetArgumentError(
+                f"phase is missing, and {os.fsdecode(phase)!r} where it belongs: {_CALL}"
+            )
+        phase, level = level, None
+    elif isinstance(level, paths):
+        raise NetArgumentError(f"{os.fsdecode(level)!r} is passed as level: {_CALL}")
+    if isinstance(phase, (bool, *paths)) or phase not in (TRAIN, TEST):
+        raise NetArgumentError(
+            f"phase is {phase!r}: pass caffe.TEST (1) or caffe.TRAIN (0): {_CALL}"
+        )
+    if level is not None and not isinstance(level, numbers.Integral):
+        raise NetArgumentError(f"level is {level!r}: a whole number is expected: {_CALL}")
+    if isinstance(stages, (str, bytes)):
+        raise NetArgumentError(f"stages is a list of names: write stages=[{stages!r}]")
+
+
+_CALL = "Net('deploy.prototxt', caffe.TEST, weights='x.caffemodel')"
+
+
 def _names(names: list[str] | None) -> list[str]:
     if isinstance(names, str):
-        raise TypeError(f"blobs is a list of names, as in ['{names}']")
+        raise TypeError(
+            f"blobs is a list of names, as in ['{names}'], of what to return besides the outputs; "
+            f"to run up to a layer write end='{names}'"
+        )
+    if isinstance(names, np.ndarray) or hasattr(names, "__array__"):
+        raise TypeError("values are passed by their input's name: net.forward(data=array)")
     return list(names or [])
 
 

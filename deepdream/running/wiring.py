@@ -75,8 +75,9 @@ def insert_splits(net: Any) -> Any:
 
     A top with several readers is followed by a layer ``<blob>_<layer>_<top index>_split`` whose
     tops add ``_0``, ``_1`` ... in the order of the readers; the readers' bottoms are renamed. A
-    loss weight on the top counts as a reader. Where layers work in place, the last one is the
-    producer.
+    loss weight on the top counts as a reader: the split's first top has it then, and the layer
+    none (a loss layer the one that it has without a word). Where layers work in place, the last
+    one is the producer.
 
     Parameters
     ----------
@@ -136,7 +137,7 @@ def insert_splits(net: Any) -> Any:
             if j < len(layer.loss_weight) and layer.loss_weight[j]:
                 # The loss is taken from the first split top instead.
                 extra.loss_weight.extend([layer.loss_weight[j]] + [0.0] * (count - 1))
-                kept.loss_weight[j] = 0.0
+                del kept.loss_weight[:]
                 used[i, j] += 1
     return split
 

@@ -15,13 +15,15 @@ from . import (
     loss,
     nets,
     normalization,
+    not_finite,
     refused,
+    training,
     vision,
 )
 from .base import Case as Case
 
-LAYERS = (vision, normalization, activation, common, loss)
-NETS = (nets, blobs, calls, files, refused, dreams)
+LAYERS = (vision, normalization, activation, common, loss, not_finite)
+NETS = (nets, blobs, calls, files, refused, dreams, training)
 
 
 def all_cases(*modules) -> dict[str, Case]:

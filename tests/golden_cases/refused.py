@@ -30,6 +30,24 @@ def descriptions() -> Iterator[Case]:
         "3.0 where a whole number belongs",
         net(x, layer("c", "Convolution", ["x"], ["y"], "convolution_param { num_output: 3.0 }")),
     )
+    for name, what, first, second in (
+        ("too_many_params", "more param entries than parameters", "", "} param {} param {"),
+        ("shared_lr_mult", "a shared parameter with two lr_mult", "lr_mult: 1", "lr_mult: 2"),
+        ("shared_decay_mult", "the same, decay_mult", "decay_mult: 1", "decay_mult: 2"),
+    ):
+        text = 'inner_product_param { num_output: 7 } param { name: "w" %s }'
+        layers = [
+            layer("L", "InnerProduct", ["v"], ["a"], text % first),
+            layer("M", "InnerProduct", ["a"], ["b"], text % second),
+        ]
+        yield _text(name, what, net(input_layer("v", (2, 7)), *layers))
+    yield _one(
+        "loss_weights",
+        "as many loss_weight as tops, or none",
+        "Slice",
+        "slice_param { axis: 2 slice_point: 2 } loss_weight: 1",
+        tops=("y", "z"),
+    )
     yield _text("negative_size", "a negative size of an input", net(input_layer("x", (2, -3))))
     yield _text(
         "enormous_size",

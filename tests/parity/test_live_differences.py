@@ -29,6 +29,8 @@ V0 = 'layers { layer { name: "a" type: "relu" } bottom: "x" top: "y" }\n'
 TANH = layer("b", "TanH", ["y"], ["z"])
 FOUR_AXES = v2_layer("L", *(blob(a.reshape((1,) * (4 - a.ndim) + a.shape)) for a in (W, B)))
 
+CALM = net(input_layer("x", X), layer("L", "TanH", ["x"], ["y"]), force_backward=False)
+
 # What Caffe takes, and we refuse: prototxt and weights.
 ONLY_CAFFE = {
     "too few input_dim": (INPUTS % "input_dim: 1 input_dim: 3 input_dim: 5", None),
@@ -91,3 +93,24 @@ def test_caffe_loads_stored_gradients(real_caffe):
     np.testing.assert_array_equal(outcome.results["L[0].diff"], W)
     np.testing.assert_array_equal(ours["L[0].data"], W)
     assert not ours["L[0].diff"].any()
+
+
+def test_caffe_keeps_nan_in_the_sliding_sum_of_lrn(real_caffe):
+    """All channels behind it are NaN."""
+    x = np.ones((1, 7, 2, 2), np.float32)
+    x[0, 2, 1, 0] = np.nan
+    case = Case("lrn", "").step("net", prototxt=one("LRN", "lrn_param { local_size: 3 }", x.shape))
+    case.step("write", blob="x", array=x).step("forward").step("read", blob="y")
+    (outcome,) = real_caffe.ask([Job(case.steps, case.arrays)])
+
+    assert np.isnan(outcome.results["y.data"][0, :, 1, 0]).tolist() == [False] + [True] * 6
+
+
+def test_caffe_computes_no_gradient_without_a_loss(real_caffe):
+    """Nor says so."""
+    case = Case("deploy", "").step("net", prototxt=CALM).step("write", blob="x", value=1)
+    case.step("forward").step("write", blob="y", part="diff", value=1).step("backward")
+    case.step("read", blob="x", part="diff")
+    (outcome,) = real_caffe.ask([Job(case.steps, case.arrays)])
+
+    assert not outcome.results["x.diff"].any()

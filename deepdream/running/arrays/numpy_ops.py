@@ -28,7 +28,6 @@ from numpy import maximum as maximum
 from numpy import moveaxis as moveaxis
 from numpy import multiply as multiply
 from numpy import ones_like as ones_like
-from numpy import sign as sign
 from numpy import sqrt as sqrt
 from numpy import square as square
 from numpy import subtract as subtract
@@ -119,6 +118,30 @@ def clip(x: Any, low: float | None = None, high: float | None = None, out: Any =
     if low is not None:
         out = np.maximum(x, low, out=out)
     return out
+
+
+def sign(x: Any) -> Any:
+    """Return 1 where x > 0, -1 where x < 0, and else 0: also for NaN, as in Caffe."""
+    y = (x > 0).astype(x.dtype)
+    y -= x < 0
+    return y
+
+
+def scale(x: Any, factor: Any, out: Any) -> None:
+    """Write factor * x as BLAS does: zeros where the factor is 0 or NaN, whatever x is there.
+
+    Parameters
+    ----------
+    x : ndarray
+    factor : float or ndarray
+        An array broadcasts to the shape of `x`.
+    out : ndarray
+        Like `x`; may be `x` itself.
+    """
+    multiply(x, factor, out=out)
+    off = np.not_equal(factor, factor) | np.equal(factor, 0)
+    if off.any():
+        np.copyto(out, 0, where=off)
 
 
 def power(x: Any, exponent: float, out: Any = None) -> Any:

@@ -31,7 +31,6 @@ from torch import maximum as maximum
 from torch import moveaxis as moveaxis
 from torch import multiply as multiply
 from torch import ones_like as ones_like
-from torch import sign as sign
 from torch import sqrt as sqrt
 from torch import square as square
 from torch import subtract as subtract
@@ -105,8 +104,22 @@ def clip(x: Any, low: float | None = None, high: float | None = None, out: Any =
     return out
 
 
+def sign(x: Any) -> Any:
+    return (x > 0).to(x.dtype) - (x < 0).to(x.dtype)
+
+
+def scale(x: Any, factor: Any, out: Any) -> None:
+    torch.mul(x, factor, out=out)
+    if isinstance(factor, torch.Tensor):
+        out.masked_fill_((factor == 0) | torch.isnan(factor), 0)
+    elif not factor or math.isnan(factor):
+        out.zero_()
+
+
 def power(x: Any, exponent: float, out: Any = None) -> Any:
-    return torch.pow(x, exponent, out=out)
+    # PyTorch takes roots for these numbers: -infinity would become NaN, and -0 -infinity.
+    exponents = torch.full_like(x, exponent) if exponent in (0.5, -0.5) else exponent
+    return torch.pow(x, exponents, out=out)
 
 
 def leaky(x: Any, slope: float, out: Any) -> None:

@@ -16,5 +16,6 @@ from .base import TEST as TEST
 from .base import TRAIN as TRAIN
 from .base import BlobVec as BlobVec
 from .base import Layer as Layer
+from .base import LayerVec as LayerVec
 from .base import Window as Window
 from .base import create as create

@@ -19,7 +19,7 @@ from ...errors import PrototxtError, ShapeError
 from .. import fillers
 from ..arrays import Array
 from ..blob import Blob
-from .base import TRAIN, Layer, Shape, refuse_in_place, register
+from .base import TRAIN, Layer, Shape, refuse_in_place, register, scaled
 
 
 class NeuronLayer(Layer):
@@ -94,7 +94,7 @@ class PReLULayer(Layer):
         return [shape]
 
     def _slope(self, x: Array) -> Array:
-        slope = self.blobs[0].get_data()
+        slope = self.value(0)
         return slope.reshape(-1, *(1,) * (x.ndim - 2)) if slope.ndim else slope
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
@@ -113,7 +113,7 @@ class PReLULayer(Layer):
         if self.param_diffs[0]:
             each = g * x * (x <= 0)
             axes = tuple(i for i in range(x.ndim) if i != 1)
-            diff = self.blobs[0].mutable_diff()
+            diff = self.value_diff(0)
             diff += each.sum(axes) if slope.ndim else each.sum()
         if propagate_down[0]:
             self.ops.multiply(g, _step(self.ops, x, slope), out=bottom[0].mutable_diff())
@@ -177,7 +177,9 @@ class SwishLayer(Layer):
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x = bottom[0].get_data()
-        gate = sigmoid(self.ops, self.beta * x)
+        inner = self.ops.empty_like(x)
+        self.ops.scale(x, self.beta, out=inner)
+        gate = sigmoid(self.ops, inner)
         self.keep(gate)
         self.ops.multiply(x, gate, out=top[0].mutable_data())
 
@@ -240,8 +242,10 @@ class PowerLayer(NeuronLayer):
 
 
 def _affine(ops: Any, x: Array, scale: float, shift: float, out: Array) -> None:
-    ops.multiply(x, scale, out=out)
-    out += shift
+    # Nothing is added where shift is 0: -0 stays what it is.
+    scaled(ops, x, scale, out=out)
+    if shift:
+        out += shift
 
 
 def _power(base: float, exponent: float) -> float:
@@ -260,12 +264,13 @@ class ExpLayer(NeuronLayer):
         self.outer = _power(math.e if p.base == -1 else p.base, p.shift)
 
     def function(self, x: Array, y: Array) -> None:
-        self.ops.exp(self.inner * x, out=y)
-        y *= self.outer
+        scaled(self.ops, x, self.inner, out=y)
+        self.ops.exp(y, out=y)
+        scaled(self.ops, y, self.outer, out=y)
 
     def gradient(self, x: Array, y: Array, g: Array, diff: Array) -> None:
         self.ops.multiply(y, g, out=diff)
-        diff *= self.inner
+        scaled(self.ops, diff, self.inner, out=diff)
 
 
 @register("Log")
@@ -282,13 +287,13 @@ class LogLayer(NeuronLayer):
     def function(self, x: Array, y: Array) -> None:
         _affine(self.ops, x, self.scale, self.shift, out=y)
         self.ops.log(y, out=y)
-        y *= self.outer
+        scaled(self.ops, y, self.outer, out=y)
 
     def gradient(self, x: Array, y: Array, g: Array, diff: Array) -> None:
         # As in Power, g is lost in place.
         _affine(self.ops, x, self.scale, self.shift, out=diff)
         diff[...] = 1 / diff
-        diff *= self.scale * self.outer
+        scaled(self.ops, diff, self.scale * self.outer, out=diff)
         diff *= g
 
 
@@ -326,7 +331,7 @@ class ThresholdLayer(NeuronLayer):
 
 @register("Clip")
 class ClipLayer(NeuronLayer):
-    """y = x, but min below and max above.
+    """y = x, but min below and max above, and min for NaN, as C++ compares.
 
     In place the gradient passes everywhere, because clipped values lie within the bounds.
     """
@@ -339,7 +344,10 @@ class ClipLayer(NeuronLayer):
         self.low, self.high = p.min, p.max
 
     def function(self, x: Array, y: Array) -> None:
+        nothing = self.ops.isnan(x)
         self.ops.clip(x, self.low, self.high, out=y)
+        if nothing.any():
+            y[nothing] = self.low
 
     def gradient(self, x: Array, y: Array, g: Array, diff: Array) -> None:
         self.ops.multiply(g, (x >= self.low) & (x <= self.high), out=diff)

@@ -19,15 +19,17 @@ pictures were made with, at ties, at kinks and in place.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from ...errors import PrototxtError, ShapeError, UnknownLayerTypeError, nearest
-from ..arrays import operations
+from ...errors import AssignmentError, PrototxtError, ShapeError, UnknownLayerTypeError, nearest
+from ..arrays import Array, operations
 from ..blob import MAX_COUNT, Blob, Changes, shapes_of
+from ..vectors import Vec
 
 Shape = tuple[int, ...]
 
@@ -49,18 +51,45 @@ class Window(NamedTuple):
     pad: tuple[int, int] = (0, 0)
 
 
-class BlobVec(list):
+class BlobVec(Vec):
     """The parameter blobs of a layer: a list whose slices are `BlobVec` too."""
 
-    def __getitem__(self, index: Any) -> Any:
-        item = super().__getitem__(index)
-        return BlobVec(item) if isinstance(index, slice) else item
+    kind = Blob
+    advice = ": write its values, as in net.params['conv1'][0].data[...] = array"
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        super().__setitem__(index, value)
+        Changes.count += 1
+
+    def __delitem__(self, index: Any) -> None:
+        super().__delitem__(index)
+        Changes.count += 1
+
+    def __getattr__(self, name: str) -> Any:
+        hint = (
+            f": write [0].{name} for weights, [1].{name} for a bias" if hasattr(Blob, name) else ""
+        )
+        raise AttributeError(f"'BlobVec' object has no attribute '{name}'{hint}")
 
     def add_blob(self, *shape: int) -> None:
         """Append a blob of this shape, filled with zeros."""
         blob = Blob()
         blob.reshape(*shape)  # without axes: a single number
         self.append(blob)
+
+
+class LayerVec(Vec):
+    """The layers of a net, in the order of running."""
+
+    advice = ": the layers of a net are those of its prototxt"
+
+    def _takes(self, value: Any) -> bool:
+        return callable(getattr(type(value), "forward", None))
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, str):
+            raise TypeError(f"layers go by number here: write net.layer_dict[{index!r}]")
+        return super().__getitem__(index)
 
 
 class Layer:
@@ -107,10 +136,19 @@ class Layer:
         self._device = device
         self.blobs = BlobVec()
         self.fillers: list[Any] = []
+        self.param_shapes: list[Shape] = []  # that the layer was built with
         self.param_diffs: list[bool] = []
         self.loss_weights: list[float] = []
         self._kept: Any = None
         self._settled: Any = None  # `Changes.last` when the tops were last given their shapes
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "type" or (name == "blobs" and name in self.__dict__):
+            raise AssignmentError(
+                f"a layer's {name} cannot be assigned: write the values of its parameters, as in "
+                "net.layers[1].blobs[0].data[...] = array"
+            )
+        object.__setattr__(self, name, value)
 
     @property
     def device(self) -> str:
@@ -153,6 +191,7 @@ class Layer:
         While no blob changes, it need not run again, except where it is the user's.
         """
         changes = Changes.last
+        self.check_params()
         self.reshape(bottom, top)
         self._settled = changes
 
@@ -190,6 +229,38 @@ class Layer:
         self.blobs.append(blob)
         self.fillers.append(filler)
         self.param_diffs.append(True)
+        self.param_shapes.append(tuple(shape))
+
+    def value(self, index: int) -> Array:
+        """Return a parameter's values in the shape that the layer was built with."""
+        return self.blobs[index].get_data().reshape(self.param_shapes[index])
+
+    def value_diff(self, index: int) -> Array:
+        """Return a parameter's diff for writing, in the shape that the layer was built with."""
+        return self.blobs[index].mutable_diff().reshape(self.param_shapes[index])
+
+    def check_params(self) -> None:
+        """Refuse parameters that somebody has taken away, or made larger or smaller.
+
+        As in Caffe another shape of as many values is as good.
+
+        Raises
+        ------
+        ShapeError
+            The message names both shapes.
+        """
+        if len(self.blobs) < len(self.param_shapes):
+            raise ShapeError(
+                f"the layer was built with {len(self.param_shapes)} parameters and has "
+                f"{len(self.blobs)} now: to leave out a bias write bias_term: false in the prototxt"
+            )
+        for index, (blob, shape) in enumerate(zip(self.blobs, self.param_shapes)):
+            if blob.count != math.prod(shape):
+                raise ShapeError(
+                    f"parameter {index} has the shape {tuple(blob.shape)} now, but the layer was "
+                    f"built for {shape}: a layer of another size needs another prototxt, and a net "
+                    "that is loaded anew"
+                )
 
     def keep(self, kept: Any) -> None:
         """Remember what `forward` computed and `backward` needs."""
@@ -287,6 +358,14 @@ def in_range(name: str, value: int, low: int, high: int = MAX_COUNT) -> int:
         expected = f"at least {low}" if high == MAX_COUNT and value < low else f"{low} to {high}"
         raise PrototxtError(f"{name} is {value}: {expected} is expected")
     return value
+
+
+def scaled(ops: Any, x: Any, factor: float, out: Any) -> None:
+    """Write factor * x as Caffe does with a number: a factor of 1 copies, one of 0 gives zeros."""
+    if factor != 1:
+        ops.scale(x, factor, out=out)
+    elif x is not out:
+        out[...] = x
 
 
 def refuse_in_place(bottom: Sequence[Blob], top: Sequence[Blob]) -> None:

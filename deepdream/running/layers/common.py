@@ -22,6 +22,7 @@ from .base import (
     pairwise_equal_shapes,
     refuse_in_place,
     register,
+    scaled,
 )
 
 
@@ -64,15 +65,15 @@ class InnerProductLayer(Layer):
 
     def _weight(self) -> Array:
         """Return the weights as (num_output, K)."""
-        weight = self.blobs[0].get_data()
+        weight = self.value(0)
         return weight.T if self.transpose else weight
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x = self._rows(bottom[0].get_data(), self.inputs)
         y = self._rows(top[0].mutable_data(), self.num_output)
         self.ops.matmul(x, self._weight().T, out=y)
-        if len(self.blobs) > 1:
-            y += self.blobs[1].get_data()
+        if len(self.param_shapes) > 1:
+            y += self.value(1)
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
@@ -80,10 +81,10 @@ class InnerProductLayer(Layer):
         g = self._rows(top[0].get_diff(), self.num_output)
         if self.param_diffs[0]:
             x = self._rows(bottom[0].get_data(), self.inputs)
-            weight = self.blobs[0].mutable_diff()
+            weight = self.value_diff(0)
             weight += x.T @ g if self.transpose else g.T @ x
-        if len(self.blobs) > 1 and self.param_diffs[1]:
-            bias = self.blobs[1].mutable_diff()
+        if len(self.param_shapes) > 1 and self.param_diffs[1]:
+            bias = self.value_diff(1)
             bias += g.sum(0)
         if propagate_down[0]:
             diff = self._rows(bottom[0].mutable_diff(), self.inputs)
@@ -134,6 +135,7 @@ class BroadcastLayer(Layer):
         # cover, and these axes.
         self.wide = (1,) * start + covered + (1,) * rest
         self.others = (*range(start), *range(axes - rest, axes))
+        self.items = math.prod(shapes[0][:start])  # before the axes that the parameter covers
 
     def _narrow(self, x: Array) -> Array:
         """Return x summed over the axes that the parameter does not cover."""
@@ -164,7 +166,7 @@ class ScaleLayer(BroadcastLayer):
         self.keep(None)
         if bottom[0] is top[0] and (len(bottom) > 1 or self.param_diffs[0]):
             self.keep(self.ops.copy(x))
-        self.ops.multiply(x, self._scale(bottom), out=y)
+        self.ops.scale(x, self._scale(bottom), out=y)
         if self.bias_term:
             y += self.blobs[-1].get_data().reshape(self.wide)
 
@@ -173,19 +175,35 @@ class ScaleLayer(BroadcastLayer):
     ) -> None:
         g = top[0].get_diff()
         if self.bias_term and self.param_diffs[-1]:
-            bias = self.blobs[-1].mutable_diff()
+            bias = self.value_diff(-1)
             bias += self._narrow(g)
-        if len(bottom) > 1 and propagate_down[1]:
-            diff = bottom[1].mutable_diff()
-            diff[...] = self._narrow(g * self._bottom_data(bottom, top))
-        elif len(bottom) == 1 and self.param_diffs[0]:
-            diff = self.blobs[0].mutable_diff()
-            diff += self._narrow(g * self._bottom_data(bottom, top))
+        if propagate_down[1] if len(bottom) > 1 else self.param_diffs[0]:
+            self._scale_diff(g, bottom, top)
         if propagate_down[0]:
-            self.ops.multiply(g, self._scale(bottom), out=bottom[0].mutable_diff())
+            self.ops.scale(g, self._scale(bottom), out=bottom[0].mutable_diff())
 
-    def _bottom_data(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> Array:
-        return self.kept() if bottom[0] is top[0] else bottom[0].get_data()
+    def _scale_diff(self, g: Array, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        """Write the gradient of the factor, by Caffe's steps.
+
+        The product of values and gradients lies in memory that is there: in the factor's diff
+        where that is as large, else in bottom 0's diff, or in place in the copy of bottom 0's
+        values, so that a second backward finds products instead of values.
+        """
+        scale = bottom[1] if len(bottom) > 1 else self.blobs[0]
+        diff = scale.mutable_diff()
+        in_place = bottom[0] is top[0]
+        x = self.kept() if in_place else bottom[0].get_data()
+        if scale.count == bottom[0].count:
+            self.ops.multiply(g.reshape(diff.shape), x.reshape(diff.shape), out=diff)
+            return
+        product = x if in_place else bottom[0].mutable_diff()
+        self.ops.multiply(g, x, out=product)
+        total = self._narrow(product)
+        # A parameter's diff adds up, but for one item: there the sum is written in its place.
+        if len(bottom) == 1 and (self.items != 1 or scale.count == 1):
+            diff += total
+        else:
+            diff[...] = total
 
 
 @register("Bias")
@@ -247,7 +265,8 @@ class EltwiseLayer(Layer):
         if self.operation == self.SUM:
             y[...] = 0  # in place this loses that bottom, as in Caffe
             for coeff, x in zip(self.coeffs, xs):
-                y += x if coeff == 1 else coeff * x
+                if coeff:  # BLAS does not look at what has none
+                    y += x if coeff == 1 else coeff * x
         elif self.operation == self.PROD:
             self.ops.multiply(xs[0], xs[1], out=y)
             for x in xs[2:]:
@@ -273,9 +292,9 @@ class EltwiseLayer(Layer):
                 continue
             diff = blob.mutable_diff()
             if self.operation == self.SUM:
-                self.ops.multiply(g, self.coeffs[i], out=diff)
+                scaled(self.ops, g, self.coeffs[i], out=diff)
             elif self.operation == self.MAX:
-                self.ops.multiply(g, self.kept() == i, out=diff)
+                diff[...] = self.ops.where(self.kept() == i, g, 0)
             else:
                 self._others(i, top, bottom, diff)
                 diff *= g
@@ -355,7 +374,7 @@ class ReductionLayer(Layer):
         x = x if each is None else each(x)
         shape = x.shape[: self.axis]
         y[...] = x.reshape(*shape, math.prod(x.shape[self.axis :])).sum(self.axis)
-        y *= self._factor(x)
+        scaled(self.ops, y, self._factor(x), out=y)
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
@@ -367,9 +386,9 @@ class ReductionLayer(Layer):
         g = g.reshape(*g.shape, *(1,) * (x.ndim - self.axis))
         diff = bottom[0].mutable_diff()
         if self.operation == self.ASUM:
-            self.ops.multiply(g, self.ops.sign(x), out=diff)
+            self.ops.scale(self.ops.sign(x), g, out=diff)
         elif self.operation == self.SUMSQ:
-            self.ops.multiply(2 * g, x, out=diff)
+            self.ops.scale(x, 2 * g, out=diff)
         else:
             diff[...] = g
 

@@ -64,6 +64,11 @@ def _refuse_label_gradient(propagate_down: Sequence[bool]) -> None:
         raise PrototxtError("labels have no gradient: set propagate_down: false for bottom 1")
 
 
+def _weighted(ops: Any, x: Array, weight: Any) -> Array:
+    """Return weight * x, but 0 where the weight is: as BLAS's axpby, whatever x is there."""
+    return ops.where((weight * ops.ones_like(x)) == 0, 0, weight * x)
+
+
 def _rows(x: Array) -> Array:
     """Return x with one row for each item."""
     return x.reshape(len(x), math.prod(x.shape[1:]))
@@ -135,28 +140,37 @@ class SoftmaxWithLossLayer(LossLayer):
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         prob = self._by_class(softmax(self.ops, bottom[0].get_data(), self.axis))
-        outer, classes, inner = prob.shape
-        labels = _labels(self.ops, bottom[1], classes, (outer, inner), self.ignore)
-        counts = labels >= 0 if self.ignore is None else labels != self.ignore
-        labels = self.ops.where(counts, labels, 0)
+        labels, counts, divisor = self._targets(bottom[1], prob)
         picked = self.ops.clip(self.ops.pick(prob, labels[:, None], 1)[:, 0], low=SMALLEST_FLOAT)
-        divisor = _divisor(self.normalization, outer, outer * inner, int(counts.sum()))
-        top[0].mutable_data()[...] = -(self.ops.log(picked) * counts).sum() / divisor
+        losses = self.ops.where(counts, self.ops.log(picked), 0)
+        top[0].mutable_data()[...] = -losses.sum() / divisor
         if len(top) > 1:
             top[1].mutable_data()[...] = prob.reshape(tuple(top[1].shape))
-        self.keep((prob, labels, counts, divisor))
+        self.keep(prob)
+
+    def _targets(self, blob: Blob, prob: Array) -> tuple[Array, Array, float]:
+        """Return the labels as they are now, which of them count, and what the loss is divided by.
+
+        Backward asks anew: between two of them the labels may be written.
+        """
+        outer, classes, inner = prob.shape
+        labels = _labels(self.ops, blob, classes, (outer, inner), self.ignore)
+        counts = labels >= 0 if self.ignore is None else labels != self.ignore
+        divisor = _divisor(self.normalization, outer, outer * inner, int(counts.sum()))
+        return self.ops.where(counts, labels, 0), counts, divisor
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
     ) -> None:
         _refuse_label_gradient(propagate_down)
         if propagate_down[0]:
-            prob, labels, counts, divisor = self.kept()
+            prob = self.kept()
+            labels, counts, divisor = self._targets(bottom[1], prob)
             hit = self.ops.zeros_like(prob)
             self.ops.put(hit, labels[:, None], 1, 1)
-            grad = (prob - hit) * counts[:, None] * (self.weight(top) / divisor)
+            grad = self.ops.where(counts[:, None], prob - hit, 0)
             diff = bottom[0].mutable_diff()
-            diff[...] = grad.reshape(diff.shape)
+            self.ops.scale(grad.reshape(diff.shape), self.weight(top) / divisor, out=diff)
 
 
 @register("EuclideanLoss")
@@ -179,7 +193,7 @@ class EuclideanLossLayer(LossLayer):
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
     ) -> None:
-        grad = self.kept() * (self.weight(top) / len(self.kept()))
+        grad = _weighted(self.ops, self.kept(), self.weight(top) / len(self.kept()))
         for blob, sign, wanted in zip(bottom, (1, -1), propagate_down):
             if wanted:
                 diff = blob.mutable_diff()
@@ -212,7 +226,7 @@ class SigmoidCrossEntropyLossLayer(LossLayer):
         loss += self.ops.clip(x, low=0) - x * target
         divisor = _divisor(self.normalization, len(x), math.prod(x.shape), int(counts.sum()))
         self.keep((sigmoid(self.ops, x), divisor))
-        top[0].mutable_data()[...] = (loss * counts).sum() / divisor
+        top[0].mutable_data()[...] = self.ops.where(counts, loss, 0).sum() / divisor
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
@@ -221,8 +235,8 @@ class SigmoidCrossEntropyLossLayer(LossLayer):
         if propagate_down[0]:
             prob, divisor = self.kept()
             target, counts = self._target(bottom)
-            factor = self.weight(top) / divisor
-            bottom[0].mutable_diff()[...] = (prob - target) * counts * factor
+            grad = self.ops.where(counts, prob - target, 0)
+            self.ops.scale(grad, self.weight(top) / divisor, out=bottom[0].mutable_diff())
 
 
 @register("HingeLoss")
@@ -255,6 +269,7 @@ class HingeLossLayer(LossLayer):
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x = _rows(bottom[0].get_data())
         terms = self.ops.clip(1 + self._signs(bottom, x) * x, low=0)
+        terms = self.ops.where(self.ops.isnan(terms), 0, terms)  # max(0, NaN) is 0 in C++
         bottom[0].mutable_diff()[...] = terms.reshape(tuple(bottom[0].shape))
         total = (self.ops.square(terms) if self.squared else terms).sum()
         top[0].mutable_data()[...] = total / len(x)
@@ -267,7 +282,7 @@ class HingeLossLayer(LossLayer):
             diff = _rows(bottom[0].mutable_diff())
             slope = 2 * diff if self.squared else self.ops.sign(diff)
             slope *= self._signs(bottom, diff)
-            self.ops.multiply(slope, self.weight(top) / len(diff), out=diff)
+            self.ops.scale(slope, self.weight(top) / len(diff), out=diff)
 
 
 @register("MultinomialLogisticLoss")
@@ -328,29 +343,36 @@ class ContrastiveLossLayer(LossLayer):
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         a, b = (_rows(blob.get_data()) for blob in bottom[:2])
         squared = self.ops.square(a - b).sum(1)
-        similar = self.ops.trunc(bottom[2].get_data().reshape(-1)) != 0
+        similar = self._similar(bottom)
         if self.legacy:
             apart = self.ops.clip(self.margin - squared, low=0)
         else:
             apart = self.ops.square(self.ops.clip(self.margin - self.ops.sqrt(squared), low=0))
         total = self.ops.where(similar, squared, apart).sum()
         top[0].mutable_data()[...] = total / len(a) / 2
-        self.keep((a - b, squared, similar))
+        self.keep((a - b, squared))
+
+    def _similar(self, bottom: Sequence[Blob]) -> Array:
+        """Tell which pairs belong together, by the labels as they are now."""
+        return self.ops.trunc(bottom[2].get_data().reshape(-1)) != 0
 
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
     ) -> None:
-        distance, squared, similar = self.kept()
+        distance, squared = self.kept()
+        weight = self.weight(top) / len(distance)
         if self.legacy:
-            push = self.ops.ones_like(squared) * (squared < self.margin)
+            near, push = squared < self.margin, self.ops.ones_like(squared)
         else:
             far = self.ops.sqrt(squared)
-            push = self.ops.clip(self.margin - far, low=0) / (far + 1e-4)  # no division by 0
-        factor = self.ops.where(similar, 1.0, -push) * (self.weight(top) / len(distance))
+            near, push = far < self.margin, (self.margin - far) / (far + 1e-4)  # not by 0
+        push = self.ops.where(near, -push * weight, 0)
+        factor = self.ops.where(self._similar(bottom), weight, push)
+        grad = _weighted(self.ops, distance, factor[:, None])
         for blob, sign, wanted in zip(bottom[:2], (1, -1), propagate_down):
             if wanted:
                 diff = blob.mutable_diff()
-                diff[...] = (sign * factor[:, None] * distance).reshape(diff.shape)
+                diff[...] = (sign * grad).reshape(diff.shape)
 
 
 @register("Accuracy")

@@ -12,7 +12,7 @@ from ...errors import PrototxtError, ShapeError
 from ..arrays import Array
 from ..arrays.windows import Pool
 from ..blob import Blob
-from .base import TEST, Layer, Shape, Window, in_range, register
+from .base import TEST, Layer, Shape, Window, in_range, register, scaled
 
 
 @register("LRN")
@@ -49,13 +49,17 @@ class LRNLayer(Layer):
         scale = self.room(x)
         if self.within:
             self.ops.average_pool(x * x, self._square(), scale)
-            scale *= self.alpha
+            scaled(self.ops, scale, self.alpha, out=scale)
             scale += 1
             self.ops.multiply(x, self.ops.power(scale, -self.beta), out=y)
             return
         for part_x, part_y, s in self.ops.by_position(x, y, scale):
-            self.ops.multiply(self._neighbours(part_x * part_x), self.alpha / self.size, out=s)
-            s += self.k
+            if self.alpha:
+                near = self._neighbours(part_x * part_x)
+                self.ops.multiply(near, self.alpha / self.size, out=s)
+                s += self.k
+            else:
+                s[...] = self.k
             self.ops.power(s, -self.beta, out=part_y)
             part_y *= part_x  # in place x is lost, as in Caffe
 
@@ -69,8 +73,9 @@ class LRNLayer(Layer):
         # dL/dx = g s^-beta - 2 beta x * alpha * (mean of g y / s in the neighbourhood)
         if self.within:
             power = self.ops.power(scale, -self.beta)
-            through = self.ops.empty_like(x)
-            self.ops.average_pool(g * x * power / scale, self._square(), through)
+            through = self.ops.zeros_like(x)
+            if self.alpha and self.beta:
+                self.ops.average_pool(g * x * power / scale, self._square(), through)
             through *= x
             through *= 2 * self.beta * self.alpha
             diff[...] = g * power - through
@@ -82,6 +87,8 @@ class LRNLayer(Layer):
     def _gradient(self, x: Array, y: Array, scale: Array, g: Array, diff: Array) -> None:
         self.ops.power(scale, -self.beta, out=diff)
         diff *= g
+        if not self.alpha or not self.beta:
+            return
         through = self._neighbours(g * y / scale)
         through *= x
         through *= 2 * self.beta * self.alpha / self.size
@@ -147,10 +154,12 @@ class BatchNormLayer(Layer):
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x, y = self._by_channel(bottom[0].get_data()), self._by_channel(top[0].mutable_data())
         if self.stored:
-            total, total_var, factor = (blob.get_data() for blob in self.blobs)
+            total, total_var, factor = (self.value(i) for i in range(3))
             count = float(factor[0])
             weight = 1 / count if count else 0.0
-            mean, var = total * weight, total_var * weight
+            mean, var = self.ops.copy(total), self.ops.copy(total_var)
+            self.ops.scale(mean, weight, out=mean)
+            self.ops.scale(var, weight, out=var)
         else:
             mean = _mean(x)
             var = _mean(self.ops.square(x - mean[:, None]))

@@ -104,7 +104,7 @@ class FilterLayer(Layer):
         return array if self.kernel else array[..., None]
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        weight, *bias = (blob.get_data() for blob in self.blobs)
+        weight, *bias = (self.value(i) for i in range(len(self.param_shapes)))
         for below, above in zip(bottom, top):
             x, y = self._batch(below.get_data()), self._batch(above.mutable_data())
             self.product(x, self._weight(weight), y)
@@ -114,14 +114,14 @@ class FilterLayer(Layer):
     def backward(
         self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
     ) -> None:
-        weight = self._weight(self.blobs[0].get_data())
+        weight = self._weight(self.value(0))
         for below, above, wanted in zip(bottom, top, propagate_down):
             g = self._batch(above.get_diff())
             if self.param_diffs[0]:
-                diff = self._weight(self.blobs[0].mutable_diff())
+                diff = self._weight(self.value_diff(0))
                 self.weight_diff(self._batch(below.get_data()), g, diff)
-            if len(self.blobs) > 1 and self.param_diffs[1]:
-                bias = self.blobs[1].mutable_diff()
+            if len(self.param_shapes) > 1 and self.param_diffs[1]:
+                bias = self.value_diff(1)
                 bias += g.reshape(*g.shape[:2], math.prod(g.shape[2:])).sum((0, 2))
             if wanted:
                 self.product_back(g, weight, self._batch(below.mutable_diff()))

@@ -43,10 +43,10 @@ def _take_weights(node: Node) -> None:
     layer = node.layer
     if len(node.bottoms) != 1 or layer.axes != 4 or layer.axis != 1:
         return
-    node.weight = layer.blobs[0].data.astype(np.float64)
+    node.weight = layer.blobs[0].data.reshape(layer.param_shapes[0]).astype(np.float64)
     node.bias = (
-        layer.blobs[1].data.astype(np.float64)
-        if len(layer.blobs) > 1
+        layer.blobs[1].data.ravel().astype(np.float64)
+        if len(layer.param_shapes) > 1
         else np.zeros(layer.num_output)
     )
 
@@ -62,7 +62,8 @@ def _take_affine(node: Node) -> None:
 
 
 def _affine_of(type: str, layer: Any) -> tuple[np.ndarray, np.ndarray] | None:  # noqa: A002
-    blobs = [blob.data.astype(np.float64) for blob in getattr(layer, "blobs", ())]
+    pairs = zip(getattr(layer, "blobs", ()), getattr(layer, "param_shapes", ()))
+    blobs = [blob.data.reshape(shape).astype(np.float64) for blob, shape in pairs]
     if type == "BatchNorm" and layer.stored:
         mean, var, factor = blobs
         share = 1 / factor if factor != 0 else np.zeros_like(factor)

@@ -38,6 +38,8 @@ def prune(net: Any, ends: Sequence[str], picture: str) -> Program:
     ------
     Unplannable
         The net does something that only `Net` does; the text says what.
+    ShapeError
+        A layer's parameters have another size than it was built with.
     """
     current: dict[str, Value] = {}
     inputs: dict[str, Value] = {}
@@ -60,6 +62,8 @@ def prune(net: Any, ends: Sequence[str], picture: str) -> Program:
             for blob in tops:
                 current[blob] = read[0]
         else:
+            with net.named(i):
+                layer.check_params()
             in_place = bool(set(bottoms) & set(tops))
             if in_place:
                 _check_in_place(name, layer, read, bottoms, tops)
