@@ -63,6 +63,7 @@ LEVELS = (
         "reading.blobproto",
         "reading.hdf5",
         "reading.torch_file",
+        "reading.unknown",
         "reading.upgrade_v0",
         "preview",
         "deep_pixels",

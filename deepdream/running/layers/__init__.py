@@ -6,6 +6,7 @@ The modules follow the headings of Caffe's layer catalogue; importing them fills
 from . import activation as activation
 from . import common as common
 from . import data as data
+from . import forks as forks
 from . import loss as loss
 from . import normalization as normalization
 from . import python as python

@@ -85,6 +85,8 @@ class Layer:
         Smallest and largest number of bottom and top blobs; None is any number.
     equal_tops : bool
         There must be as many tops as bottoms.
+    same_as : str
+        The type that computes the same from the same parameters, where there is one.
     foreign : bool
         The layer runs code of the user's, who may want NumPy's warnings.
     param_diffs : list of bool
@@ -92,6 +94,7 @@ class Layer:
     """
 
     type: str = ""
+    same_as: str = ""
     bottoms: tuple[int, int | None] = (1, 1)
     tops: tuple[int, int | None] = (1, 1)
     equal_tops = False

@@ -12,12 +12,15 @@ from .program import Node, Program, Unplannable, Value
 # these and nothing changes. (Where one does look, Caffe's gradient is that of the overwritten
 # values, and only `Net` gives it.)
 BLIND = {
-    "BatchNorm", "Bias", "Concat", "Convolution", "Crop", "Deconvolution", "Dropout", "Eltwise",
-    "InnerProduct", "Input", "Pooling", "Scale", "Slice", "Tile",
+    "Axpy", "BN", "BatchNorm", "Bias", "Concat", "Convolution", "Crop", "Deconvolution", "Dropout",
+    "Eltwise", "InnerProduct", "Input", "Interp", "Normalize", "Permute", "Pooling", "Reorg",
+    "Scale", "ShuffleChannel", "Slice", "Tile", "Upsample",
 }  # fmt: skip
 
 # Layers that may run in place with a new value as their top, and give the same gradient.
-RENAMED = {"BatchNorm", "Bias", "Dropout", "ELU", "ReLU", "Scale", "Sigmoid", "TanH"}
+RENAMED = {
+    "BN", "BatchNorm", "Bias", "Dropout", "ELU", "ReLU", "ReLU6", "Scale", "Sigmoid", "TanH",
+}  # fmt: skip
 
 
 def prune(net: Any, ends: Sequence[str], picture: str) -> Program:
@@ -68,7 +71,9 @@ def prune(net: Any, ends: Sequence[str], picture: str) -> Program:
             if not net._layer_backward[i]:
                 flows_back = [False] * len(read)
             in_place = in_place and not _may_rename(layer)
-            node = Node(layer.type, layer, [name], read, made, flows_back, in_place)
+            node = Node(
+                layer.same_as or layer.type, layer, [name], read, made, flows_back, in_place
+            )
             for value in made:
                 value.maker = node
             current.update(zip(tops, made))
