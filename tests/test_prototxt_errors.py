@@ -21,8 +21,8 @@ def told(text: str) -> str:
         ("layer { dropout_param { ratio: 1 } }", "Did you mean 'dropout_ratio'?"),
         ('Layer { name: "x" }', "Did you mean 'layer', 'layers'?"),
         ("state { xyzzy: 1 }", "It has phase, level, stage."),
-        ("layer { permute_param { } }", "BVLC Caffe has no such layer, a variant of it may."),
-        ("layer { pooling_param { pool: sum } }", "It has MAX, AVE, STOCHASTIC."),
+        ("layer { dropout_params { } }", "Did you mean 'dropout_param'"),
+        ("layer { pooling_param { pool: max } }", "Did you mean 'MAX'"),
         ("state { phase: TESTING }", "Did you mean 'TEST'"),
         ("layer { type: INNER_PRODUCT }", 'a type has quotes: "InnerProduct". Or write layers'),
         (

@@ -347,7 +347,7 @@ def _transformer(net: Any, mean_bgr: np.ndarray, prototxt: Path) -> Any:
     from ..running.transformer import Transformer
 
     if not net.inputs:
-        raise ShapeError(f"'{prototxt}' has no input blob to put a picture into.")
+        raise ShapeError(_no_input(prototxt))
     name = net.inputs[0]
     shape = tuple(net.blobs[name].shape)
     if len(shape) != 4 or shape[1] != 3 or 0 in shape:
@@ -359,3 +359,15 @@ def _transformer(net: Any, mean_bgr: np.ndarray, prototxt: Path) -> Any:
     transformer.set_channel_swap(name, (2, 1, 0))
     transformer.set_mean(name, mean_bgr)
     return transformer
+
+
+def _no_input(prototxt: Path) -> str:
+    """Return the error for a net without an input."""
+    from ..reading.proto import read_prototxt
+    from ..reading.upgrade import upgrade
+    from ..running.wiring import training_advice
+
+    advice = training_advice(upgrade(read_prototxt(prototxt)))
+    return f"'{prototxt}' has no input blob to put a picture into" + (
+        f": {advice}" if advice else "."
+    )

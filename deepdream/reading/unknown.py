@@ -15,6 +15,7 @@ the error that protobuf raises then helps more.
 
 from __future__ import annotations
 
+import bisect
 import difflib
 import re
 from typing import Any, NamedTuple
@@ -108,6 +109,7 @@ class _Reader:
             for match in _TOKEN.finditer(text)
             if not match[0].isspace() and not match[0].startswith("#")
         ]
+        self.line_ends = [match.start() for match in re.finditer("\n", text)]
         self.at = 0
         self.layers = 0
         self.found: list[Aside] = []
@@ -207,7 +209,7 @@ class _Reader:
                     return
 
     def set_aside(self, name: re.Match[str], what: str, layer: int, harmless: bool) -> None:
-        line = self.text.count("\n", 0, name.start()) + 1
+        line = bisect.bisect_left(self.line_ends, name.start()) + 1
         self.found.append(Aside(layer, f"line {line}: {what}", harmless))
         self.blanks.append((name.start(), self.tokens[self.at - 1].end()))
 

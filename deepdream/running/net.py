@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -76,6 +77,12 @@ class Net(Graph):
     OutOfMemoryError
         The parameters alone are larger than this machine's memory.
 
+    Warns
+    -----
+    UserWarning
+        Layers of a type that is not known here, as heads of detectors are, and what reads them, are
+        left out; `unbuilt` has them with the reasons.
+
     Notes
     -----
     The positional form of 2015, ``Net(prototxt, caffemodel, phase)``, works too.
@@ -109,6 +116,7 @@ class Net(Graph):
         weights = None if weights is None else os.fsdecode(weights)
         source, wired = read_wired(network_file, phase, level or 0, stages or ())
         loaded = None if weights is None else read_caffemodel(weights, copy=False)
+        _warn_of_left_out(source, wired)
         super().__init__(
             source, wired, int(phase), force_backward=force_backward, device=device, dtype=dtype,
             param_diffs=param_diffs,
@@ -536,6 +544,20 @@ class Net(Graph):
         from ..drawing.table import table  # for people, not for running
 
         return table(self)
+
+
+def _warn_of_left_out(source: str, wired: Any) -> None:
+    """Tell which layers cannot be built."""
+    if not wired.left_out:
+        return
+    first = wired.left_out[0]
+    rest = len(wired.left_out) - 1
+    more = f", and {rest} more that cannot, or that read such ones" if rest else ""
+    warnings.warn(
+        f"{source}: layer '{first.name}' cannot be built: {first.not_understood[0]}{more}. The net "
+        "ends before them: net.unbuilt has them all.",
+        stacklevel=4,
+    )
 
 
 def _names(names: list[str] | None) -> list[str]:

@@ -19,3 +19,5 @@ from .base import BlobVec as BlobVec
 from .base import Layer as Layer
 from .base import Window as Window
 from .base import create as create
+from .base import unknown_type as unknown_type
+from .python import missing_module as missing_module

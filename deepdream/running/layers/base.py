@@ -270,11 +270,16 @@ def create(param: Any, phase: int, *, dtype: Any = np.float32, device: str = "cp
     """
     cls = LAYERS.get(param.type)
     if cls is None:
-        raise UnknownLayerTypeError(
-            f"layer type '{param.type}' is not known.{nearest(param.type, LAYERS)}\n"
-            f"Known types: {', '.join(sorted(LAYERS))}"
-        )
+        raise unknown_type(param.type)
     return cls(param, phase, dtype=dtype, device=device)
+
+
+def unknown_type(name: str) -> UnknownLayerTypeError:
+    """Return the error for a type that is not in the registry."""
+    return UnknownLayerTypeError(
+        f"layer type '{name}' is not known.{nearest(name, LAYERS)}\n"
+        f"Known types: {', '.join(sorted(LAYERS))}"
+    )
 
 
 def in_range(name: str, value: int, low: int, high: int = MAX_COUNT) -> int:
