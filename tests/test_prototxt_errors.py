@@ -22,7 +22,7 @@ def told(text: str) -> str:
         ('Layer { name: "x" }', "Did you mean 'layer', 'layers'?"),
         ("state { xyzzy: 1 }", "It has phase, level, stage."),
         ("layer { dropout_params { } }", "Did you mean 'dropout_param'"),
-        ("layer { pooling_param { pool: max } }", "Did you mean 'MAX'"),
+        ("layer { pooling_param { pool: sum } }", "It has MAX, AVE, STOCHASTIC."),
         ("state { phase: TESTING }", "Did you mean 'TEST'"),
         ("layer { type: INNER_PRODUCT }", 'a type has quotes: "InnerProduct". Or write layers'),
         (

@@ -147,6 +147,7 @@ def load_net(
             strict=strict,
             device=device,
             param_diffs=False,
+            lenient=True,
         )
     net.transformer = _transformer(net, mean_bgr, prototxt)
     net.model = entry
@@ -177,7 +178,7 @@ def load_graph(model: FileName | None = None) -> Graph:
 
     from ..running.graph import Graph, read_wired
 
-    source, wired = read_wired(prototxt)
+    source, wired = read_wired(prototxt, lenient=True)
     graph: Any = Graph(source, wired, TEST)
     graph.model = entry
     return cast("Graph", graph)

@@ -69,7 +69,7 @@ class Aside(NamedTuple):
     harmless: bool
 
 
-class _Strange(Exception):
+class _StrangeError(Exception):
     """The text is not what a prototxt can be, or what is unknown is better told by protobuf."""
 
 
@@ -90,7 +90,7 @@ def set_aside(text: str) -> tuple[str, list[Aside]]:
     try:
         reader = _Reader(text)
         reader.message(DESCRIPTOR.message_types_by_name["NetParameter"], "", -1)
-    except (_Strange, RecursionError):
+    except (_StrangeError, RecursionError):
         return text, []
     parts, end = [], 0
     for start, stop in reader.blanks:
@@ -120,7 +120,7 @@ class _Reader:
 
     def take(self) -> re.Match[str]:
         if self.at == len(self.tokens):
-            raise _Strange
+            raise _StrangeError
         self.at += 1
         return self.tokens[self.at - 1]
 
@@ -132,7 +132,7 @@ class _Reader:
                 continue
             name = self.take()
             if not re.match(r"[A-Za-z_]", name[0]):
-                raise _Strange
+                raise _StrangeError
             field = descriptor.fields_by_name.get(name[0])
             if field is None:
                 harmless = _judge(descriptor, name[0], layer)
@@ -157,7 +157,7 @@ class _Reader:
             return
         opening = self.take()[0]
         if opening not in ("{", "<"):
-            raise _Strange
+            raise _StrangeError
         if layer < 0 and field.name in _LAYERS:
             layer, self.layers = self.layers, self.layers + 1
         self.message(field.message_type, "}" if opening == "{" else ">", layer)
@@ -173,9 +173,10 @@ class _Reader:
         ]  # fmt: skip
         if not unknown:
             return
-        if layer < 0 or any(_like(word, known, 0.9) for word in unknown):
-            raise _Strange
         harmless = descriptor.name in _TRAINING or field.name in _HOW
+        types = descriptor.name == "V1LayerParameter" and field.name == "type"
+        if layer < 0 or not (harmless or types) or any(_like(w, known, 0.9) for w in unknown):
+            raise _StrangeError
         what = f"{field.name} '{unknown[0]}' of {descriptor.name}"
         self.set_aside(name, what, layer, harmless)
 
@@ -193,7 +194,7 @@ class _Reader:
         elif first == "-":
             self.take()
         elif not re.match(r"[\w.+-]", first):
-            raise _Strange
+            raise _StrangeError
 
     def nested(self, opening: str) -> None:
         """Pass over brackets and what is in them."""
@@ -204,11 +205,13 @@ class _Reader:
                 closing.append({"{": "}", "<": ">", "[": "]"}[token])
             elif token in ("}", ">", "]"):
                 if token != closing.pop():
-                    raise _Strange
+                    raise _StrangeError
                 if not closing:
                     return
 
     def set_aside(self, name: re.Match[str], what: str, layer: int, harmless: bool) -> None:
+        if self.peek() in (",", ";"):
+            self.take()
         line = bisect.bisect_left(self.line_ends, name.start()) + 1
         self.found.append(Aside(layer, f"line {line}: {what}", harmless))
         self.blanks.append((name.start(), self.tokens[self.at - 1].end()))
@@ -219,35 +222,40 @@ def _judge(descriptor: Any, name: str, layer: int) -> bool:
 
     Raises
     ------
-    _Strange
+    _StrangeError
         It is a slip, or stands in the wrong place: protobuf's error has to tell it.
     """
     if name in _HOW:
         return True
     messages = DESCRIPTOR.message_types_by_name
-    if name in _LAYERS or _like(name, descriptor.fields_by_name, 0.8):
-        raise _Strange
+    if name in _LAYERS or _like(name, descriptor.fields_by_name, 0.75):
+        raise _StrangeError
     if descriptor.name == "NetParameter":
         # A "}" too many before it, or the file of a solver.
         owners = ("LayerParameter", "V1LayerParameter", "SolverParameter")
         if any(name in messages[owner].fields_by_name for owner in owners):
-            raise _Strange
+            raise _StrangeError
         return True
     if layer < 0 or descriptor.name in ("NetState", "NetStateRule"):
-        raise _Strange
+        raise _StrangeError
     if descriptor.name in _LAYERS.values() and any(
         name in message.fields_by_name
         for message in messages.values()
         if message.name.endswith("Parameter") and message.name not in ("SolverParameter",)
     ):  # a "}" too many, or one missing
-        raise _Strange
+        raise _StrangeError
     return descriptor.name in _TRAINING
 
 
 def _like(name: str, known: Any, cutoff: float) -> bool:
     """Tell whether `name` looks like one of the known names, written wrong."""
-    plain = {other.lower().replace("_", "") for other in known}
-    wanted = name.lower().replace("_", "")
-    if wanted in plain or difflib.get_close_matches(name, list(known), 1, cutoff):
+    plain = {_stem(other) for other in known}
+    wanted = _stem(name)
+    if wanted in plain or difflib.get_close_matches(wanted, plain, 1, cutoff):
         return True
     return len(name) > 3 and any(f"_{name}" in f"_{other}" for other in known)
+
+
+def _stem(name: str) -> str:
+    """Return what tells a name from others."""
+    return re.sub("_?params?$", "", name.lower()).replace("_", "")

@@ -456,7 +456,11 @@ def graph_of(net: Any) -> Graph:
 
 
 def read_wired(
-    network_file: Any, phase: int = TEST, level: int = 0, stages: Sequence[str] = ()
+    network_file: Any,
+    phase: int = TEST,
+    level: int = 0,
+    stages: Sequence[str] = (),
+    lenient: bool = False,
 ) -> tuple[str, Any]:
     """Read a prototxt and bring it into the form that a `Graph` is built from.
 
@@ -464,7 +468,7 @@ def read_wired(
     ----------
     network_file : str, PathLike or NetParameter
         Of any Caffe version.
-    phase, level, stages
+    phase, level, stages, lenient
         See `net.Net`.
 
     Returns
@@ -488,6 +492,8 @@ def read_wired(
         kept = filter_net(described, phase, int(level), stages)
         refuse_training(described, kept)
         built = leave_out(kept, _why_not)
+        if lenient or built.left_out:  # the layers of somebody else's head
+            built = leave_out(kept, lambda param: _why_not(param) or _why_no_code(param))
         if built.left_out and not any(layer.bottom for layer in built.layer):
             _refuse(built.left_out[0])
         return source, insert_splits(built)
@@ -512,7 +518,13 @@ def _why_not(param: Any) -> str:
             with named(f"layer '{param.name}'"):
                 raise unknown_type(name)
         return f"its type, '{name}', is not known here"
-    return missing_module(param) if name == "Python" and param.python_param.module else ""
+    return ""
+
+
+def _why_no_code(param: Any) -> str:
+    """Tell why a layer's own code cannot be had; "" where it can, and for layers without."""
+    named = param.type == "Python" and param.python_param.module
+    return missing_module(param) if named else ""
 
 
 def _miswritten(name: str) -> bool:

@@ -65,6 +65,9 @@ class Net(Graph):
         them, and without them a backward pass takes half the time.
     dtype : numpy dtype
         float32; float64 for checks of gradients.
+    lenient : bool
+        Leave out layers in Python whose module cannot be imported, as `deepdream.load_net` does.
+        They are left out in any case where the net has other layers that cannot be built.
 
     Raises
     ------
@@ -105,6 +108,7 @@ class Net(Graph):
         device: str = "cpu",
         param_diffs: bool = True,
         dtype: Any = np.float32,
+        lenient: bool = False,
     ) -> None:
         if isinstance(phase, (str, bytes, os.PathLike)):
             phase, level, weights = level, None, phase
@@ -114,7 +118,7 @@ class Net(Graph):
                 "Net('deploy.prototxt', caffe.TEST, weights='x.caffemodel')"
             )
         weights = None if weights is None else os.fsdecode(weights)
-        source, wired = read_wired(network_file, phase, level or 0, stages or ())
+        source, wired = read_wired(network_file, phase, level or 0, stages or (), lenient)
         loaded = None if weights is None else read_caffemodel(weights, copy=False)
         _warn_of_left_out(source, wired)
         super().__init__(
