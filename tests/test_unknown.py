@@ -217,6 +217,24 @@ def test_what_is_not_understood_survives_printing():
 
 
 @pytest.mark.parametrize(
+    "field",
+    [
+        "convolution_param { kernel_d: 3 }",
+        "convolution_param { pad_l: 3 }",
+        "convolution3d_param { kernel_depth: 3 }",
+        "yolov3_detection_output_param { biases: 10 }",
+        "normalize_param { normalize_type: 'L2' }",
+        "roi_align_param { pooled_w: 7 }",
+    ],
+)
+def test_what_variants_called_alike_is_no_slip(field):
+    """A known name with something added, or another letter for another axis."""
+    net = parse_prototxt(f"layer {{ type: 'x' {field} }}")
+
+    assert len(net.layer[0].not_understood) == 1
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "layer { a: 1 } layer { b { c: 2 } }",

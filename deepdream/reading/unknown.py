@@ -249,9 +249,15 @@ def _judge(descriptor: Any, name: str, layer: int) -> bool:
 
 def _like(name: str, known: Any, cutoff: float) -> bool:
     """Tell whether `name` looks like one of the known names, written wrong."""
+    if re.fullmatch(r"\w+_[a-z]", name):  # pad_l beside pad_h, kernel_d beside kernel_w
+        return False
     plain = {_stem(other) for other in known}
     wanted = _stem(name)
-    if wanted in plain or difflib.get_close_matches(wanted, plain, 1, cutoff):
+    close = difflib.get_close_matches(wanted, plain, 1, cutoff)
+    # What has a known name in it, as yolov3_detection_output has, was meant to be another.
+    if wanted in plain or (
+        close and close[0] not in wanted and abs(len(close[0]) - len(wanted)) < 3
+    ):
         return True
     return len(name) > 3 and any(f"_{name}" in f"_{other}" for other in known)
 

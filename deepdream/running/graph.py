@@ -532,7 +532,9 @@ def _miswritten(name: str) -> bool:
     plain = {known.lower(): known for known in LAYERS}
     wanted = name.lower().replace("_", "")
     close = difflib.get_close_matches(wanted, plain, 1, 0.9)
-    return wanted in plain or bool(close and abs(len(close[0]) - len(wanted)) <= 1)
+    if wanted in plain or not close or close[0] in wanted:
+        return wanted in plain
+    return abs(len(close[0]) - len(wanted)) <= 1
 
 
 def _refuse(param: Any) -> None:
