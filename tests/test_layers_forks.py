@@ -502,3 +502,15 @@ def test_spatial_dropout_copies_in_test():
     check_gradient(net, x)
     with pytest.raises(PrototxtError, match="TEST phase only"):
         OneLayer('type: "SpatialDropout"', SHAPE, phase=TRAIN)
+
+
+def test_segnets_dropout_drops_in_test_too():
+    """sample_weights_test: a sample of the net, as Bayesian SegNet wants it."""
+    net = OneLayer('type: "Dropout" dropout_param { sample_weights_test: true }', SHAPE)
+    x = away_from([0], normal(1, *SHAPE))
+
+    (y,) = net.forward(x)
+    (diff,) = net.backward(np.ones(SHAPE))
+
+    assert set(np.unique(np.round(y / x, 9))) == {0, 2}
+    np.testing.assert_allclose(diff, y / x, rtol=1e-9)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..layers.base import TEST
 from .program import Node, Program, Unplannable, Value
 
 # Layers whose backward does not look at their top's values, so that a later layer may write over
@@ -55,7 +54,7 @@ def prune(net: Any, ends: Sequence[str], picture: str) -> Program:
                 inputs[blob] = current[blob] = Value(blob, len(net.blobs[blob].shape))
         elif layer.type == "Split" or (
             # A target's diff is its own, so that it cannot be its bottom.
-            layer.type == "Dropout" and layer.phase == TEST and i not in wanted
+            layer.type == "Dropout" and not layer.drops and i not in wanted
         ):
             flows = bool(net._bottom_backward[i][0])
             if not flows:
