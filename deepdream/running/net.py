@@ -559,7 +559,7 @@ def _warn_of_left_out(source: str, wired: Any) -> None:
     more = f", and {rest} more that cannot, or that read such ones" if rest else ""
     warnings.warn(
         f"{source}: layer '{first.name}' cannot be built: {first.not_understood[0]}{more}. The net "
-        "ends before them: net.unbuilt has them all.",
+        "ends before them; net.unbuilt has the reasons (deepdream layers shows them).",
         stacklevel=4,
     )
 
