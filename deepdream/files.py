@@ -170,6 +170,15 @@ def recognise(head: bytes) -> Kind | None:
     Kind or None
         None where the bytes look like nothing known; then they may be what was asked for.
     """
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if conflict(start):
+        return Kind(
+            "a file that git could not merge",
+            "Choose one of its two versions, and delete the lines of <<<<<<<, ======= and >>>>>>>.",
+        )
+    page = re.search(rb"<(html|!doctype html)", head, re.IGNORECASE)
+    if start.startswith(b"<") and not page and re.search(rb"<svg[\s>]", head):
+        return Kind("an SVG picture", "Give a file of the net instead.")
     download = sniff(head)
     if download is not None:
         if "LFS" in download:
@@ -199,6 +208,12 @@ def recognise(head: bytes) -> Kind | None:
     if len(head) >= 16 and not any(head):
         return Kind("nothing but zeros", f"Its download did not finish. {_AGAIN}")
     return None
+
+
+def conflict(text: bytes) -> int:
+    """Return the number of the first line that git's marks of a conflict begin in; 0 without."""
+    found = re.search(rb"^<{7}(?= |\r?$)", text, re.MULTILINE)
+    return text.count(b"\n", 0, found.start()) + 1 if found else 0
 
 
 def is_text(head: bytes) -> bool:

@@ -24,7 +24,10 @@ HEADER = "<!-- made by scripts/make_docs.py: edit the code instead -->\n\n"
 
 # Where a type's parameters are in LayerParameter, if not under its own name.
 PARAM_FIELDS = {
+    "ConvolutionDepthwise": "convolution_param",
     "Deconvolution": "convolution_param",
+    "DepthwiseConvolution": "convolution_param",
+    "Normalize": "norm_param",
     "SoftmaxWithLoss": "loss_param",
     "SigmoidCrossEntropyLoss": "loss_param",
 }
@@ -47,8 +50,8 @@ def layers() -> Iterator[str]:
 
     yield "# Layer types\n"
     yield (
-        "Every type of Caffe that a net for dreaming can hold. Defaults are those of "
-        "`caffe.proto`. Add one: [add-a-layer.md](add-a-layer.md).\n"
+        "Every type of Caffe that a net for dreaming can hold, and some of its variants. Defaults "
+        "are those of `caffe.proto`. Add one: [add-a-layer.md](add-a-layer.md).\n"
     )
     fields = caffe_pb2.LayerParameter.DESCRIPTOR.fields_by_name
     by_module: dict[str, list[str]] = {}

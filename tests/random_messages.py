@@ -8,6 +8,13 @@ from typing import Any
 from deepdream.reading.caffe_pb2 import NetParameter
 from deepdream.reading.upgrade_v0 import V0_TYPES
 
+# The last number that BVLC's Caffe has in these messages; what is beyond, variants added.
+BVLC_LAST = {
+    "NetParameter": 100, "LayerParameter": 148, "V1LayerParameter": 1002, "BlobProto": 9,
+    "PoolingParameter": 13, "BatchNormParameter": 3, "DropoutParameter": 1,
+    "TransformationParameter": 7, "LayerType": 39,
+}  # fmt: skip
+
 
 def random_net(random: Random) -> NetParameter:
     """Return a net of layers of one generation with arbitrary contents."""
@@ -42,6 +49,8 @@ def random_net(random: Random) -> NetParameter:
 def fill(message: Any, random: Random, depth: int, skip: tuple[str, ...]) -> None:
     """Set about a third of a message's fields."""
     for field in message.DESCRIPTOR.fields:
+        if field.number > BVLC_LAST.get(message.DESCRIPTOR.name, field.number):
+            continue
         if field.name in skip or random.random() > 0.3:
             continue
         holder = getattr(message, field.name)
@@ -62,7 +71,8 @@ def fill(message: Any, random: Random, depth: int, skip: tuple[str, ...]) -> Non
 
 def _value(field: Any, random: Random) -> Any:
     if field.enum_type:
-        return random.choice(field.enum_type.values).number
+        last = BVLC_LAST.get(field.enum_type.name, 1000)
+        return random.choice([v.number for v in field.enum_type.values if v.number <= last])
     floats, bools, texts = [0.0, 0.5, 2.0], [True, False], ["a", "b/c", ""]
     # protobuf's CPPTYPE_DOUBLE, FLOAT, BOOL, STRING: 4.21 has these names nowhere.
     kinds: dict[int, list] = {5: floats, 6: floats, 7: bools, 9: texts}

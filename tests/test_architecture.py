@@ -65,6 +65,7 @@ LEVELS = (
         "reading.blobproto",
         "reading.hdf5",
         "reading.torch_file",
+        "reading.unknown",
         "reading.upgrade_v0",
         "preview",
         "deep_pixels",

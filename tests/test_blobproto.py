@@ -148,3 +148,38 @@ def test_any_mixture_of_packed_and_unpacked_numbers(values, cuts, run_first):
     view = memoryview(data)
     np.testing.assert_array_equal(decode_blob(view, whole(view), "x"), list(message.data))
     np.testing.assert_array_equal(list(message.data), values)
+
+
+@pytest.mark.parametrize(
+    ("kind", "dtype"), [("DOUBLE", "<f8"), ("FLOAT", "<f4"), ("FLOAT16", "<f2")]
+)
+def test_raw_data_of_nvidias_files(kind, dtype):
+    """Bytes of any precision, for data and diff; they go before other numbers."""
+    values = np.array([[0.5, -2, 1 / 3], [65504, 0, 7]], dtype)
+    message = BlobProto(raw_data_type=kind, raw_data=values.tobytes(), data=[9])
+    message.raw_diff_type, message.raw_diff = 1, (2 * np.arange(6, dtype="<f4")).tobytes()
+    message.shape.dim.extend([2, 3])
+
+    np.testing.assert_array_equal(blobproto_to_array(message), values.astype(np.float64))
+    np.testing.assert_array_equal(blobproto_to_array(message, True), 2 * np.arange(6).reshape(2, 3))
+    data = memoryview(message.SerializeToString())
+    single = decode_blob(data, whole(data), "it")
+    assert single.dtype == np.float32
+    np.testing.assert_array_equal(single, values.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "message"),
+    [
+        ("INT", bytes(24), "type 3, and only 0 to 2"),
+        ("FLOAT16", bytes(11), "no sequence of 2-byte numbers"),
+        ("FLOAT16", bytes(10), "has 5 numbers, but its shape"),
+    ],
+)
+def test_damaged_raw_data(kind, content, message):
+    """What is no number, or too few of them, is refused."""
+    blob = BlobProto(raw_data_type=kind, raw_data=content)
+    blob.shape.dim.extend([2, 3])
+
+    with pytest.raises(CaffemodelError, match=message):
+        blobproto_to_array(blob)

@@ -26,7 +26,7 @@ descriptor_pool.Default().Add(file) if hasattr(descriptor_pool.Default(), "Add")
 real = descriptor_pool.Default().FindMessageTypeByName("caffe.NetParameter")
 """
 OURS = "from deepdream.reading.caffe_pb2 import NetParameter as ours\n"
-CHECK = "assert len(real.fields) == 1 and len(ours.DESCRIPTOR.fields) == 9"
+CHECK = "assert len(real.fields) == 1 and len(ours.DESCRIPTOR.fields) == 10"
 
 
 @pytest.mark.parametrize("order", [REAL_CAFFE + OURS, OURS + REAL_CAFFE], ids=["second", "first"])

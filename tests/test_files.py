@@ -322,3 +322,22 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     for name in ("old.mp4", "frames", "frames.v2", "2026.11.28"):
         check_folder(tmp_path / name, ".png")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["old.mp4", "taken"]
+
+
+@pytest.mark.parametrize(
+    ("head", "what"),
+    [
+        (b"<svg xmlns='http://www.w3.org/2000/svg'>", "an SVG picture"),
+        (b"<?xml version='1.0'?>\n<!-- net -->\n<svg width='3'/>", "an SVG picture"),
+        (b"<!DOCTYPE html><title>x</title><svg >", "a web page titled 'x'"),
+        (b"<?xml version='1.0'?><rss/>", "a web page"),
+        (b"<<<<<<< HEAD\nname: 'a'\n=======\n", "a file that git could not merge"),
+        (b"name: 'x'\n<<<<<<< HEAD\n", "a file that git could not merge"),
+    ],
+)
+def test_pictures_and_conflicts_are_no_web_pages(head, what):
+    """What begins with an angle bracket is told apart."""
+    found = recognise(head)
+
+    assert found is not None
+    assert found.what == what

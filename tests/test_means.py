@@ -111,3 +111,47 @@ def test_missing_file(tmp_path):
     """A path without a file has its own error."""
     with pytest.raises(MissingFileError, match="There is no file"):
         read_mean(tmp_path / "mean.npy")
+
+
+def mat(**variables: np.ndarray) -> bytes:
+    from scipy.io import savemat
+
+    file = io.BytesIO()
+    savemat(file, variables)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"mean_data": MEAN[0].transpose(2, 1, 0)},
+        {"image_mean": MEAN[0].transpose(2, 1, 0).astype(np.float64), "extra": np.ones(4)},
+        {"whatever": MEAN[0].transpose(2, 1, 0)},
+    ],
+    ids=["Caffe's", "double", "the only one"],
+)
+def test_matlab(tmp_path, variables):
+    """Caffe's interface to MATLAB keeps a mean as (w, h, c)."""
+    path = tmp_path / "mean.mat"
+    path.write_bytes(mat(**variables))
+
+    np.testing.assert_array_equal(read_mean(path), MEAN[0])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (mat(a=np.ones((2, 3)), b=np.ones(4)), r"it has a \(2, 3\), b \(1, 4\)"),
+        (mat(a="text"), "it has no array"),
+        (mat(mean=np.ones((2, 3)))[:150], "is a damaged MATLAB file"),
+        (b"MATLAB 7.3 MAT-file, Platform: GLNXA64" + bytes(500), "is a MATLAB 7.3 file: save it"),
+    ],
+    ids=["two", "none", "cut", "7.3"],
+)
+def test_matlab_refused(tmp_path, content, message):
+    """What cannot be told is named, with what is in the file."""
+    path = tmp_path / "mean.mat"
+    path.write_bytes(content)
+
+    with pytest.raises(CaffemodelError, match=message):
+        read_mean(path)

@@ -19,6 +19,7 @@ from deepdream.errors import (
     EngineError,
     MissingFileError,
     ParameterError,
+    PrototxtError,
     ShapeError,
     UnknownModelError,
     WeightsError,
@@ -410,6 +411,62 @@ def test_a_binaryproto_is_a_mean(tmp_path: Path) -> None:
     path.write_bytes(array_to_blobproto(picture).SerializeToString())
 
     np.testing.assert_allclose(parse_mean(path), picture[0].mean((1, 2)), rtol=1e-6)
+
+
+def test_a_mean_with_its_channels_last_is_read_with_a_warning(tmp_path: Path) -> None:
+    """(h, w, 3), as pictures are kept in Python: the order of the channels is a guess."""
+    picture = np.random.RandomState(5).uniform(90, 130, (5, 7, 3))
+    np.save(tmp_path / "mean.npy", picture)
+
+    for mean in (picture, tmp_path / "mean.npy"):
+        with pytest.warns(UserWarning, match=r"\(5, 7, 3\).* taken as B, G, R"):
+            found = parse_mean(mean)
+        np.testing.assert_allclose(found, picture.mean((0, 1)), rtol=1e-6)
+    assert parse_mean(np.float64(MEAN).reshape(1, 1, 3)).tolist() == list(MEAN)
+    assert parse_mean(np.float64(MEAN).reshape(1, 3)).tolist() == list(MEAN)
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ((5, 7), r"array of shape \(5, 7\).*\n.* would be \(1.000, 1.000, 1.000\)"),
+        ((2, 3, 5, 7), r"array of shape \(2, 3, 5, 7\); give three numbers"),
+        ((4, 5, 7), r"array of shape \(4, 5, 7\)"),
+        ((1000,), r"array of shape \(1000,\)"),
+    ],
+)
+def test_a_mean_that_is_none_tells_its_shape(tmp_path: Path, shape: tuple, words: str) -> None:
+    """As an array and as a file."""
+    np.save(tmp_path / "mean.npy", np.ones(shape))
+
+    with pytest.raises(ParameterError, match=words):
+        parse_mean(np.ones(shape))
+    with pytest.raises(ParameterError, match=rf"mean.npy', an {words}"):
+        parse_mean(tmp_path / "mean.npy")
+
+
+def test_a_matlab_file_is_a_mean(tmp_path: Path) -> None:
+    """As Caffe's interface to MATLAB has it: width, height, channels."""
+    from scipy.io import savemat
+
+    picture = np.random.RandomState(5).uniform(90, 130, (7, 5, 3))
+    savemat(tmp_path / "mean.mat", {"mean_data": picture})
+
+    np.testing.assert_allclose(parse_mean(tmp_path / "mean.mat"), picture.mean((0, 1)), rtol=1e-6)
+
+
+def test_a_folder_is_called_one(tiny: tuple[str, str], tmp_path: Path) -> None:
+    """In place of each of the three files; what is in it is offered."""
+    folder = tmp_path / "net"
+    folder.mkdir()
+    (folder / "deploy.prototxt").write_text("")
+
+    with pytest.raises(PrototxtError, match="is a folder: .* It has 'deploy.prototxt'"):
+        load_net(folder, tiny[1], mean=MEAN)
+    with pytest.raises(CaffemodelError, match="is a folder: give the file inside it"):
+        load_net(tiny[0], folder, mean=MEAN)
+    with pytest.raises(CaffemodelError, match="is a folder: give the file inside it"):
+        load_net(*tiny, mean=folder)
 
 
 def test_a_mean_file_that_is_not_there_is_named() -> None:

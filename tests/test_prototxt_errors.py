@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deepdream.errors import PrototxtError
-from deepdream.reading.proto import parse_prototxt
+from deepdream.reading.proto import parse_prototxt, read_prototxt
 
 
 def told(text: str) -> str:
@@ -21,7 +21,7 @@ def told(text: str) -> str:
         ("layer { dropout_param { ratio: 1 } }", "Did you mean 'dropout_ratio'?"),
         ('Layer { name: "x" }', "Did you mean 'layer', 'layers'?"),
         ("state { xyzzy: 1 }", "It has phase, level, stage."),
-        ("layer { permute_param { } }", "BVLC Caffe has no such layer, a variant of it may."),
+        ("layer { dropout_params { } }", "Did you mean 'dropout_param'"),
         ("layer { pooling_param { pool: sum } }", "It has MAX, AVE, STOCHASTIC."),
         ("state { phase: TESTING }", "Did you mean 'TEST'"),
         ("layer { type: INNER_PRODUCT }", 'a type has quotes: "InnerProduct". Or write layers'),
@@ -74,6 +74,20 @@ def test_long_lines_are_shortened():
 def test_control_characters_stay_out_of_messages(text):
     """What a hostile file holds cannot steer the terminal."""
     assert told(text).replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize("before", [0, 5000])
+def test_a_conflict_of_git(tmp_path, before):
+    """Wherever in the file it is, with its line."""
+    text = (
+        'name: "x"\n' + "# \n" * before + "<<<<<<< HEAD\nlayer { }\n=======\nlayer {}\n>>>>>>> b\n"
+    )
+    path = tmp_path / "x.prototxt"
+    path.write_text(text)
+
+    with pytest.raises(PrototxtError, match="git could not merge"):
+        read_prototxt(path)
+    assert f"line {before + 2}: git could not merge this file: choose one" in told(text)
 
 
 def test_solver():

@@ -71,6 +71,13 @@ TYPES = {
     37: "ContrastiveLoss",
     38: "Exp",
     39: "Deconvolution",
+    140: "Reshape",
+    143: "BN",
+    144: "Upsample",
+    145: "DenseImageData",
+    146: "Crop",
+    147: "PReLU",
+    148: "Interp",
 }
 
 
@@ -166,7 +173,7 @@ def test_every_parameter_message_of_v1_travels():
     for name in names:
         getattr(layer, name).SetInParent()
 
-    assert len(names) == 30
+    assert len(names) == 38
     assert {field.name for field, _ in upgrade(net).layer[0].ListFields()} == set(names)
 
 

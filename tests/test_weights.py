@@ -45,6 +45,32 @@ def test_ones_in_front_do_not_count(tmp_path, shapes):
     np.testing.assert_array_equal(net.params["fc"][1].data, B)
 
 
+def test_one_number_a_channel_has_two_forms(tmp_path):
+    """NVIDIA's (1, c, 1, 1) fits (c), as a bias or BatchNorm's mean, and the other way round."""
+    net, path = net_and_file(tmp_path, [(3, 5), (1, 3, 1, 1)])
+
+    net.copy_from(path)
+
+    np.testing.assert_array_equal(net.params["fc"][1].data, B)
+    net = Net(
+        parse_prototxt(
+            'layer { name: "x" type: "Input" top: "x" '
+            "input_param { shape { dim: 1 dim: 3 dim: 2 dim: 4 } } }"
+            'layer { name: "bn" type: "BN" bottom: "x" top: "bn" bn_param { bn_mode: INFERENCE } }'
+        ),
+        1,
+    )
+    file = NetParameter()
+    layer = file.layer.add(name="bn", type="BN")
+    for values in (B, 2 * B):
+        layer.blobs.add(data=values).shape.dim.extend([3])
+    path.write_bytes(file.SerializeToString())
+
+    net.copy_from(path)
+
+    np.testing.assert_array_equal(net.params["bn"][1].data.reshape(-1), 2 * B)
+
+
 @pytest.mark.parametrize(
     "shapes",
     [[(3, 5, 1, 1), (3,)], [(5, 3), (3,)], [(1, 3, 5), (3,)], [(3, 5), (3, 1, 1, 1)]],

@@ -98,6 +98,7 @@ def _draw(caffe_net: Any, phase: int | None) -> Any:
     if own or phase is None and len(kept.layer) < len(message.layer):
         return draw(Sketch(message if phase is None else kept))
     try:
-        return draw(Graph(*read_wired(kept, one), one))
+        source, wired = read_wired(kept, one)
+        return draw(Sketch(kept) if wired.left_out else Graph(source, wired, one))
     except DeepDreamError:
         return draw(Sketch(kept))

@@ -82,10 +82,18 @@ def run(args: argparse.Namespace) -> int:
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths))
         print(f"{'  '.join(cells)}  {row[5]}".rstrip())
+    for note in _missing(net):
+        print(f"note: {note}", file=sys.stderr)
     if args.size:
         for note in _notes(net, (h, w), inputs):
             print(f"note: {note}", file=sys.stderr)
     return 0
+
+
+def _missing(net: Any) -> Iterator[str]:
+    """Yield which layers cannot be built, the reasons first that are not another layer."""
+    for name, reason in net.unbuilt.items():
+        yield f"layer '{name}' cannot be built: {reason}"
 
 
 def _notes(net: Any, size: tuple[int, int], inputs: Any) -> Iterator[str]:

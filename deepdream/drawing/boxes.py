@@ -16,8 +16,8 @@ from ..running.graph import graph_of
 
 # What a convolution's output goes through, value by value or channel by channel.
 _POINTWISE = {
-    "AbsVal", "BNLL", "BatchNorm", "Bias", "Clip", "Dropout", "ELU", "Exp", "Log", "PReLU",
-    "Power", "ReLU", "Scale", "Sigmoid", "Swish", "TanH",
+    "AbsVal", "BN", "BNLL", "BatchNorm", "Bias", "Clip", "Dropout", "ELU", "Exp", "Log", "PReLU",
+    "Power", "ReLU", "ReLU6", "Scale", "Sigmoid", "SpatialDropout", "Swish", "TanH",
 }  # fmt: skip
 
 
@@ -190,7 +190,7 @@ def _words(layer: Any) -> tuple[str, str, str]:
 
 
 def _words_and_kind(layer: Any) -> tuple[str, str]:
-    kind = layer.type
+    kind = getattr(layer, "same_as", "") or layer.type
     if kind in ("Convolution", "Deconvolution"):
         words = kind
         if layer.group > 1 and layer.group == layer.num_output:
@@ -211,7 +211,7 @@ def _words_and_kind(layer: Any) -> tuple[str, str]:
         return f"Eltwise {how}", "join"
     if kind in ("Concat", "Crop", "Slice"):
         return kind, "join"
-    if kind in ("LRN", "MVN", "BatchNorm", "Scale", "Bias"):
+    if kind in ("LRN", "MVN", "BN", "BatchNorm", "Normalize", "Scale", "Bias"):
         return kind, "normalization"
     if kind in ("InnerProduct", "Softmax"):
         return {"InnerProduct": "Inner product"}.get(kind, kind), "dense"

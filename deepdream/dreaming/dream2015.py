@@ -422,6 +422,12 @@ def target_blob(net: Any, end: str) -> Any:
             f"{nearest(maker, targets)}"
         )
     hint = nearest(end, targets) or " List them: deepdream layers, or list(net.blobs)"
+    reason = getattr(net, "unbuilt", {}).get(end)
+    if reason is not None:
+        raise UnknownBlobError(
+            f"layer '{end}' cannot be built: {reason}. Choose a layer before it: deepdream layers, "
+            "or list(net.blobs)"
+        )
     raise UnknownBlobError(f"no blob named '{end}' among the {len(blobs)} of this net.{hint}")
 
 

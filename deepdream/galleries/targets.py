@@ -272,6 +272,8 @@ def _why_none(
     within = next((b for b in made if any(f.name == pattern for f in b.folded)), None)
     if within is not None:
         return f"layer '{pattern}' works in place on '{within.name}': choose that"
+    if pattern in getattr(net, "unbuilt", {}):
+        return f"layer '{pattern}' cannot be built: {net.unbuilt[pattern]}: choose one before it"
     fits = _fitting(pattern, net._layer_names)
     inputs = {box.name for box in made if box.kind == "input"}
     if pattern in inputs or (fits and fits <= inputs):

@@ -18,7 +18,15 @@ from typing import TYPE_CHECKING, Any, Union, cast
 import numpy as np
 
 from .. import gpu
-from ..errors import EngineError, MissingFileError, ParameterError, ShapeError
+from ..errors import (
+    CaffemodelError,
+    DeepDreamError,
+    EngineError,
+    MissingFileError,
+    ParameterError,
+    PrototxtError,
+    ShapeError,
+)
 from .cache import FileName, bundled_weights, check_weights
 from .cache import add_model as add_model
 from .cache import cache_folder as cache_folder
@@ -123,6 +131,7 @@ def load_net(
     mean_bgr = None if mean is None else parse_mean(mean)
     if caffemodel is not None:
         weights = Path(caffemodel).expanduser()
+        _refuse_folder(weights, "*.caffemodel", CaffemodelError)
         if not weights.is_file():
             raise MissingFileError(f"There is no weights file '{weights}'.")
     else:
@@ -147,6 +156,7 @@ def load_net(
             strict=strict,
             device=device,
             param_diffs=False,
+            lenient=True,
         )
     net.transformer = _transformer(net, mean_bgr, prototxt)
     net.model = entry
@@ -177,7 +187,7 @@ def load_graph(model: FileName | None = None) -> Graph:
 
     from ..running.graph import Graph, read_wired
 
-    source, wired = read_wired(prototxt)
+    source, wired = read_wired(prototxt, lenient=True)
     graph: Any = Graph(source, wired, TEST)
     graph.model = entry
     return cast("Graph", graph)
@@ -246,6 +256,8 @@ def _which(model: FileName, caffemodel: FileName | None) -> tuple[ModelEntry | N
         )
     looks_like_a_file = path.is_file() or path.suffix in (".prototxt", ".pbtxt", ".txt")
     plain_word = isinstance(model, str) and not re.search(r"[/\\]", text)
+    if not (plain_word and plain(text) in ALIASES):
+        _refuse_folder(path, "*.prototxt", PrototxtError)
     if plain_word and (plain(text) in ALIASES or not looks_like_a_file):
         entry = find_model(text)
         return entry, prototxt_path(entry)
@@ -257,6 +269,14 @@ def _which(model: FileName, caffemodel: FileName | None) -> tuple[ModelEntry | N
             f"give them too: load_net('{text}', 'x.caffemodel')."
         )
     return None, path
+
+
+def _refuse_folder(path: Path, pattern: str, error: type[DeepDreamError]) -> None:
+    """Raise `error` for a folder; it offers the files in it that fit a pattern."""
+    if path.is_dir():
+        inside = sorted(entry.name for entry in path.glob(pattern))[:3]
+        which = f" It has {', '.join(map(repr, inside))}." if inside else ""
+        raise error(f"'{path}' is a folder: give the file inside it.{which}")
 
 
 def _weights_of(entry: ModelEntry) -> Path:
@@ -290,9 +310,9 @@ def parse_mean(mean: Mean) -> np.ndarray:
     Parameters
     ----------
     mean : sequence of float, ndarray, str or PathLike
-        Three numbers B, G, R; ``"2015"``; ``"104,117,123"``; or the path of a ``.npy`` or
-        ``.binaryproto`` file. A mean picture, (c, h, w) or (1, c, h, w), is averaged over its
-        pixels.
+        Three numbers B, G, R; ``"2015"``; ``"104,117,123"``; or the path of a ``.npy``,
+        ``.binaryproto`` or ``.mat`` file. A mean picture, (3, h, w), (1, 3, h, w) or, with a
+        warning about the order of its channels, (h, w, 3), is averaged over its pixels.
 
     Returns
     -------
@@ -302,9 +322,14 @@ def parse_mean(mean: Mean) -> np.ndarray:
     Raises
     ------
     ParameterError
-        Not three finite numbers.
+        Not three finite numbers; the message tells the shape.
     MissingFileError, CaffemodelError
         The file does not exist, or is damaged.
+
+    Warns
+    -----
+    UserWarning
+        A picture of shape (h, w, 3) was taken as B, G, R.
     """
     found: Any = mean
     if isinstance(mean, (str, os.PathLike)):
@@ -320,19 +345,48 @@ def parse_mean(mean: Mean) -> np.ndarray:
         values = np.asarray(found, dtype=np.float64)
     except (TypeError, ValueError):
         values = np.zeros(0)
+    shape = values.shape
     if values.ndim == 4 and values.shape[0] == 1:
         values = values[0]
-    if values.ndim == 3:
+    if values.size == 3:
+        values = values.reshape(3)
+    elif values.ndim == 3 and values.shape[0] != 3 and values.shape[2] == 3:
+        warnings.warn(
+            f"The mean has the shape {shape}: its channels, the last axis, are taken as B, G, R. "
+            "If they are R, G, B, pass mean[:, :, ::-1].",
+            stacklevel=3,
+        )
+        values = values.mean(0).mean(0)
+    elif values.ndim == 3:
         values = values.mean(1).mean(1)
     if values.shape != (3,) or not np.isfinite(values).all():
         raise ParameterError(
-            f"mean is {mean!r}; give three numbers in B, G, R order such as (104, 117, 123), "
-            "'2015', or a .npy or .binaryproto file with 3 channels."
+            f"mean is {_described(mean, found, shape)}; give three numbers in B, G, R order such "
+            "as (104, 117, 123), '2015', or a .npy, .binaryproto or .mat file with 3 channels."
+            + _grey_advice(values)
         )
     return values.astype(np.float32)
 
 
+def _described(mean: Mean, found: Any, shape: tuple[int, ...]) -> str:
+    """Return a mean in a few words: its shape, and where it comes from."""
+    if isinstance(mean, (str, os.PathLike)):
+        text = repr(os.fsdecode(mean))
+        return f"{text}, an array of shape {shape}" if isinstance(found, np.ndarray) else text
+    text = repr(mean)
+    return text if len(text) <= 60 and "\n" not in text else f"an array of shape {shape}"
+
+
+def _grey_advice(values: np.ndarray) -> str:
+    """Return what to do with a mean picture that has no channels; "" for others."""
+    if values.ndim != 2 or min(values.shape) < 2 or not np.isfinite(values).all():
+        return ""
+    grey = f"{values.mean():.3f}"
+    return f"\nA grey mean for a net of three channels would be ({grey}, {grey}, {grey})."
+
+
 def _mean_file(path: Path) -> np.ndarray:
+    _refuse_folder(path, "*.binaryproto", CaffemodelError)
     if not path.is_file():
         raise MissingFileError(
             f"There is no mean file '{path}'. A mean can also be three numbers: (104, 117, 123)."
@@ -347,7 +401,7 @@ def _transformer(net: Any, mean_bgr: np.ndarray, prototxt: Path) -> Any:
     from ..running.transformer import Transformer
 
     if not net.inputs:
-        raise ShapeError(f"'{prototxt}' has no input blob to put a picture into.")
+        raise ShapeError(_no_input(prototxt))
     name = net.inputs[0]
     shape = tuple(net.blobs[name].shape)
     if len(shape) != 4 or shape[1] != 3 or 0 in shape:
@@ -359,3 +413,15 @@ def _transformer(net: Any, mean_bgr: np.ndarray, prototxt: Path) -> Any:
     transformer.set_channel_swap(name, (2, 1, 0))
     transformer.set_mean(name, mean_bgr)
     return transformer
+
+
+def _no_input(prototxt: Path) -> str:
+    """Return the error for a net without an input."""
+    from ..reading.proto import read_prototxt
+    from ..reading.upgrade import upgrade
+    from ..running.wiring import training_advice
+
+    advice = training_advice(upgrade(read_prototxt(prototxt)))
+    return f"'{prototxt}' has no input blob to put a picture into" + (
+        f": {advice}" if advice else "."
+    )

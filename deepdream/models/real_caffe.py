@@ -123,7 +123,7 @@ def _described(caffe: ModuleType, prototxt: Path) -> tuple[Any, Any]:
     if not ours or "Python" in types or not set(types) <= set(LAYERS):
         return message, None
     source, wired = read_wired(prototxt)
-    return message, Graph(source, wired, TEST)
+    return message, None if wired.left_out else Graph(source, wired, TEST)
 
 
 def _read_as_this_caffe(caffe: ModuleType, prototxt: Path) -> Any:

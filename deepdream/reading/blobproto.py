@@ -2,10 +2,11 @@
 
 A blob is a shape and a list of numbers. The shape is ``shape.dim``, or in files from before 2015
 the four fields num, channels, height and width; the numbers are ``data``, or ``double_data`` from a
-net of double precision. The bytes of the numbers are copied as they are, never number by number:
-see `wire`.
+net of double precision, or, in NVIDIA's files, the bytes ``raw_data``, of half precision, too. The
+bytes of the numbers are copied as they are, never number by number: see `wire`.
 
-Source: ``Blob::FromProto`` in BVLC Caffe 1.0, ``caffe/io.py``. Where Caffe ends the process, these
+Source: ``Blob::FromProto`` in BVLC Caffe 1.0, ``caffe/io.py``; for ``raw_data`` NVIDIA/caffe, as
+OpenCV's ``opencv-caffe.proto`` has it. Where Caffe ends the process, these
 functions raise.
 """
 
@@ -36,6 +37,9 @@ from .wire import (
 LIMIT = (1 << 31) - 1
 
 MAX_AXES = 32
+
+# NVIDIA's names of what raw_data holds: DOUBLE, FLOAT, FLOAT16.
+_RAW = {0: "<f8", 1: "<f4", 2: "<f2"}
 
 
 def blobproto_to_array(blob: BlobProto, return_diff: bool = False) -> np.ndarray:
@@ -130,6 +134,8 @@ def decode_blob(
     dims: list[int] = []
     singles: list[np.ndarray] = []
     doubles: list[np.ndarray] = []
+    raw: Field | None = None
+    raw_type = 0
     try:
         for field in fields(data, blob.start, blob.end):
             if field.number in (1, 2, 3, 4) and field.kind == VARINT:
@@ -140,6 +146,15 @@ def decode_blob(
                 singles.append(numbers(data, field, "<f4"))
             elif field.number == double and field.kind in (BYTES, FIXED64):
                 doubles.append(numbers(data, field, "<f8"))
+            elif field.number == (11 if return_diff else 10) and field.kind == VARINT:
+                raw_type = field.value
+            elif field.number == (13 if return_diff else 12) and field.kind == BYTES:
+                raw = field
+        if raw is not None and raw.end > raw.start:
+            if raw_type not in _RAW:
+                raise WireError(f"raw_data is of type {raw_type}, and only 0 to 2 are real numbers")
+            # As in NVIDIA's Caffe, these count where there are any.
+            singles, doubles = [numbers(data, raw, _RAW[raw_type])], []
     except WireError as error:
         raise WireError(f"in {where}, {error}") from error
     shape = [legacy.get(axis, 0) for axis in (1, 2, 3, 4)] if legacy else dims

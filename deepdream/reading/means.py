@@ -10,7 +10,7 @@ import warnings
 
 import numpy as np
 
-from ..errors import CaffemodelError
+from ..errors import CaffemodelError, EngineError
 from ..files import HEAD, FileName, open_view
 from .blobproto import decode_blob, whole
 from .caffemodel import holds_weights, refuse_foreign
@@ -23,12 +23,14 @@ def read_mean(path: FileName) -> np.ndarray:
     Parameters
     ----------
     path : str, bytes or PathLike
-        A ``.binaryproto`` (one BlobProto) or a ``.npy``. The content decides.
+        A ``.binaryproto`` (one BlobProto), a ``.npy``, or a ``.mat`` of MATLAB's before 7.3. The
+        content decides.
 
     Returns
     -------
     ndarray, float32
-        As stored, for example (1, 3, 256, 256), (3, 256, 256) or (3,).
+        As stored, for example (1, 3, 256, 256), (3, 256, 256) or (3,). A picture of a ``.mat``,
+        (w, h, 3) with Caffe's order of channels, becomes (3, h, w).
 
     Raises
     ------
@@ -36,12 +38,21 @@ def read_mean(path: FileName) -> np.ndarray:
         Nothing at `path`.
     CaffemodelError
         The file is damaged, empty or something else, or holds no finite numbers.
+    EngineError
+        A ``.mat``, and SciPy is not installed.
     """
     name = os.fsdecode(path)
     data = open_view(path, CaffemodelError)
     head = bytes(data[:HEAD])
     if head.startswith(b"\x93NUMPY"):
         mean = _read_npy(name)
+    elif head.startswith(b"MATLAB 5.0"):
+        mean = _read_mat(name)
+    elif head.startswith(b"MATLAB"):
+        raise CaffemodelError(
+            f"'{name}' is a MATLAB 7.3 file: save it with save(..., '-v7'), or give three numbers, "
+            "B, G, R."
+        )
     else:
         refuse_foreign(name, head, "a mean")
         if holds_weights(data):
@@ -52,7 +63,7 @@ def read_mean(path: FileName) -> np.ndarray:
             mean = decode_blob(data, whole(data), "the mean")
         except WireError as error:
             raise CaffemodelError(
-                f"'{name}' is no mean (.binaryproto or .npy), or it is damaged: {error}. "
+                f"'{name}' is no mean (.binaryproto, .npy or .mat), or it is damaged: {error}. "
                 "Get the file again."
             ) from error
     if not mean.size or not np.isfinite(mean).all():
@@ -77,3 +88,39 @@ def _read_npy(name: str) -> np.ndarray:
         raise CaffemodelError(
             f"'{name}' is a damaged .npy file, or not one of real numbers: {error}."
         ) from error
+
+
+# What Caffe's and MatConvNet's own files call a mean.
+_NAMES = ("mean_data", "image_mean", "IMAGE_MEAN", "mean", "mean_bgr", "averageImage")
+
+
+def _read_mat(name: str) -> np.ndarray:
+    """Return the mean in a MATLAB file: the variable that is called so, or the only one."""
+    try:
+        from scipy.io import loadmat  # takes a moment, and few need it
+    except ImportError as error:
+        raise EngineError(
+            f"'{name}' is a MATLAB file, and SciPy, which reads those, is not installed: pip "
+            "install scipy. A mean can also be three numbers: (104, 117, 123)."
+        ) from error
+    try:
+        stored = loadmat(name)
+    except Exception as error:  # whatever a damaged file makes of it
+        raise CaffemodelError(f"'{name}' is a damaged MATLAB file: {error}.") from error
+    arrays = {
+        key: value
+        for key, value in stored.items()
+        if isinstance(value, np.ndarray) and value.dtype.kind in "fiu" and value.size
+    }
+    found = next((key for key in _NAMES if key in arrays), None)
+    if found is None and len(arrays) == 1:
+        found = next(iter(arrays))
+    if found is None:
+        shapes = ", ".join(f"{key} {value.shape}" for key, value in arrays.items()) or "no array"
+        raise CaffemodelError(
+            f"'{name}' is a MATLAB file in which no variable is called {', '.join(_NAMES[:3])}: it "
+            f"has {shapes}. Save the mean alone."
+        )
+    mean = np.asarray(arrays[found], np.float32)
+    # MATLAB counts columns first, and Caffe's interface to it keeps that: width, height, channels.
+    return mean.transpose(2, 1, 0).copy() if mean.ndim == 3 and mean.shape[2] == 3 else mean

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Sequence
 
 from google.protobuf import text_format
 
@@ -27,6 +28,7 @@ from .caffemodel import write_caffemodel as write_caffemodel
 from .hdf5 import write_hdf5 as write_hdf5
 from .means import read_mean as read_mean
 from .prototxt_errors import explain
+from .unknown import Aside, set_aside
 
 # The largest prototxts known (ResNet-152 and its like) have about 100 kB.
 MAX_SIZE = 1 << 25
@@ -92,19 +94,38 @@ def parse_prototxt(text: str, source: str = "<string>") -> NetParameter:
     ------
     PrototxtError
         With source, line and column, the line itself, and the nearest names where one is unknown.
+
+    Warns
+    -----
+    UserWarning
+        Fields of a variant of Caffe that mean nothing here are passed over.
+
+    Notes
+    -----
+    Fields of a variant that may mean something are named in the layer's ``not_understood``. The
+    layer cannot be built; the net before it can.
     """
     net = NetParameter()
     text = text[1:] if text.startswith("\ufeff") else text
+    asides: list[Aside] = []
     try:
         with warnings.catch_warnings():
             # Python's codec warns of an escape that it does not know, and keeps it.
             warnings.simplefilter("ignore", DeprecationWarning)
-            text_format.Parse(text, net)
+            try:
+                text_format.Parse(text, net)
+            except text_format.ParseError:
+                rest, asides = set_aside(text)
+                if not asides:
+                    raise
+                net.Clear()
+                text_format.Parse(rest, net)
     except text_format.ParseError as error:
         raise PrototxtError(explain(error, text, source)) from None
     except (ValueError, RecursionError) as error:
         # Values that the tokenizer lets through and Python cannot convert.
         raise PrototxtError(f"'{source}' cannot be parsed: {error}.") from error
+    _note(net, asides, source)
     for layer in net.layer:
         # The only fields of all that must be given.
         if not layer.clip_param.IsInitialized() and layer.HasField("clip_param"):
@@ -112,6 +133,22 @@ def parse_prototxt(text: str, source: str = "<string>") -> NetParameter:
                 f"'{source}': clip_param of layer {layer.name[:100]!r} needs min and max."
             )
     return net
+
+
+def _note(net: NetParameter, asides: Sequence[Aside], source: str) -> None:
+    """Write into the layers what was not understood of them, and warn of what is passed over."""
+    layers = net.layers or net.layer  # together they are refused later
+    for aside in asides:
+        if not aside.harmless and 0 <= aside.layer < len(layers):
+            layers[aside.layer].not_understood.append(aside.what)
+    passed = list(dict.fromkeys(aside.what for aside in asides if aside.harmless))
+    if passed:
+        more = f" and {len(passed) - 3} more" if len(passed) > 3 else ""
+        warnings.warn(
+            f"'{source}': of a variant of Caffe, and passed over, for a dream does not need it: "
+            f"{'; '.join(passed[:3])}{more}.",
+            stacklevel=3,
+        )
 
 
 def print_prototxt(net: NetParameter) -> str:

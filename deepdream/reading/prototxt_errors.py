@@ -12,6 +12,7 @@ import re
 from google.protobuf import text_format
 
 from ..errors import nearest
+from ..files import conflict
 from .caffe_pb2 import DESCRIPTOR, V1LayerParameter
 from .upgrade import V1_TYPES
 
@@ -44,6 +45,12 @@ def explain(error: text_format.ParseError, text: str, source: str) -> str:
     str
         Two lines: place, reason and next step; then the line of the text.
     """
+    number = conflict(text.encode("utf-8", "replace"))
+    if number:
+        return _plain(
+            f"'{source}', line {number}: git could not merge this file: choose one of its two "
+            "versions, and delete the lines of <<<<<<<, ======= and >>>>>>>."
+        )
     row, column = error.GetLine(), error.GetColumn()
     if row is None or column is None:
         return _plain(f"'{source}' cannot be parsed: {error}"[: 2 * _REASON])

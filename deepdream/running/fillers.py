@@ -193,7 +193,15 @@ def _seeded(kind: str, shapes: list[tuple[int, ...]], rng: np.random.RandomState
     """Return a layer's values, one array for each blob."""
     normal, uniform = rng.standard_normal, rng.uniform
     if kind == "BatchNorm":
-        return [0.2 * normal(shapes[0]), uniform(0.5, 1.5, shapes[1]), np.ones(shapes[2])]
+        values = [0.2 * normal(shapes[0]), uniform(0.5, 1.5, shapes[1]), np.ones(shapes[2])]
+        return [*values, *([uniform(0.6, 1.4, shapes[3]), 0.1 * normal(shapes[4])]
+                           if len(shapes) > 3 else [])]  # fmt: skip
+    if kind == "BN":  # scale and shift, or those and mean and variance
+        values = [uniform(0.6, 1.4, shapes[0]), 0.1 * normal(shapes[1])]
+        return [*values, *([0.2 * normal(shapes[2]), uniform(0.5, 1.5, shapes[3])]
+                           if len(shapes) > 2 else [])]  # fmt: skip
+    if kind == "Normalize":
+        return [uniform(5, 20, shapes[0])]
     if kind == "Bias":
         return [0.1 * normal(shapes[0])]
     if kind in ("Scale", "PReLU"):

@@ -10,6 +10,7 @@ Source: ``Net::Init`` in ``net.cpp`` of BVLC/caffe.
 from __future__ import annotations
 
 import contextlib
+import difflib
 import os
 import re
 from collections import OrderedDict
@@ -33,9 +34,18 @@ from ..errors import (
 from ..reading.proto import read_prototxt
 from ..reading.upgrade import upgrade
 from .blob import Blob, check_shape, shapes_of
-from .layers import TEST, BlobVec, Layer, LayerVec, create
+from .layers import (
+    LAYERS,
+    TEST,
+    BlobVec,
+    Layer,
+    LayerVec,
+    create,
+    missing_module,
+    unknown_type,
+)
 from .vectors import DtypeVec, IntVec, Named, StringVec
-from .wiring import filter_net, insert_splits
+from .wiring import filter_net, insert_splits, leave_out, refuse_training
 
 Shape = tuple[int, ...]
 
@@ -50,13 +60,18 @@ class Graph:
     source : str
         Where the description comes from, for messages.
     wired : NetParameter
-        An upgraded and filtered net with its splits.
+        An upgraded and filtered net with its splits; see `read_wired`.
     phase : int
         0 for TRAIN, 1 for TEST.
     force_backward : bool
         Let gradients reach the inputs, whether or not there is a loss.
     device, dtype, param_diffs
         See `net.Net`.
+
+    Attributes
+    ----------
+    unbuilt : dict of str to str
+        The layers that cannot be built, by name, each with the reason.
 
     Raises
     ------
@@ -93,6 +108,8 @@ class Graph:
         self._top_names: list[list[str]] = []
         self._by_name = Named("blob", "net.blobs[{name!r}].data[...] = array")
         self._made: list[tuple[str, Blob]] = []  # every blob, also those that share a name
+        self.unbuilt = OrderedDict((p.name, p.not_understood[0]) for p in wired.left_out)
+        self._unbuilt_blobs = {top: p.name for p in wired.left_out for top in p.top}
         self._build(wired)
         self._plan_backward(wired)
         self._share_params(wired)
@@ -364,6 +381,11 @@ class Graph:
             return self._layer_names.index(name)
         except ValueError:
             pass
+        if name in self.unbuilt:
+            raise UnknownLayerError(
+                f"layer '{name}' of {self.source} cannot be built: {self.unbuilt[name]}. Choose a "
+                "layer before it"
+            )
         for layer, tops in self.top_names.items():
             if name in tops:
                 hint = f" It is a blob, made by layer '{layer}'."
@@ -376,6 +398,12 @@ class Graph:
         try:
             return self._by_name[name]
         except KeyError:
+            layer = self._unbuilt_blobs.get(name)
+            if layer is not None:
+                raise UnknownBlobError(
+                    f"blob '{name}' of {self.source} is made by layer '{layer}', which cannot be "
+                    f"built: {self.unbuilt[layer]}"
+                ) from None
             raise UnknownBlobError(
                 f"no blob named '{name}' in {self.source}.{nearest(name, self._by_name)}"
             ) from None
@@ -511,7 +539,11 @@ def graph_of(net: Any) -> Graph:
 
 
 def read_wired(
-    network_file: Any, phase: int = TEST, level: int = 0, stages: Sequence[str] = ()
+    network_file: Any,
+    phase: int = TEST,
+    level: int = 0,
+    stages: Sequence[str] = (),
+    lenient: bool = False,
 ) -> tuple[str, Any]:
     """Read a prototxt and bring it into the form that a `Graph` is built from.
 
@@ -519,18 +551,19 @@ def read_wired(
     ----------
     network_file : str, PathLike or NetParameter
         Of any Caffe version.
-    phase, level, stages
+    phase, level, stages, lenient
         See `net.Net`.
 
     Returns
     -------
     (str, NetParameter)
-        Where it comes from, and the upgraded net of this phase with its splits.
+        Where it comes from, and the upgraded net of this phase with its splits. Layers that cannot
+        be built, and what reads them, are in its ``left_out`` with the reasons.
 
     Raises
     ------
     MissingFileError, PrototxtError
-        See `net.Net`.
+        See `net.Net`; nothing but inputs can be built, or the net begins with a database.
     """
     if hasattr(network_file, "layer"):
         source, message = network_file.name or "a NetParameter", network_file
@@ -538,4 +571,58 @@ def read_wired(
         source = os.fsdecode(network_file)
         message = read_prototxt(source)
     with named(source):
-        return source, insert_splits(filter_net(upgrade(message), phase, int(level), stages))
+        described = upgrade(message)
+        kept = filter_net(described, phase, int(level), stages)
+        refuse_training(described, kept)
+        built = leave_out(kept, _why_not)
+        if lenient or built.left_out:  # the layers of somebody else's head
+            built = leave_out(kept, lambda param: _why_not(param) or _why_no_code(param))
+        if built.left_out and not any(layer.bottom for layer in built.layer):
+            _refuse(built.left_out[0])
+        return source, insert_splits(built)
+
+
+def _why_not(param: Any) -> str:
+    """Tell why a layer cannot be built, as far as its description shows; "" where it can.
+
+    Raises
+    ------
+    UnknownLayerTypeError
+        The type is a known one written wrong.
+    """
+    name = param.type
+    if param.not_understood:
+        known = (
+            "" if name in LAYERS else f" (and its type, '{name}', is not known here)" * bool(name)
+        )
+        return f"{'; '.join(param.not_understood)} is not understood{known}"
+    if name not in LAYERS:
+        if _miswritten(name):
+            with named(f"layer '{param.name}'"):
+                raise unknown_type(name)
+        return f"its type, '{name}', is not known here"
+    return ""
+
+
+def _why_no_code(param: Any) -> str:
+    """Tell why a layer's own code cannot be had; "" where it can, and for layers without."""
+    named = param.type == "Python" and param.python_param.module
+    return missing_module(param) if named else ""
+
+
+def _miswritten(name: str) -> bool:
+    """Tell whether a type is a known one but for a letter, or for capitals."""
+    plain = {known.lower(): known for known in LAYERS}
+    wanted = name.lower().replace("_", "")
+    close = difflib.get_close_matches(wanted, plain, 1, 0.9)
+    if wanted in plain or not close or close[0] in wanted:
+        return wanted in plain
+    return abs(len(close[0]) - len(wanted)) <= 1
+
+
+def _refuse(param: Any) -> None:
+    """Raise the error for a layer without which nothing is left of a net."""
+    with named(f"layer '{param.name}'"):
+        if param.type and param.type not in LAYERS:
+            raise unknown_type(param.type)
+        raise PrototxtError(param.not_understood[0])

@@ -66,6 +66,9 @@ class Net(Graph):
         them, and without them a backward pass takes half the time.
     dtype : numpy dtype
         float32; float64 for checks of gradients.
+    lenient : bool
+        Leave out layers in Python whose module cannot be imported, as `deepdream.load_net` does.
+        They are left out in any case where the net has other layers that cannot be built.
 
     Raises
     ------
@@ -77,6 +80,12 @@ class Net(Graph):
         The weights are damaged, or belong to another net.
     OutOfMemoryError
         The parameters alone are larger than this machine's memory.
+
+    Warns
+    -----
+    UserWarning
+        Layers of a type that is not known here, as heads of detectors are, and what reads them, are
+        left out; `unbuilt` has them with the reasons.
 
     Notes
     -----
@@ -100,13 +109,15 @@ class Net(Graph):
         device: str = "cpu",
         param_diffs: bool = True,
         dtype: Any = np.float32,
+        lenient: bool = False,
     ) -> None:
         _check_arguments(network_file, phase, level, stages, weights)
         if isinstance(phase, (str, bytes, os.PathLike)):
             phase, level, weights = level, None, phase
         weights = None if weights is None else os.fsdecode(weights)
-        source, wired = read_wired(network_file, phase, level or 0, stages or ())
+        source, wired = read_wired(network_file, phase, level or 0, stages or (), lenient)
         loaded = None if weights is None else read_caffemodel(weights, copy=False)
+        _warn_of_left_out(source, wired)
         super().__init__(
             source, wired, int(phase), force_backward=force_backward, device=device, dtype=dtype,
             param_diffs=param_diffs,
@@ -588,6 +599,20 @@ def _check_arguments(network_file: Any, phase: Any, level: Any, stages: Any, wei
 
 
 _CALL = "Net('deploy.prototxt', caffe.TEST, weights='x.caffemodel')"
+
+
+def _warn_of_left_out(source: str, wired: Any) -> None:
+    """Tell which layers cannot be built."""
+    if not wired.left_out:
+        return
+    first = wired.left_out[0]
+    rest = len(wired.left_out) - 1
+    more = f", and {rest} more that cannot, or that read such ones" if rest else ""
+    warnings.warn(
+        f"{source}: layer '{first.name}' cannot be built: {first.not_understood[0]}{more}. The net "
+        "ends before them; net.unbuilt has the reasons (deepdream layers shows them).",
+        stacklevel=4,
+    )
 
 
 def _names(names: list[str] | None) -> list[str]:

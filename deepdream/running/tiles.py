@@ -130,6 +130,10 @@ def reach(net: Any, end: str, size: Pair) -> Reach:
         `end` is no layer.
     """
     target, layers = _subgraph(net, end)
+    read = {target, *(name for i in layers for name in net._bottom_names[i])}
+    for i in layers:
+        if net._layers[i].type == "Pooling" and read.intersection(net._top_names[i][1:]):
+            raise _whole_seen(net, i, "tells places counted from the picture's corner")
     source = _input(net)
     found: dict[str, Reach] = {source: Reach()}
     for i in layers:
@@ -255,8 +259,6 @@ def _subgraph(net: Any, end: str) -> tuple[str, list[int]]:
         if wanted.intersection(net._top_names[i]):
             layers.append(i)
             wanted.update(net._bottom_names[i])
-            if net._layers[i].type == "Pooling" and wanted.intersection(net._top_names[i][1:]):
-                raise _whole_seen(net, i, "tells places counted from the picture's corner")
     return target, layers[::-1]
 
 

@@ -155,7 +155,13 @@ def _first_layers(net: Graph) -> dict[str, Layer]:
 
 
 def _fits(stored: Shape, wanted: Shape) -> bool:
-    """Tell whether a stored shape is the wanted one, or its old form with 1s in front."""
+    """Tell whether a stored shape is the wanted one, or another form of it.
+
+    Files of before 2015 have 1s in front; NVIDIA's have (1, c, 1, 1) for one number a channel.
+    """
     if stored == wanted:
         return True
+    for one, other in ((stored, wanted), (wanted, stored)):
+        if len(one) == 4 and one[:1] + one[2:] == (1, 1, 1) and other == one[1:2]:
+            return True
     return len(stored) == 4 and len(wanted) < 4 and stored == (1,) * (4 - len(wanted)) + wanted

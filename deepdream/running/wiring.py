@@ -1,6 +1,9 @@
 """What Caffe does to a net's description before it builds the net.
 
-`filter_net` leaves out the layers that do not belong to a phase, level or stage; `insert_splits`
+`filter_net` leaves out the layers that do not belong to a phase, level or stage; `leave_out` those
+that cannot be built, with all that depends on them, so that a net whose head is a mystery can be
+dreamt on before it, and `refuse_training` says what to write where a net begins with a database;
+`insert_splits`
 puts a Split layer after every blob that more than one layer reads, so that each blob has one
 reader and its gradient one writer. Messages in, messages out; nothing is built here.
 
@@ -10,10 +13,10 @@ Source: ``Net::FilterNet``, ``Net::StateMeetsRule`` and ``insert_splits.cpp`` of
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ..errors import PrototxtError, nearest
+from ..errors import PrototxtError, UnknownLayerTypeError, nearest
 
 
 def filter_net(net: Any, phase: int, level: int = 0, stages: Sequence[str] = ()) -> Any:
@@ -68,6 +71,146 @@ def _meets(rule: Any, phase: int, level: int, stages: set[str]) -> bool:
     if any(stage not in stages for stage in rule.stage):
         return False
     return not any(stage in stages for stage in rule.not_stage)
+
+
+def leave_out(net: Any, why_not: Callable[[Any], str]) -> Any:
+    """Return a copy of `net` without the layers that cannot be built, and what depends on them.
+
+    Parameters
+    ----------
+    net : NetParameter
+        An upgraded and filtered net.
+    why_not : callable
+        Tells of a LayerParameter why it cannot be built; an empty string where it can.
+
+    Returns
+    -------
+    NetParameter
+        Its ``left_out`` has the other layers, each with the reason in ``not_understood``.
+    """
+    built = type(net)()
+    built.CopyFrom(net)
+    del built.layer[:]
+    lost: dict[str, str] = {}  # blob -> the layer whose version of it there is not
+    for layer in net.layer:
+        reason = why_not(layer)
+        if not reason:
+            reason = next(
+                (f"it reads '{blob}' of '{lost[blob]}'" for blob in layer.bottom if blob in lost),
+                "",
+            )
+        if not reason:
+            for blob in layer.top:
+                lost.pop(blob, None)
+            built.layer.add().CopyFrom(layer)
+            continue
+        lost.update((blob, layer.name) for blob in layer.top)
+        left = built.left_out.add()
+        left.CopyFrom(layer)
+        del left.blobs[:]
+        left.not_understood[:] = [reason]
+    return built
+
+
+# Layers that read records of a database or a list, and the field that says how.
+_DATA = {
+    "AnnotatedData": "data_param", "Data": "data_param",
+    "DenseImageData": "dense_image_data_param", "HDF5Data": "hdf5_data_param",
+    "ImageData": "image_data_param", "ImageSegData": "image_data_param",
+    "MemoryData": "memory_data_param", "VideoData": "video_data_param",
+    "WindowData": "window_data_param",
+}  # fmt: skip
+
+_EXAMPLE = 224  # pixels, where a description does not tell
+
+
+def refuse_training(described: Any, kept: Any) -> None:
+    """Refuse a description that begins with records of a database instead of an input.
+
+    Parameters
+    ----------
+    described : NetParameter
+        All that the description says.
+    kept : NetParameter
+        What of it belongs to the state that is built.
+
+    Raises
+    ------
+    UnknownLayerTypeError
+        A data layer would have to be built.
+    PrototxtError
+        A layer reads what a data layer makes in another phase only.
+    """
+    for layer in kept.layer:
+        if layer.type in _DATA and layer.type != "MemoryData":
+            raise UnknownLayerTypeError(
+                f"layer type '{layer.type}' is not known here ('{layer.name}'): "
+                f"{training_advice(described)}"
+            )
+    made: set[str] = set()
+    for layer in kept.layer:
+        for blob in layer.bottom:
+            source = next(
+                (one for one in described.layer if one.type in _DATA and blob in one.top), None
+            )
+            if blob not in made and source is not None:
+                raise PrototxtError(
+                    f"layer '{layer.name}' reads '{blob}', which '{source.name}' ({source.type}) "
+                    f"makes in another phase: {training_advice(described)}"
+                )
+        made.update(layer.top)
+
+
+def training_advice(net: Any) -> str:
+    """Return what to do with a description of training: the lines to write in place of its data."""
+    data = [layer for layer in net.layer if layer.type in _DATA]
+    if not data:
+        return ""
+    first = next((layer for layer in data if layer.top), data[0])
+    top = first.top[0] if len(first.top) else "data"
+    channels, height, width, told = _record_size(data)
+    labels = {blob for layer in data for blob in layer.top} - {top}
+    readers = [layer.name for layer in net.layer if labels.intersection(layer.bottom)]
+    without = ""
+    if readers:
+        shown = ", ".join(repr(name) for name in dict.fromkeys(readers))
+        without = f", without what reads {', '.join(map(repr, sorted(labels)))} ({shown})"
+    size = "" if told else " (the size is an example: the file tells none)"
+    return (
+        "this describes training. Give the net's deploy.prototxt, or put an Input layer in place "
+        f"of the data layers{without}{size}:\n"
+        f'layer {{ name: "{top}" type: "Input" top: "{top}"\n'
+        f"  input_param {{ shape {{ dim: 1 dim: {channels} dim: {height} dim: {width} }} }} }}"
+    )
+
+
+def _record_size(data: Sequence[Any]) -> tuple[int, int, int, bool]:
+    """Return channels, height and width of what data layers give, and whether they tell a size."""
+    channels, height, width = 3, 0, 0
+    for layer in data:
+        if layer.transform_param.force_gray:
+            channels = 1
+        for param in _size_fields(layer):
+            if getattr(param, "is_color", True) is False:
+                channels = 1
+            channels = getattr(param, "channels", 0) or channels
+            for names in (("crop_size", "crop_size"), ("height", "width"),
+                          ("new_height", "new_width")):  # fmt: skip
+                found = [int(getattr(param, name, 0)) for name in names]
+                if all(found) and not height:
+                    height, width = found
+        means = len(layer.transform_param.mean_value)
+        channels = 1 if means == 1 and channels == 3 and layer.type == "Data" else channels
+    if not height:
+        return channels, _EXAMPLE, _EXAMPLE, False
+    return channels, height, width, True
+
+
+def _size_fields(layer: Any) -> Iterator[Any]:
+    """Yield the messages of a data layer that may tell a size, the one that counts first."""
+    yield layer.transform_param
+    yield getattr(layer, _DATA[layer.type])
+    yield layer.transform_param.resize_param
 
 
 def insert_splits(net: Any) -> Any:

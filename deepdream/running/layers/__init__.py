@@ -6,6 +6,7 @@ The modules follow the headings of Caffe's layer catalogue; importing them fills
 from . import activation as activation
 from . import common as common
 from . import data as data
+from . import forks as forks
 from . import loss as loss
 from . import normalization as normalization
 from . import python as python
@@ -19,3 +20,5 @@ from .base import Layer as Layer
 from .base import LayerVec as LayerVec
 from .base import Window as Window
 from .base import create as create
+from .base import unknown_type as unknown_type
+from .python import missing_module as missing_module

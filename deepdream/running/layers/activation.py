@@ -355,16 +355,20 @@ class ClipLayer(NeuronLayer):
 
 @register("Dropout")
 class DropoutLayer(Layer):
-    """TRAIN: set values to 0 by chance and scale up the others; TEST: copy."""
+    """TRAIN: set values to 0 by chance and scale up the others; TEST: copy.
+
+    With ``sample_weights_test``, of SegNet's Caffe, both phases are as TRAIN.
+    """
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self.ratio = self.param.dropout_param.dropout_ratio
+        self.drops = self.phase == TRAIN or self.param.dropout_param.sample_weights_test
         if not 0 <= self.ratio < 1:
             raise PrototxtError(f"dropout_ratio is {self.ratio:g}: 0 up to, not 1, is expected")
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x, y = bottom[0].get_data(), top[0].mutable_data()
-        if self.phase == TRAIN:
+        if self.drops:
             chances = np.random.default_rng(fillers.random_state().randint(2**31 - 1))
             stays = chances.random(tuple(x.shape), np.float32) >= self.ratio
             factor = self.ops.like(stays, x)
@@ -380,7 +384,7 @@ class DropoutLayer(Layer):
         if not propagate_down[0]:
             return
         g, diff = top[0].get_diff(), bottom[0].mutable_diff()
-        if self.phase == TRAIN:
+        if self.drops:
             self.ops.multiply(g, self.kept(), out=diff)
         elif bottom[0] is not top[0]:
             diff[...] = g

@@ -59,11 +59,11 @@ class BlobVec(Vec):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         super().__setitem__(index, value)
-        Changes.count += 1
+        Changes.last = object()
 
     def __delitem__(self, index: Any) -> None:
         super().__delitem__(index)
-        Changes.count += 1
+        Changes.last = object()
 
     def __getattr__(self, name: str) -> Any:
         hint = (
@@ -114,6 +114,8 @@ class Layer:
         Smallest and largest number of bottom and top blobs; None is any number.
     equal_tops : bool
         There must be as many tops as bottoms.
+    same_as : str
+        The type that computes the same from the same parameters, where there is one.
     foreign : bool
         The layer runs code of the user's, who may want NumPy's warnings.
     param_diffs : list of bool
@@ -121,6 +123,7 @@ class Layer:
     """
 
     type: str = ""
+    same_as: str = ""
     bottoms: tuple[int, int | None] = (1, 1)
     tops: tuple[int, int | None] = (1, 1)
     equal_tops = False
@@ -339,11 +342,16 @@ def create(param: Any, phase: int, *, dtype: Any = np.float32, device: str = "cp
     """
     cls = LAYERS.get(param.type)
     if cls is None:
-        raise UnknownLayerTypeError(
-            f"layer type '{param.type}' is not known.{nearest(param.type, LAYERS)}\n"
-            f"Known types: {', '.join(sorted(LAYERS))}"
-        )
+        raise unknown_type(param.type)
     return cls(param, phase, dtype=dtype, device=device)
+
+
+def unknown_type(name: str) -> UnknownLayerTypeError:
+    """Return the error for a type that is not in the registry."""
+    return UnknownLayerTypeError(
+        f"layer type '{name}' is not known.{nearest(name, LAYERS)}\n"
+        f"Known types: {', '.join(sorted(LAYERS))}"
+    )
 
 
 def in_range(name: str, value: int, low: int, high: int = MAX_COUNT) -> int:

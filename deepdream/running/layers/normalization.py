@@ -115,6 +115,7 @@ class BatchNormLayer(Layer):
 
     Blobs: sums of means (C), sums of variances (C), and the factor (1) that both are divided by.
     Stored statistics are used in the TEST phase, unless ``use_global_stats`` says otherwise.
+    With ``scale_bias``, of NVIDIA's Caffe, two more blobs (C) follow: a scale, and a bias.
     """
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
@@ -125,7 +126,7 @@ class BatchNormLayer(Layer):
         if self.axes < 1:
             raise ShapeError("bottom has no axes: at least 1 is expected")
         self.channels = bottom[0].shape[1] if self.axes > 1 else 1
-        for i, spec in enumerate(self.param.param):
+        for i, spec in enumerate(self.param.param[:3]):
             if spec.lr_mult != 0:
                 raise PrototxtError(
                     f"lr_mult of param {i} is {spec.lr_mult:g}: 0 is expected, "
@@ -134,6 +135,11 @@ class BatchNormLayer(Layer):
         for shape in ((self.channels,), (self.channels,), (1,)):
             self.add_param(shape)
         self.param_diffs = [False] * 3
+        self.scale_bias = p.scale_bias or p.HasField("scale_filler") or p.HasField("bias_filler")
+        if self.scale_bias:
+            one = type(p.scale_filler)(type="constant", value=1)
+            self.add_param((self.channels,), p.scale_filler if p.HasField("scale_filler") else one)
+            self.add_param((self.channels,), p.bias_filler)
 
     def top_shapes(self, bottom_shapes: Sequence[Shape]) -> list[Shape]:
         shape = bottom_shapes[0]
@@ -169,7 +175,11 @@ class BatchNormLayer(Layer):
         self.ops.subtract(x, mean[:, None], out=y)
         y /= std[:, None]
         # Later layers may work in place on the top, so the batch's gradient needs its own copy.
-        self.keep((std, None if self.stored else self.ops.copy(y)))
+        learns = self.scale_bias and self.param_diffs[3]
+        self.keep((std, None if self.stored and not learns else self.ops.copy(y)))
+        if self.scale_bias:
+            y *= self.blobs[3].get_data()[:, None]
+            y += self.blobs[4].get_data()[:, None]
 
     def _update(self, mean: Array, var: Array, count: int) -> None:
         """Let the stored statistics follow the batch's; the variance without its bias."""
@@ -185,6 +195,14 @@ class BatchNormLayer(Layer):
         # As in Caffe, also where propagate_down says no.
         g, diff = self._by_channel(top[0].get_diff()), self._by_channel(bottom[0].mutable_diff())
         std, y = self.kept()
+        if self.scale_bias:
+            if self.param_diffs[3]:
+                scale = self.blobs[3].mutable_diff()
+                scale += (g * y).sum((0, 2))
+            if self.param_diffs[4]:
+                bias = self.blobs[4].mutable_diff()
+                bias += g.sum((0, 2))
+            g = g * self.blobs[3].get_data()[:, None]
         if not self.stored:
             g = g - _mean(g)[:, None] - y * _mean(g * y)[:, None]
         self.ops.divide(g, std[:, None], out=diff)

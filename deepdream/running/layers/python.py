@@ -83,6 +83,16 @@ class PythonLayer(Layer):
         return None  # it may look anywhere
 
 
+def missing_module(param: Any) -> str:
+    """Tell why the module of a LayerParameter cannot be imported; "" where it can."""
+    module = param.python_param.module
+    try:
+        _import(module)
+    except PrototxtError as error:
+        return str(error)
+    return ""
+
+
 def _find_class(module: str, name: str) -> Any:
     """Return the class that a prototxt names.
 
@@ -93,8 +103,26 @@ def _find_class(module: str, name: str) -> Any:
     """
     if not module or not name:
         raise PrototxtError("python_param names no module and layer: both are needed")
+    found = _import(module)
+    cls = getattr(found, name, None)
+    if cls is None:
+        raise PrototxtError(f"module '{module}' ({found.__file__}) has no class '{name}'")
+    missing = [method for method in METHODS if not callable(getattr(cls, method, None))]
+    if missing:
+        raise PrototxtError(f"class '{module}.{name}' has no method {', '.join(missing)}")
+    return cls
+
+
+def _import(module: str) -> Any:
+    """Return a module.
+
+    Raises
+    ------
+    PrototxtError
+        It, or what it imports, is not there.
+    """
     try:
-        found = importlib.import_module(module)
+        return importlib.import_module(module)
     except DeepDreamError:
         raise
     except ImportError as error:
@@ -104,10 +132,3 @@ def _find_class(module: str, name: str) -> Any:
             else f"the folder of '{module}.py' has to be on PYTHONPATH or in sys.path"
         )
         raise PrototxtError(f"module '{module}' cannot be imported ({error}): {advice}") from error
-    cls = getattr(found, name, None)
-    if cls is None:
-        raise PrototxtError(f"module '{module}' ({found.__file__}) has no class '{name}'")
-    missing = [method for method in METHODS if not callable(getattr(cls, method, None))]
-    if missing:
-        raise PrototxtError(f"class '{module}.{name}' has no method {', '.join(missing)}")
-    return cls

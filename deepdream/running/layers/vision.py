@@ -51,9 +51,8 @@ class FilterLayer(Layer):
         self.stride = _per_axis(p, "stride", ("stride_h", "stride_w"), n, 1, 1)
         self.pad = _per_axis(p, "pad", ("pad_h", "pad_w"), n, 0, 0)
         self.dilation = _per_axis(p, "dilation", None, n, 1, 1)
-        self.num_output = in_range("num_output", p.num_output, 1)
-        self.group = in_range("group", p.group, 1)
         self.channels = shape[self.axis]
+        self.num_output, self.group = self.counts(p, self.channels)
         if self.channels % self.group:
             raise ShapeError(f"{self.channels} input channels cannot form {self.group} groups")
         if self.num_output % self.group:
@@ -69,6 +68,10 @@ class FilterLayer(Layer):
         self.add_param((rows, columns // self.group, *self.kernel), p.weight_filler)
         if p.bias_term:
             self.add_param((self.num_output,), p.bias_filler)
+
+    def counts(self, p: Any, channels: int) -> tuple[int, int]:
+        """Return the number of filters and of groups."""
+        return in_range("num_output", p.num_output, 1), in_range("group", p.group, 1)
 
     def out_size(self, size: int, axis: int) -> int:
         """Return the length of a top's spatial axis for a bottom's."""
@@ -226,7 +229,8 @@ class PoolingLayer(Layer):
     With MAX a second top gets the place of each maximum in its channel, counted row by row. NaN
     never wins; a window without any number gives the lowest float32. An average divides by the
     part of the window that lies within the picture and its padding. STOCHASTIC has a shape, but
-    cannot run (in Caffe neither, on a CPU).
+    cannot run (in Caffe neither, on a CPU). ``ceil_mode: false``, of variants (pull request 3057),
+    is BVLC's ``round_mode: FLOOR``.
     """
 
     tops = (1, 2)
@@ -238,7 +242,9 @@ class PoolingLayer(Layer):
         self.method = p.pool
         if len(top) > 1 and self.method != self.MAX:
             raise PrototxtError("2 top blobs found: the second one exists for pool: MAX only")
-        self.floor = p.round_mode == 1
+        self.floor = p.round_mode == 1 or not p.ceil_mode
+        if p.HasField("round_mode") and p.HasField("ceil_mode") and p.ceil_mode == p.round_mode:
+            raise PrototxtError("round_mode and ceil_mode say different things: keep one of them")
         self.stride = _one_or_pair(p, "stride", ("stride_h", "stride_w"), 1)
         self.pad = _one_or_pair(p, "pad", ("pad_h", "pad_w"), 0)
         self.kernel: tuple[int, int] | None = None  # the whole picture

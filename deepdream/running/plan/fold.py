@@ -62,13 +62,17 @@ def _take_affine(node: Node) -> None:
 
 
 def _affine_of(type: str, layer: Any) -> tuple[np.ndarray, np.ndarray] | None:  # noqa: A002
+    if type == "BN":
+        affine: tuple[np.ndarray, np.ndarray] | None = layer.affine()
+        return affine
     pairs = zip(getattr(layer, "blobs", ()), getattr(layer, "param_shapes", ()))
     blobs = [blob.data.reshape(shape).astype(np.float64) for blob, shape in pairs]
     if type == "BatchNorm" and layer.stored:
-        mean, var, factor = blobs
+        mean, var, factor, *own = blobs
         share = 1 / factor if factor != 0 else np.zeros_like(factor)
         scale = 1 / np.sqrt(var * share + layer.eps)
-        return scale, -mean * share * scale
+        shift = -mean * share * scale
+        return (scale * own[0], shift * own[0] + own[1]) if own else (scale, shift)
     if type in ("Scale", "Bias") and layer.axis == 1 and blobs[0].ndim == 1:
         if type == "Bias":
             return np.ones_like(blobs[0]), blobs[0]

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..layers.base import TEST
 from .program import Node, Program, Unplannable, Value
 
 # Layers whose backward does not look at their top's values, so that a later layer may write over
 # these and nothing changes. (Where one does look, Caffe's gradient is that of the overwritten
 # values, and only `Net` gives it.)
 BLIND = {
-    "BatchNorm", "Bias", "Concat", "Convolution", "Crop", "Deconvolution", "Dropout", "Eltwise",
-    "InnerProduct", "Input", "Pooling", "Scale", "Slice", "Tile",
+    "Axpy", "BN", "BatchNorm", "Bias", "Concat", "Convolution", "Crop", "Deconvolution", "Dropout",
+    "Eltwise", "InnerProduct", "Input", "Interp", "Normalize", "Permute", "Pooling", "Reorg",
+    "Scale", "ShuffleChannel", "Slice", "Tile", "Upsample",
 }  # fmt: skip
 
 # Layers that may run in place with a new value as their top, and give the same gradient.
-RENAMED = {"BatchNorm", "Bias", "Dropout", "ELU", "ReLU", "Scale", "Sigmoid", "TanH"}
+RENAMED = {
+    "BN", "BatchNorm", "Bias", "Dropout", "ELU", "ReLU", "ReLU6", "Scale", "Sigmoid", "TanH",
+}  # fmt: skip
 
 
 def prune(net: Any, ends: Sequence[str], picture: str) -> Program:
@@ -54,7 +56,7 @@ def prune(net: Any, ends: Sequence[str], picture: str) -> Program:
                 inputs[blob] = current[blob] = Value(blob, len(net.blobs[blob].shape))
         elif layer.type == "Split" or (
             # A target's diff is its own, so that it cannot be its bottom.
-            layer.type == "Dropout" and layer.phase == TEST and i not in wanted
+            layer.type == "Dropout" and not layer.drops and i not in wanted
         ):
             flows = bool(net._bottom_backward[i][0])
             if not flows:
@@ -72,7 +74,9 @@ def prune(net: Any, ends: Sequence[str], picture: str) -> Program:
             if not net._layer_backward[i]:
                 flows_back = [False] * len(read)
             in_place = in_place and not _may_rename(layer)
-            node = Node(layer.type, layer, [name], read, made, flows_back, in_place)
+            node = Node(
+                layer.same_as or layer.type, layer, [name], read, made, flows_back, in_place
+            )
             for value in made:
                 value.maker = node
             current.update(zip(tops, made))
