@@ -131,7 +131,7 @@ class Terminal:
     def settle(self):
         """Wait until all that was written has been understood."""
         self._quiet = 0
-        while self._quiet < 3 and self._failed is None:
+        while self._quiet < 3 and self._failed is None and self._thread.is_alive():
             time.sleep(0.005)
 
     def text(self):

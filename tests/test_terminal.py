@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import termios
 import time
 from pathlib import Path
@@ -216,8 +217,12 @@ def test_ctrl_c_while_it_is_asked(monkeypatch):
         raise KeyboardInterrupt
 
     with on({}) as screen:
-        real = select.select
-        monkeypatch.setattr(terminal.select, "select", lambda *a: press() if a[-1] else real(*a))
+        real, here = select.select, threading.get_ident()  # the screen's own thread goes on
+        monkeypatch.setattr(
+            terminal.select,
+            "select",
+            lambda *a: press() if a[-1] and threading.get_ident() == here else real(*a),
+        )
         with pytest.raises(KeyboardInterrupt):
             find_screen()
         monkeypatch.undo()
