@@ -371,6 +371,7 @@ def test_nets_are_made_on_the_chosen_device(
     ]
 
 
+@pytest.mark.filterwarnings("ignore:backward computes nothing")
 def test_a_net_follows_the_mode_with_all_it_holds(
     fresh_mode: Callable[[int], None], files: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

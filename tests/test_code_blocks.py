@@ -199,7 +199,7 @@ def understand(line: str) -> None:
         if words[:2] == ["-m", "pip"]:
             understand_pip(words[2:], line)
         elif words[:2] == ["-m", "deepdream.caffe"]:
-            assert words[2].endswith(".py"), line
+            assert words[2].endswith(".py") or words[2] in ("-m", "-c"), line
         elif words[0] == "-m":
             assert words[1:] == ["venv", ".venv"], line
         else:

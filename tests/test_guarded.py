@@ -56,7 +56,7 @@ def test_what_would_end_the_process_is_an_error(net):
 
 def test_layers_without_a_gradient(net):
     """They are named before backward runs them, also beside the way."""
-    net.graph._layers[5].type = "ArgMax"
+    object.__setattr__(net.graph._layers[5], "type", "ArgMax")
     fill(net)
     net.forward()
     with pytest.raises(PrototxtError, match="'right' .ArgMax.*no gradient"):

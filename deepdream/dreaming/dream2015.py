@@ -255,6 +255,8 @@ def next_frame(frame: np.ndarray, s: float = 0.05) -> np.ndarray:
     ``matrix * i + offset``, which zooms about another point: 1.3 pixels a frame further at 1024
     pixels. Both are in the documentation of `scipy.ndimage.affine_transform`.
 
+    SciPy 0.17.1 gives the same frames, to the bit.
+
     Source: the cell of google/deepdream, dream.ipynb, that feeds the dream to itself.
     """
     h, w = np.shape(frame)[:2]
