@@ -16,7 +16,7 @@ from .images import as_picture
 from .preview import Preview, encode
 from .progress import Bar, on_terminal
 
-_LEAST = 240  # pixels of width below which pictures wrap to the next row
+_LEAST = 384  # pixels of width below which pictures wrap to the next row
 _GAP = 12  # pixels between pictures
 
 
@@ -83,7 +83,7 @@ def _layout(widths: Sequence[int]) -> str:
         return "display:flex;flex-wrap:wrap;align-items:flex-start"
     n, w = len(widths), widths[0]
     gaps = _GAP * (n - 1)
-    column = f"max({min(w, _LEAST)}px,calc((100% - {gaps}px)/{n}))"
+    column = f"max(min({min(w, _LEAST)}px,100%),calc((100% - {gaps}px)/{n}))"
     return (
         f"display:grid;align-items:start;max-width:{n * w + gaps}px;"
         f"grid-template-columns:repeat(auto-fill,minmax({column},1fr))"

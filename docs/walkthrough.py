@@ -31,6 +31,20 @@ import deepdream
 MODEL = None  # the bundled EfficientNet-Lite0; or "googlenet", the network of 2015
 
 # %% [markdown]
+# **This is what you will have built** by the end of section 6: a photograph, and what the network
+# makes of it. Here the library does it; there it will be your own lines.
+#
+# (The photograph is Lake Sherburne in Montana, by Jacob W. Frank of the US National Park Service,
+# in the public domain. Any other will do: put its name into the second line.)
+
+# %%
+net = deepdream.load_net(MODEL)
+img = deepdream.load_image("../examples/photos/lake.jpg")[::2, ::2]
+how = {"style": "2015", "iter_n": 20, "seed": 0, "progress": False}
+dream = deepdream.dream(net, img, **how)
+deepdream.show(img, dream, titles=["what there is", "what the network sees"])
+
+# %% [markdown]
 # A few layers of each network that we will visit, from its first ones, which see strokes, to its
 # later ones, which see animals and buildings.
 
@@ -53,22 +67,7 @@ LAYERS = {
         "branch": "inception_3b/5x5_reduce",
     },
 }
-
-# %% [markdown]
-# **This is what you will have built** by the end of section 6: a photograph, and what the network
-# makes of it. Here the library does it; there it will be your own lines.
-#
-# (The photograph is Lake Sherburne in Montana, by Jacob W. Frank of the US National Park Service,
-# in the public domain. Any other will do: put its name into the second line.)
-
-# %%
-net = deepdream.load_net(MODEL)
-img = deepdream.load_image("../examples/photos/lake.jpg")[::2, ::2]
 layer = LAYERS[net.model.name]
-how = {"end": layer["high"], "iter_n": 20}
-how |= {"style": "2015", "seed": 0, "progress": False}
-dream = deepdream.dream(net, img, **how)
-deepdream.show(img, dream, titles=["what there is", "what the network sees"])
 
 # %% [markdown]
 # The checks compare what you computed with what is right. Two programs that add the same numbers
@@ -390,8 +389,8 @@ for jitter in (32, 3):
     check(mine - x, right, slips, allowed=1e-3)
 
 # %% [markdown]
-# Twenty steps without and with it, and a part of the sky at twice its size. On the left lines are
-# short and tangled, with a fine grain. On the right they run on, and shapes become whole.
+# Twenty steps without and with it, and a part of the picture at twice its size. Without it lines
+# are short and tangled, with a fine grain. With it they run on, and shapes become whole.
 
 # %%
 np.random.seed(0)

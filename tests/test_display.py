@@ -372,7 +372,7 @@ def test_pictures_of_one_width_are_in_columns(notebook):
     html = notebook.shown[0]["text/html"]
     assert "display:grid" in html
     assert "max-width:263px" in html  # five pictures and four gaps
-    assert "auto-fill,minmax(max(43px,calc((100% - 48px)/5)),1fr)" in html
+    assert "auto-fill,minmax(max(min(43px,100%),calc((100% - 48px)/5)),1fr)" in html
 
 
 def test_what_takes_long_is_told_in_the_preview(notebook, monkeypatch):
