@@ -12,8 +12,8 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import termios
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
