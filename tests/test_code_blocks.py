@@ -83,7 +83,7 @@ def folder(tmp_path):
     sky = load_image(ROOT / "examples" / "clouds.jpg")[100:228, 200:392]
     photos = tmp_path / "examples" / "photos"
     photos.mkdir(parents=True)
-    for path in (tmp_path / "sky.jpg", photos / "lake.jpg"):
+    for path in (tmp_path / "sky.jpg", photos.parent / "clouds.jpg", photos / "lake.jpg"):
         save_image(sky, path)
     text = TINY.replace('"a/1x1"', '"conv4"')
     (tmp_path / "deploy.prototxt").write_text(text)

@@ -90,9 +90,10 @@ def test_commands_of_the_readme_are_understood():
 @pytest.mark.slow
 def test_python_of_the_readme_runs(tmp_path):
     """Its blocks, one after the other, in a folder with the files that they name."""
-    Image.fromarray(np.random.RandomState(1).randint(0, 255, (60, 80, 3), np.uint8)).save(
-        tmp_path / "sky.jpg"
-    )
+    (tmp_path / "examples").mkdir()
+    for name in ("sky.jpg", "examples/clouds.jpg"):
+        noise = np.random.RandomState(1).randint(0, 255, (60, 80, 3), np.uint8)
+        Image.fromarray(noise).save(tmp_path / name)
     prototxt, caffemodel = write_tiny(tmp_path)
     prototxt.write_text(prototxt.read_text().replace("conv1", "conv4"))
     net = Net(parse_prototxt(prototxt.read_text()), TEST)
