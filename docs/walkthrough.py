@@ -23,6 +23,8 @@
 # one line below. Words that you do not know are in the [glossary](glossary.md).
 
 # %%
+import warnings
+
 import numpy as np
 import scipy.ndimage as nd
 
@@ -697,7 +699,9 @@ bare.blobs["data"].reshape(1, *x.shape)
 bare.blobs["data"].data[0] = x
 bare.forward(end=layer["low"])
 bare.blobs[layer["low"]].diff[...] = bare.blobs[layer["low"]].data
-bare.backward(start=layer["low"])
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it says so, and what to do
+    bare.backward(start=layer["low"])
 gradient(net, x, layer["low"])
 for name in ("data", list(net.blobs)[1]):  # the picture, and a blob on the way
     for what, shown in (("without it", bare), ("with it", net)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 import subprocess
 import sys
@@ -474,7 +475,9 @@ def test_a_command_is_measured_or_told_what_it_died_of(tmp_path):
     run_of = run_command([sys.executable, "-c", code, str(tmp_path)], 1, caches)
 
     assert run_of["wall"] > 0.2
-    assert 200 < run_of["peak"] < 2000
+    # On Linux a process begins with the peak of the one that has made it.
+    mine = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    assert 200 < run_of["peak"] < max(2000, 1.1 * mine)
     with pytest.raises(Failed, match=r"ended with 3.*: it is late"):
         run_command([sys.executable, "-c", "import sys; print('it is late', file=sys.stderr);"
                      "sys.exit(3)"], 1)  # fmt: skip
@@ -767,4 +770,4 @@ def test_a_quick_run_beside_a_baseline(monkeypatch, tmp_path, capsys):
         assert text.count(f"| {title} |") == 2
     for title in ("`deepdream` of the baseline", "`deepdream`"):
         assert text.count(f"| {title} |") == 2
-    assert len(list((tmp_path / "built" / "caches" / "numba").rglob("*.nbc"))) > 3
+    assert len(list((tmp_path / "built" / "caches" / "kernels").rglob("*.o"))) > 3

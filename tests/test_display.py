@@ -128,7 +128,7 @@ def test_a_bar_runs_on_a_terminal(tmp_path):
     prototxt, caffemodel = write_tiny(tmp_path)
     sky = tmp_path / "sky.png"
     save_image(noise(53, 71), sky)
-    keywords = {"end": "a/output", "iter_n": 60, "octave_n": 2}
+    keywords = {"end": "a/output", "iter_n": 900, "octave_n": 2}
     code = (
         "import deepdream\n"
         f"net = deepdream.load_net({str(prototxt)!r}, {str(caffemodel)!r}, mean=(1, 2, 3))\n"
@@ -136,7 +136,7 @@ def test_a_bar_runs_on_a_terminal(tmp_path):
     )
     command = ["dream", str(sky), "-o", str(tmp_path / "out.png"), "--model", str(prototxt),
                "--weights", str(caffemodel), "--mean", "1,2,3", "--end", "a/output", "--iter-n",
-               "60", "--octave-n", "2"]  # fmt: skip
+               "900", "--octave-n", "2"]  # fmt: skip
     for arguments in (["-c", code], ["-m", "deepdream", *command]):
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
@@ -149,7 +149,7 @@ def test_a_bar_runs_on_a_terminal(tmp_path):
 
         assert process.wait(60) == 0, told
         time_left = r"\d\d:\d\d(, \d\d:\d\d left)?"
-        octave = r"octave [12]/2 \((51x38|71x53)\), step \d+/60"
+        octave = r"octave [12]/2 \((51x38|71x53)\), step \d+/900"
         assert re.search(rf" \d+% \|.*\| {time_left}  {octave}", told)
 
 

@@ -473,7 +473,7 @@ def test_a_line_that_is_logged_stands_above_the_picture(monkeypatch):
 
     log = logging.getLogger("deepdream.somewhere")
     for way, answers in WAYS.items():
-        with on(answers, cell=(10, 19) if way == "sixel" else (9, 18)) as screen, _told(False):
+        with on(answers, cell=(10, 19) if way == "sixel" else (9, 18)) as screen, _told(False, str):
 
             def tell(step, picture):
                 if step.octave == 1 and step.step == 2:

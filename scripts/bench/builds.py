@@ -78,6 +78,7 @@ def cache_variables(folder: Path) -> dict[str, str]:
     """Return the variables that make Numba, this package and others keep their caches there."""
     return {
         "NUMBA_CACHE_DIR": str(folder / "numba"),
+        "DEEPDREAM_KERNELS": str(folder / "kernels"),
         "DEEPDREAM_HOME": str(folder / "deepdream"),
         "XDG_CACHE_HOME": str(folder),
     }
