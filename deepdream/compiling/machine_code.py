@@ -28,7 +28,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +105,7 @@ class Kernel:
         return True
 
 
-def caller(kernel: object, function: Any, parameters: Iterable[str]) -> Callable[..., None]:
+def caller(kernel: object, function: Any, parameters: Sequence[str]) -> Callable[..., None]:
     """Return a function that packs its arguments and calls a compiled one with them.
 
     Parameters
@@ -114,7 +114,7 @@ def caller(kernel: object, function: Any, parameters: Iterable[str]) -> Callable
         Whose name errors give.
     function : callable
         Takes (address, address, bytes, bytes) and returns a status.
-    parameters : iterable of str
+    parameters : sequence of str
         See `translate.parameters`.
     """
     names, formats, values, checks = [], "", [], []
@@ -159,7 +159,6 @@ def call({", ".join(names)}):
         "refuse": refuse,
         **{kind: np.dtype(kind) for kind in ("float32", "float64", "uint8", "int64")},
     }
-    parameters = list(parameters)
     exec(source, space)
     made: Callable[..., None] = space["call"]
     return made

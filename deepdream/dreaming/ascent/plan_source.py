@@ -186,9 +186,10 @@ class PlanSource:
 def operations_for(planner: Planner) -> Operations:
     """Return the operations on pictures where a plan has them."""
     if not planner.native:
+        from ...running.arrays.torch_ops import device_of
         from ..pictures.tensors import Tensors
 
-        return Tensors(planner.device)
+        return Tensors(device_of(planner.device))
     from ..pictures.compiled import Compiled
 
     threads = thread_count()

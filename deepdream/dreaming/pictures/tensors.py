@@ -18,12 +18,11 @@ class Tensors(Operations):
 
     Parameters
     ----------
-    device : torch.device or str
-        ``"torch"`` is PyTorch's CPU.
+    device : torch.device
     """
 
-    def __init__(self, device: torch.device | str) -> None:
-        self.device = torch.device("cpu" if device == "torch" else device)
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
         self._around: dict[tuple[int, int, int, str], Any] = {}
 
     def array(self, pixels: np.ndarray) -> Any:

@@ -53,27 +53,32 @@ if hasattr(os, "register_at_fork"):
 
 
 @contextlib.contextmanager
-def computing() -> Iterator[None]:
-    """Record nothing for autograd, and round no factor of a product to TF32 (10 bits)."""
+def computing(tf32: bool = False) -> Iterator[None]:
+    """Record nothing for autograd, and round no factor to TF32 (10 bits) unless asked to."""
     with torch.no_grad():
         if not torch.cuda.is_available():
             yield
             return
         with torch.backends.cudnn.flags(
-            enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+            enabled=True, benchmark=False, deterministic=True, allow_tf32=tf32
         ):
             before = torch.backends.cuda.matmul.allow_tf32
-            torch.backends.cuda.matmul.allow_tf32 = False
+            torch.backends.cuda.matmul.allow_tf32 = tf32
             try:
                 yield
             finally:
                 torch.backends.cuda.matmul.allow_tf32 = before
 
 
+def device_of(name: str) -> torch.device:
+    """Return PyTorch's device for a name; ``"torch"`` is its CPU."""
+    return torch.device("cpu" if name == "torch" else name)
+
+
 def flat_zeros(count: int, dtype: Any, device: str) -> Any:
     """Return zeros on a device; ``"torch"`` is the CPU."""
     kind = torch.float64 if np.dtype(dtype) == np.float64 else torch.float32
-    return torch.zeros(count, dtype=kind, device="cpu" if device == "torch" else device)
+    return torch.zeros(count, dtype=kind, device=device_of(device))
 
 
 def parts(*arrays: Any) -> Iterable[tuple[Any, ...]]:

@@ -363,9 +363,10 @@ class Plan:
         """Set PyTorch up as the plan needs it, where it is PyTorch that computes."""
         if self.native:
             return contextlib.nullcontext()
-        from .tensors import exact
+        from ..arrays.torch_ops import computing
 
-        return exact(self.precision)
+        context: contextlib.AbstractContextManager[None] = computing(self.precision != "float32")
+        return context
 
 
 @contextlib.contextmanager

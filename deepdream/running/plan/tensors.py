@@ -6,24 +6,20 @@ operators are a stand-in for a GPU, which tests use.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
+from ..arrays.torch_ops import device_of
 from .arrays import Shape
+from .concat import Concat
 from .merge import is_pointwise
 from .operation import Activated, Operation, spanning
 from .program import Node, Value
 
 LOW = {"bfloat16": torch.bfloat16}
-
-
-def device_of(name: str) -> torch.device:
-    """Return PyTorch's device for a name; ``"torch"`` is its CPU."""
-    return torch.device("cpu" if name == "torch" else name)
 
 
 def on_device(values: np.ndarray, device: str) -> torch.Tensor:
@@ -40,25 +36,6 @@ def typed(part: torch.Tensor, dtype: str) -> torch.Tensor:
     """Return memory as numbers of another type, a view; `dtype` is numpy's name of it."""
     kind: torch.dtype = getattr(torch, dtype)
     return part.view(kind)
-
-
-@contextlib.contextmanager
-def exact(precision: str) -> Iterator[None]:
-    """Set PyTorch up as a plan needs it: no autograd, TF32 only where it was asked for."""
-    with torch.no_grad():
-        if not torch.cuda.is_available():
-            yield
-            return
-        tf32 = precision != "float32"
-        with torch.backends.cudnn.flags(
-            enabled=True, benchmark=False, deterministic=True, allow_tf32=tf32
-        ):
-            before = torch.backends.cuda.matmul.allow_tf32
-            torch.backends.cuda.matmul.allow_tf32 = tf32
-            try:
-                yield
-            finally:
-                torch.backends.cuda.matmul.allow_tf32 = before
 
 
 class TensorActivated(Activated):
@@ -238,35 +215,6 @@ class ReLU(Operation):
         if slope:
             passed += slope * (g.image * (1 - self.saved[0]))
         self.give(passed)
-
-
-class Concat(Operation):
-    """Values one behind the other; those that lie in the top already need no copy."""
-
-    @classmethod
-    def suits(cls, node: Node, shapes: Sequence[Shape]) -> bool:
-        return super().suits(node, shapes) and node.layer.axis in (1, -3)
-
-    def bind(self) -> None:
-        top, g = self.tops[0], self.top_diffs[0]
-        offset = 0
-        self.copies: list[tuple[torch.Tensor, torch.Tensor]] = []
-        self.returns: list[tuple[int, torch.Tensor]] = []
-        for i, (bottom, diff) in enumerate(zip(self.bottoms, self.bottom_diffs)):
-            if (bottom.start, bottom.step) != (top.start + offset, top.step):
-                self.copies.append((top.image[:, offset : offset + bottom.c], bottom.image))
-            apart = diff and g and (diff.start, diff.step) != (g.start + offset, g.step)
-            if apart and g is not None:
-                self.returns.append((i, g.image[:, offset : offset + bottom.c]))
-            offset += bottom.c
-
-    def forward(self) -> None:
-        for part, bottom in self.copies:
-            part.copy_(bottom)
-
-    def backward(self) -> None:
-        for i, part in self.returns:
-            self.give(part, i)
 
 
 class MaxPooling(Operation):

@@ -8,9 +8,10 @@ memory.
 
 from __future__ import annotations
 
+from ..concat import Concat
 from ..operation import Operation
 from .convolutions import Bands, Depthwise, Pointwise, Winograd
-from .elementwise import Affine, Concat, Eltwise, ReLU
+from .elementwise import Affine, Eltwise, ReLU
 from .neighbours import LRN, AveragePooling, MaxPooling
 
 NATIVE: dict[str, tuple[type[Operation], ...]] = {
