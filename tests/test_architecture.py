@@ -29,6 +29,7 @@ LEVELS = (
     {
         "commands.parser",
         "compiling.decorators",
+        "compiling.intermediate",
         "compiling.lanes",
         "compiling.packing",
         "color_profiles",
@@ -41,7 +42,6 @@ LEVELS = (
     {
         "compiling.machine_code",
         "compiling.products",
-        "compiling.translate",
         "reading.caffe_pb2",
         "reading.tensor_pickle",
         "reading.wire",
@@ -58,6 +58,7 @@ LEVELS = (
         "told_colors",
     },
     {
+        "compiling.translate",
         "dreaming.pictures.color_tables",
         "dreaming.fitting",
         "dreaming.pictures.finish",
