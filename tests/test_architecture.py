@@ -28,6 +28,7 @@ LEVELS = (
     },
     {
         "commands.parser",
+        "dreaming.steps",
         "compiling.decorators",
         "compiling.intermediate",
         "compiling.lanes",
@@ -111,8 +112,8 @@ LEVELS = (
         "running.wiring",
     },
     {"running.blob", "dreaming.ascent.net_source"},
-    {"dreaming.dream", "running.sizes"},
-    {"running.layers", "running.geometry", "models.bundled", "dreaming.frames"},
+    {"dreaming.prepared", "running.sizes"},
+    {"running.layers", "running.geometry", "models.bundled", "dreaming.dream", "dreaming.frames"},
     {"running.graph", "running.tiles"},
     {
         "drawing.boxes",

@@ -337,7 +337,7 @@ def test_a_guide_of_any_size(make):
 @pytest.mark.parametrize("make", [uneven_net, hooked])
 def test_what_is_beyond_a_guide_is_not_among_its_features(make, monkeypatch):
     """Positions that begin beyond its border are left out, the others are there."""
-    import deepdream.dreaming.dream as module
+    import deepdream.dreaming.prepared as module
 
     asked = []
     original = module.objective_guide
@@ -365,7 +365,7 @@ def test_a_guide_that_is_continued_by_far_keeps_its_own_positions(monkeypatch):
 
     Layer by layer, where such branches count.
     """
-    import deepdream.dreaming.dream as module
+    import deepdream.dreaming.prepared as module
 
     asked = []
     original = module.objective_guide

@@ -20,12 +20,12 @@ from ...compiling.machine_code import make_ready
 from ...errors import OutOfMemoryError
 from ...memory import format_size
 from ...running.net import Net
-from ...running.plan import Planner, Unplannable
+from ...running.plan import Plan, Planner, Unplannable
 from ...running.plan.workers import thread_count, workers
 from ...running.tiles import Tile, choose_tiles
 from ..dream2015 import input_name, preprocess
 from ..objectives import Objective
-from ..pictures.borders import Canvas
+from ..pictures.borders import Canvas, Size
 from ..pictures.operations import Operations
 from .ascent import Ascent, Gradient
 from .plan_gradients import TiledGradient, WholeGradient, features, is_local, writer
@@ -66,6 +66,51 @@ def plan_for(net: Any, end: str, precision: str) -> Planner:
     return Planner(net, end, precision=precision)
 
 
+class Plans:
+    """Plans of a net, by the size of what goes through it.
+
+    Parameters
+    ----------
+    planner : Planner
+    keep : bool
+        Whether those of one picture are kept for the next.
+    """
+
+    def __init__(self, planner: Planner, keep: bool) -> None:
+        self._planner, self._keep = planner, keep
+        self._kept: dict[Size, Plan] = {}
+
+    @property
+    def held(self) -> int:
+        """Bytes of the plans that are kept."""
+        return sum(self._planner.memory(*size) for size in self._kept)
+
+    def take(self, size: Size, beside: int, limit: int) -> Plan:
+        """Return a plan for a size.
+
+        Parameters
+        ----------
+        size : (int, int)
+            Height and width.
+        beside : int
+            Bytes that are needed besides the plan.
+        limit : int
+            Bytes that there are. Where others have to go for it, the largest go first: they come
+            once in each picture as all do, and the fewest have to be made anew.
+        """
+        plan = self._kept.pop(size, None)
+        needed = beside + self._planner.memory(*size)
+        for other in sorted(self._kept, key=math.prod, reverse=True):
+            if self.held + needed <= limit:
+                break
+            del self._kept[other]
+        if plan is None:
+            plan = self._planner.plan(*size)
+        if self._keep:
+            self._kept[size] = plan
+        return plan
+
+
 class PlanSource:
     """A plan of a net; see `ascent.Source`.
 
@@ -83,6 +128,8 @@ class PlanSource:
         How many more arrays of the picture's size a step takes, for what the user has asked for.
     recorded : bool
         Whether steps on a GPU may be recorded: they do nothing that waits for a number.
+    plans : Plans, optional
+        Those of `planner` that earlier pictures have left.
 
     Raises
     ------
@@ -94,8 +141,10 @@ class PlanSource:
 
     def __init__(
         self, planner: Planner, canvases: list[Canvas], objective: Objective, *, limit: int,
-        arrays: float = 0.0, recorded: bool = True,
+        arrays: float = 0.0, recorded: bool = True, plans: Plans | None = None,
     ) -> None:  # fmt: skip
+        self._plans = Plans(planner, keep=False) if plans is None else plans
+        self._limit = limit
         self.ops = operations_for(planner)
         self._planner, self._end = planner, planner.ends[0]
         self._canvases, self._write = canvases, writer(objective, planner.native)
@@ -159,7 +208,8 @@ class PlanSource:
 
     def open(self, octave: int) -> Gradient:
         tiles = self._tiles[octave]
-        plan = self._planner.plan(*tiles[0].size)
+        beside = self._pictures(octave, len(tiles) > 1)
+        plan = self._plans.take(tiles[0].size, beside, self._limit)
         parts = plan, self._end, self._write, self.ops
         if len(tiles) > 1:
             self._gradient = TiledGradient(*parts, tiles, self._canvases[octave])

@@ -78,7 +78,7 @@ def octave_sizes(
                 warnings.warn(
                     f"{int(octave_n) - len(sizes)} of {octave_n} octaves are left out: {reason}",
                     SizeWarning,
-                    stacklevel=3,
+                    stacklevel=4,
                 )
             break
         sizes.append((h, w))
