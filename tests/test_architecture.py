@@ -121,12 +121,14 @@ LEVELS = (
         "drawing.layout",
         "drawing.sketch",
         "running.weights",
+        "models.labels",
         "running.plan",
     },
     {
         "drawing.diagram",
         "drawing.table",
         "models.guarded",
+        "running.casting",
         "running.net",
         "galleries.targets",
     },
@@ -145,6 +147,7 @@ LEVELS = (
     {
         "commands.dream",
         "commands.gallery",
+        "commands.labels",
         "commands.layers",
         "commands.models",
         "commands.zoom",

@@ -81,7 +81,7 @@ class Sizes:
         self._given: dict[str, Shape] = {
             name: tuple(net.blobs[name].shape) for name in graph.inputs if name != self._picture
         }
-        self.declared = _declared(graph, self._picture)
+        self.declared = declared_size(graph, self._picture)
         self._usual: Mapping[str, Shape] = {}
         if self.declared is not None:
             self._usual = self._walk(self.declared)[0]
@@ -284,8 +284,8 @@ def _needed(graph: Any, ends: Sequence[str]) -> list[int]:
     return found[::-1]
 
 
-def _declared(graph: Any, picture: str) -> Size | None:
-    """Return the height and width that the prototxt gives the picture."""
+def declared_size(graph: Any, picture: str) -> Size | None:
+    """Return the height and width that the prototxt gives the picture, or None."""
     for layer, names, tops in zip(graph._layers, graph._top_names, graph._tops):
         if picture in names:
             made = getattr(layer, "shapes", None) or [tuple(blob.shape) for blob in tops]
