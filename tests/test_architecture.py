@@ -76,6 +76,7 @@ LEVELS = (
         "recipe",
         "models.download",
         "models.checked",
+        "models.prototxts",
         "reproduce.works",
     },
     {
