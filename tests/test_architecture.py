@@ -61,7 +61,7 @@ LEVELS = (
     {
         "compiling.translate",
         "dreaming.pictures.color_tables",
-        "dreaming.fitting",
+        "dreaming.pictures.fitting",
         "dreaming.pictures.finish",
         "dreaming.pictures.operations",
         "reading.blobproto",
@@ -104,8 +104,9 @@ LEVELS = (
         "reproduce.pictures",
     },
     {"reading.proto", "dreaming.ascent.pulls", "dreaming.objectives.given"},
-    {"dreaming.ascent.ascent", "dreaming.objectives.terms"},
-    {"dreaming.goals", "dreaming.parameters", "dreaming.objectives.typed", "objectives"},
+    {"dreaming.ascent.ascent", "dreaming.objectives.objective"},
+    {"dreaming.objectives.goals", "dreaming.objectives.terms", "dreaming.parameters"},
+    {"dreaming.objectives.typed", "objectives"},
     {
         "running.arrays",
         "running.fillers",

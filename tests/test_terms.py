@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import deepdream
-from deepdream.dreaming.goals import ends_with_weights
 from deepdream.dreaming.objectives import objective_L2, typed
+from deepdream.dreaming.objectives.goals import ends_with_weights
 from deepdream.dreaming.objectives.terms import from_plain
 from deepdream.errors import ImageError, MissingFileError, ParameterError
 from deepdream.images import load_image, save_image

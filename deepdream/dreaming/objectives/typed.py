@@ -8,7 +8,8 @@ from dataclasses import fields
 from typing import Any
 
 from ...errors import ParameterError
-from .terms import KINDS, FunctionTerm, Objective, Share, channel, guide, label, layer
+from .objective import KINDS, FunctionTerm, Objective, Share
+from .terms import channel, guide, label, layer
 
 CLASS = "class:"
 EVERYWHERE = "-"
