@@ -104,7 +104,7 @@ LEVELS = (
     },
     {"reading.proto", "dreaming.ascent.pulls", "dreaming.objectives.given"},
     {"dreaming.ascent.ascent", "dreaming.objectives.terms"},
-    {"dreaming.goals", "dreaming.parameters", "objectives"},
+    {"dreaming.goals", "dreaming.parameters", "dreaming.objectives.typed", "objectives"},
     {
         "running.arrays",
         "running.fillers",
