@@ -54,6 +54,7 @@ LEVELS = (
         "compiling.machine_code",
         "compiling.products",
         "compiling.translate",
+        "films.comment",
         "films.source_animation",
         "films.source_film",
         "films.sound_copy",
