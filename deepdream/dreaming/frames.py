@@ -27,10 +27,10 @@ from ..errors import ParameterError
 from ..files import check_folder, make_folder, replacing
 from ..images import Picture, as_picture, check_depth, save_image, to_picture
 from ..recipe import describe_net
-from .dream import dream
 from .dream2015 import next_frame, sample_grid
 from .fitting import SizeWarning
 from .parameters import Parameters, check_seed
+from .prepared import Prepared
 from .schedules import Schedule
 from .styles import NOTEBOOK, style_of
 
@@ -143,6 +143,8 @@ def _frames(
 ) -> Iterator[Picture]:  # fmt: skip
     shown = display_for(progress, on_step, frame.shape[:2], len(todo))
     stopped_on_purpose, told = False, frame.told
+    ready: Prepared | None = None
+    shared: dict[str, Any] = {}
 
     def watch(step: Any) -> bool:
         nonlocal stopped_on_purpose
@@ -159,7 +161,10 @@ def _frames(
             with warnings.catch_warnings():
                 if i:  # the first frame has said it
                     warnings.simplefilter("ignore", SizeWarning)
-                frame = dream(net, frame, seed=seed, on_step=watch, progress=False, **params)
+                own, goal = _parted(params)
+                if ready is None or not _same(goal, shared):
+                    ready, shared = Prepared(net, **goal), goal
+                frame = ready.dream(frame, seed=seed, on_step=watch, progress=False, **own)
             assert frame.recipe is not None
             if differs and not (begins and i == 0):
                 frame.recipe["first"] = differs
@@ -170,6 +175,20 @@ def _frames(
             if shown is not None:
                 shown.frame(i + 1)
             yield frame
+
+
+def _parted(params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the keywords that one picture may have by itself, and those for which a net is ready.
+
+    See `prepared.Prepared`.
+    """
+    own = {name: value for name, value in params.items() if name in _OWN}
+    return own, {name: value for name, value in params.items() if name not in _OWN}
+
+
+def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Tell whether two sets of keywords hold the very same values."""
+    return one.keys() == other.keys() and all(one[name] is other[name] for name in one)
 
 
 def enlarge(frame: Picture, scale: float, as_2015: bool = False) -> Picture:
@@ -316,6 +335,7 @@ def last_frame(folder: str | os.PathLike[str]) -> tuple[int, np.ndarray] | None:
 
 _STATE = "zoom.npz"
 _PICTURES = ("guide", "mask")
+_OWN = {*NOTEBOOK, "mask", "width", "height", "compose"}
 _SOME = 16  # octaves for which functions of the octave are written out
 _NO_MATTER = ("on_step", "max_memory", "progress")  # parameters that change no picture
 # What older folders do not tell of the network, and how a recipe calls it.
