@@ -80,12 +80,20 @@ class UnknownBlobError(DeepDreamError, KeyError):
     """A name that is no blob of the net."""
 
 
+class UnknownLabelError(DeepDreamError, KeyError):
+    """A name that is no class of the network, or that may be one of several."""
+
+
 class ParameterError(DeepDreamError, ValueError):
     """A parameter outside the values that make sense."""
 
 
 class ImageError(DeepDreamError, ValueError):
     """A picture that cannot be read, or an array that is no picture."""
+
+
+class FilmError(ImageError):
+    """A film that cannot be read or made, or a file that is none."""
 
 
 class FlatGradientError(DeepDreamError, ArithmeticError):

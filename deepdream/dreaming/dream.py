@@ -18,95 +18,24 @@ Source: google/deepdream, dream.ipynb. Differences: docs/known-differences.md.
 
 from __future__ import annotations
 
-import logging
-import math
-import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any, Optional, Union
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-import numpy as np
-
-from ..display import watching
-from ..errors import OutOfMemoryError, ParameterError, UnknownLayerError
 from ..images import Picture, as_picture
-from ..picture import resized
-from ..recipe import build_recipe
-from .ascent.ascent import Ascent, Source
-from .dream2015 import guide_features, input_mean, input_name, target_blob
-from .fitting import Fitting, SizeWarning, note_on
-from .objectives import Objective, objective_guide, objective_L2
-from .parameters import Parameters, check_precision, check_seed, composed_size, wanted_size
-from .pictures.borders import Canvas, Size, canvas_for, continued
-from .pictures.finish import finish_for
-from .pictures.masks import as_mask
-from .pictures.octaves import Bases, larger_sizes, octave_sizes
+from .goals import recommended_end as recommended_end
+from .objectives.functions import Function
+from .objectives.terms import Objective
+from .prepared import Prepared, Seed
 from .schedules import Scheduled
-from .styles import Style, end_of
-
-_log = logging.getLogger(__name__)
-
-_NO_BLOBS = (
-    "deepdream.dream ran this net through a plan, which keeps no blobs. Fill them with "
-    "net.forward(end=...); for those of each step give the net a hook before the dream, as "
-    "net.before_forward(lambda layer: None)"
-)
-
-Seed = Union[int, np.random.RandomState, None]
-
-
-@dataclass(frozen=True)
-class Step:
-    """Where a dream stands, for `on_step`.
-
-    Attributes
-    ----------
-    octave, octave_n : int
-        Octave just worked on, 0 for the smallest, and how many there are.
-    step, iter_n : int
-        Step of this octave just done, from 0, and how many there are.
-    size : (int, int)
-        Height and width of this octave in pixels.
-    done : float
-        Share of the dream's work that is done, 0..1, counted in pixels.
-    """
-
-    octave: int
-    octave_n: int
-    step: int
-    iter_n: int
-    size: tuple[int, int]
-    done: float
-    _gradient: Callable[[], float] = field(repr=False)
-    _picture: Callable[[], np.ndarray] = field(repr=False)
-    _sample: Callable[[int], np.ndarray] = field(repr=False)
-
-    @property
-    def gradient(self) -> float:
-        """Mean absolute value of the gradient before scaling. Reading it waits for a GPU."""
-        return self._gradient()
-
-    @property
-    def picture(self) -> np.ndarray:
-        """The picture so far: (h, w, 3) float32 RGB 0..255, at this octave's size."""
-        return self._picture()
-
-    def sample(self, every: int) -> np.ndarray:
-        """Return every so many-th row and column of `picture`; only while `on_step` runs."""
-        return self._sample(every)
-
-
-OnStep = Callable[[Step], Optional[bool]]
-
-
-class _Stop(Exception):  # noqa: N818 (no error: `on_step` has had enough)
-    pass
+from .steps import OnStep
+from .steps import Step as Step
+from .styles import Style
 
 
 def dream(
     net: Any,
     img: Any,
-    end: str | None = None,
+    end: str | Sequence[str] | Mapping[str, float] | None = None,
     *,
     style: str | Style | None = None,
     iter_n: Scheduled | None = None,
@@ -132,8 +61,9 @@ def dream(
     rotate: Scheduled | None = None,
     rescale: Scheduled | None = None,
     flip: bool | None = None,
-    objective: Objective | None = None,
+    objective: Objective | Function | None = None,
     guide: Any = None,
+    balance: bool = True,
     seed: Seed = None,
     on_step: OnStep | None = None,
     max_memory: int | str | None = None,
@@ -152,9 +82,10 @@ def dream(
         From `deepdream.load_net`; any net with pycaffe's interface and a ``transformer`` works.
     img : (h, w, 3) array or PIL.Image
         RGB, 0..255. Left as it is. `deepdream.noise` makes one of noise.
-    end : str, optional
-        The layer whose blob is to grow. Without it the style's layer, or the one recommended for
-        the model; for a net of your own ``inception_4c/output`` where there is one.
+    end : str, sequence of str or mapping of str to float, optional
+        The layer whose blob is to grow; or several, equally strong or each with a weight. Without
+        it the style's layer, or the one recommended for the model; for a net of your own
+        ``inception_4c/output`` where there is one.
     style : str, optional
         A name from `deepdream.styles`. Without it the one recommended for the model: ``"2015"``,
         the notebook's numbers, for the networks of 2015 and your own.
@@ -214,12 +145,18 @@ def dream(
         The same for its scale, between ``1 / (1 + rescale)`` and ``1 + rescale``.
     flip : bool
         Mirrored, left and right exchanged, in every second step on average.
-    objective : callable, optional
+    objective : Objective or callable, optional
+        Terms of `deepdream.objectives`, which name their layers, instead of `end`. Or a function:
         ``objective(dst)`` reads ``dst.data`` and writes ``dst.diff``, the gradient of what is to
-        be maximised, (1, channels, h, w) numpy arrays. Default: `objective_L2`. Where the picture
-        goes through the net continued, see Notes, they are those of the continued one.
-    guide : (h, w, 3) array or PIL.Image, optional
-        A picture to steer by, instead of an objective; used at its own size.
+        be maximised, (1, channels, h, w) numpy arrays; of several layers it is called for each.
+        Default: `objective_L2`. Where the picture goes through the net continued, see Notes, they
+        are those of the continued one.
+    guide : (h, w, 3) array or PIL.Image, or a list of them, optional
+        Pictures to steer by, instead of an objective; each is used at its own size.
+    balance : bool
+        With several terms or layers, let weights mean strength: at the first step of each octave
+        the gradient of each is measured by itself, and each weight divided by its mean absolute
+        value. False takes gradients as they are.
     seed : int or numpy.random.RandomState, optional
         Makes the dream repeatable, whatever else draws random numbers. Without it the offsets
         come from ``np.random``.
@@ -246,26 +183,28 @@ def dream(
 
     Raises
     ------
-    UnknownBlobError, UnknownLayerError
-        `end` is no layer with a blob of its own; the message says which to use.
+    UnknownBlobError, UnknownLayerError, UnknownLabelError
+        `end`, or what a term names, is no layer with a blob of its own, or no class; the message
+        says which to use.
     ImageError
         `img`, `mask` or `guide` is no picture, or holds NaN.
     ParameterError
-        A value that makes no sense, an unknown style, a mask of another shape, or a `precision`
-        that this net cannot have; the message says which.
+        A value that makes no sense, an unknown style, a mask of another shape, weights that are
+        all zero, or a `precision` that this net cannot have; the message says which.
     OutOfMemoryError
         The dream would take more than `max_memory`; nothing has been done.
     ShapeError
         The picture or the guide is too small for the net, or the net takes neither its size nor a
         larger one (behind an inner product); the message tells which sizes fit.
     FlatGradientError
-        The gradient is zero or not finite.
+        The gradient is zero or not finite; that of a sum also where its terms cancel.
 
     Warns
     -----
     UserWarning
-        The net takes some sizes only, and something goes through it continued; or octaves are left
-        out, because they are too small for the net.
+        A term finds nothing to grow in one octave, and is left out there. The net takes some sizes
+        only, and something goes through it continued; or octaves are left out, because they are too
+        small for the net.
 
     Notes
     -----
@@ -284,256 +223,14 @@ def dream(
     Other nets, and those that have hooks or no plan, run layer by layer. The logger ``deepdream``
     tells which way it goes and how much memory it takes (level INFO, and WARNING for tiles).
     """
-    given = {"iter_n": iter_n, "octave_n": octave_n, "octave_scale": octave_scale,
+    given: dict[str, Any] = {"iter_n": iter_n, "octave_n": octave_n, "octave_scale": octave_scale,
              "octave_min": octave_min, "step_size": step_size, "jitter": jitter, "clip": clip,
              "smooth": smooth, "normalize": normalize, "bands": bands, "border": border,
              "keep_colors": keep_colors, "strength": strength, "blur": blur, "tv": tv, "l2": l2,
              "rotate": rotate, "rescale": rescale, "flip": flip}  # fmt: skip
-    chosen = Parameters(net, style, given)
-    check_seed(seed)
-    check_precision(precision)
-    if objective is not None and not callable(objective):
-        raise ParameterError(
-            f"objective is {objective!r}: a function of a blob is expected, see objective_L2"
-        )
-    if end is not None and not isinstance(end, str):
-        raise ParameterError(f"end is {end!r}: the name of one layer is expected")
-    if guide is not None and objective is not None:
-        raise ParameterError("guide and objective both given: a guide is an objective; leave one")
-    original = as_picture(img)
-    size = wanted_size(original.shape[:2], width, height)
-    start = resized(original, size)
-    composed = None if compose is None else composed_size(compose, size)
-    masked = None if mask is None else as_mask(mask, size)
-    if end is None:
-        end = end_of(net, chosen.style) or recommended_end(net)
-    target_blob(net, end)
-    mean = input_mean(net)
-    planner, why_not = _planner(net, end, precision)
-    guide_grown = None
-    if guide is not None:
-        guide = as_picture(guide)
-        fitting = Fitting(net, end, beside=planner is None)
-        guide_shape = fitting.shape(guide.shape[:2], "guide")
-        if guide_shape != guide.shape[:2]:
-            guide_grown = guide.shape[:2], guide_shape
-    rng: Any = np.random
-    if seed is not None:
-        rng = seed if isinstance(seed, np.random.RandomState) else np.random.RandomState(seed)
-
-    canvas = _canvases(net, end, chosen)
-    fitting = Fitting(net, end, lambda size: canvas(size).shape, beside=planner is None)
-    sizes = octave_sizes(net, end, composed or size, chosen.octave_n, chosen.octave_scale,
-                         chosen.octave_min, fitting)  # fmt: skip
-    octave_n_found = len(sizes)
-    if composed is not None:
-        sizes += larger_sizes(composed, size, chosen.octave_scale)
-    canvases = [canvas(size) for size in sizes]
-    fitted = [replace(seen, shape=fitting.shape(seen.size)) for seen in canvases]
-    grown = [(seen.size, now.shape) for seen, now in zip(canvases, fitted) if now != seen]
-    canvases = fitted
-    note = note_on(end, grown, len(sizes), chosen.border, guide_grown)
-    if note:
-        warnings.warn(note, SizeWarning, stacklevel=2)
-    source, objective = _source(net, end, planner, why_not, canvases, chosen, objective, guide,
-                                max_memory, precision, masked is not None)  # fmt: skip
-    bases = Bases(source.ops, start, mean, sizes,
-                  None if composed is None else octave_n_found, original)  # fmt: skip
-    ascent = Ascent(source, bases, canvases, mean, chosen.settled, masked, finish_for(chosen))
-    steps = [chosen.iter_n_at(octave, octave_n_found) for octave in range(len(sizes))]
-    total, done = sum(n * work for n, work in zip(steps, ascent.work)), 0
-    stopped = None
-    try:
-        with watching(progress, on_step, size) as watch:
-            for octave, octave_size in enumerate(sizes):
-                ascent.begin(octave)
-                for i in range(steps[octave]):
-                    ascent.step(chosen.move(rng, octave, i, octave_n_found),
-                                chosen.push(octave, i, octave_n_found))  # fmt: skip
-                    done += ascent.work[octave]
-                    if watch is not None and watch(
-                        Step(octave, len(sizes), i, steps[octave], octave_size, done / total,
-                             ascent.gradient(), ascent.picture(), ascent.sample)
-                    ) is False:  # fmt: skip
-                        raise _Stop
-                ascent.end_octave()
-    except (KeyboardInterrupt, _Stop):
-        stopped = True
-    pixels = ascent.result()
-
-    parameters = {"end": end, **chosen.plain(octave_n_found), "objective": objective}
-    for name, value in (("width", width), ("height", height), ("compose", compose)):
-        if value is not None:
-            parameters[name] = value
-    if precision != "float32":
-        parameters["precision"] = precision
-    recipe = build_recipe(
-        net,
-        parameters,
-        seed=None if isinstance(seed, np.random.RandomState) else seed,
-        source=original.source,
-        style=chosen.style.name,
-        guide=None if guide is None else guide.source or "an array",
-        mask=None if mask is None else getattr(mask, "source", None) or "an array",
-        stopped=stopped,
-    )
-    return Picture(pixels, start.alpha, recipe, original.source)
-
-
-def _canvases(net: Any, end: str, chosen: Parameters) -> Callable[[Size], Canvas]:
-    """Return what tells the canvas of a picture of some size."""
-    jitter = 0
-    if chosen.border != "roll":
-        # Octaves are not known before canvases are: of a function, some values have to do.
-        jitter = int(chosen.largest("jitter", 16))
-    stride = None if chosen.transforms else _stride(net, end)
-    return lambda size: canvas_for(size, chosen.border, jitter, stride)
-
-
-def _stride(net: Any, end: str) -> Size | None:
-    """Return how many pixels lie between two positions of a target, or None."""
-    graph = getattr(net, "graph", net)
-    if not hasattr(graph, "infer_shapes") or not hasattr(graph, "layer_index"):
-        return None
-    from ..running.geometry import views
-    from ..running.sizes import sizes_of
-
-    # At the prototxt's own size: that of the blobs is of whatever ran last.
-    sizes = sizes_of(net, end)
-    declared = None if sizes is None else sizes.declared
-    view = views(graph, declared and {input_name(net): (1, 3, *declared)}).get(end)
-    return None if view is None else view.stride
-
-
-def _planner(net: Any, end: str, precision: str) -> tuple[Any, str]:
-    """Return what plans a dream, or None and the reason, for a log."""
-    if getattr(net, "engine", "") != "deepdream":
-        return None, ""
-    from ..running.plan import Unplannable
-    from .ascent.plan_source import plan_for
-
-    try:
-        return plan_for(net, end, precision), ""
-    except Unplannable as error:
-        return None, f": {error}"
-
-
-def _source(
-    net: Any, end: str, planner: Any, why_not: str, canvases: list[Canvas], chosen: Parameters,
-    objective: Objective | None, guide: Picture | None, max_memory: Any, precision: str,
-    masked: bool,
-) -> tuple[Source, Objective]:  # fmt: skip
-    """Return where gradients come from, through a plan where there is one, and the objective."""
-    from ..memory import memory_limit
-
-    # What a GPU of Caffe's has free only PyTorch could tell, which is not there.
-    ours = getattr(net, "engine", "") == "deepdream"
-    limit = memory_limit(max_memory, str(net.device) if ours else "cpu")
-    if planner is not None:
-        from ..running.plan import Unplannable
-        from .ascent.plan_source import PlanSource, planned_features
-
-        try:
-            if guide is not None:
-                features = _fitted_features(
-                    net, end, guide, lambda seen: planned_features(planner, seen, limit), False
-                )
-                objective = objective_guide(features)
-            objective = objective or objective_L2
-            made = PlanSource(planner, canvases, objective, limit=limit,
-                              arrays=chosen.arrays(masked), recorded=not chosen.waits)  # fmt: skip
-            net.leave_out(_NO_BLOBS)
-            return made, objective
-        except Unplannable as error:
-            why_not = f": {error}"
-    from .ascent.net_source import NetSource
-
-    _check_memory(net, end, canvases[-1].shape, limit)
-    if precision != "float32":
-        raise ParameterError(
-            f"precision is {precision!r}, but this net runs layer by layer in float32{why_not}"
-        )
-    _log.info(f"layer by layer, without a plan{why_not}")
-    if guide is not None:
-        features = _fitted_features(
-            net, end, guide, lambda seen: guide_features(net, seen, end), True
-        )
-        objective = objective_guide(features)
-    objective = objective or objective_L2
-    return NetSource(net, end, canvases, objective), objective
-
-
-def _fitted_features(
-    net: Any, end: str, guide: Picture, features: Callable[[np.ndarray], np.ndarray], beside: bool
-) -> np.ndarray:
-    """Return what a guide gives at the target, where need be continued to a size that fits."""
-    size = guide.shape[:2]
-    shape = Fitting(net, end, beside=beside).shape(size, "guide")
-    if shape == size:
-        return features(guide)
-    rows, columns = (continued(np.arange(n), m, "edge") for n, m in zip(shape, size))
-    found = features(np.asarray(guide)[rows][:, columns])
-    stride = _stride(net, end)
-    if stride is None or found.ndim != 3:
-        return found
-    # So many positions at the end see the continuation alone.
-    beyond = [(n - m) // step for n, m, step in zip(shape, size, stride)]
-    kept = [max(1, n - more) for n, more in zip(found.shape[1:], beyond)]
-    return found[:, : kept[0], : kept[1]]
-
-
-def _check_memory(net: Any, end: str, size: Size, limit: int) -> None:
-    """Refuse a picture whose blobs would not fit, where the net keeps them all."""
-    from ..memory import format_size
-
-    if not hasattr(net, "infer_shapes"):
-        return
-    h, w = size
-    shapes = net.infer_shapes({input_name(net): (1, 3, h, w)}, end)
-    itemsize = np.dtype(getattr(net, "dtype", np.float32)).itemsize
-    needed = 2 * itemsize * sum(math.prod(shape) for shape in shapes.values())
-    if needed > limit:
-        raise OutOfMemoryError(
-            f"a {w}x{h} picture at '{end}' needs {format_size(needed)} of memory, "
-            f"{format_size(limit)} may be used:\nthis net runs layer by layer and cannot run in "
-            "tiles. Use a smaller picture, an earlier layer, or a larger max_memory"
-        )
-
-
-def recommended_end(net: Any) -> str:
-    """Return the layer to dream at where the user names none.
-
-    Parameters
-    ----------
-    net : Net
-
-    Returns
-    -------
-    str
-        What the registry recommends for the model, or ``inception_4c/output``.
-
-    Raises
-    ------
-    UnknownLayerError
-        The net is not in the registry and has no such layer; the message suggests some.
-    """
-    model = getattr(net, "model", None)
-    if model is not None:
-        return str(model.end)
-    if "inception_4c/output" in net.blobs:
-        return "inception_4c/output"
-    tops = getattr(net, "top_names", None) or dict.fromkeys(net.blobs)
-    spatial = [
-        name
-        for name, blob in net.blobs.items()
-        if name in tops
-        and name not in net.inputs
-        and len(blob.shape) == 4
-        and min(blob.shape[2:]) > 1
-    ]
-    third = max(1, len(spatial) // 4)
-    some = ", ".join(repr(name) for name in spatial[third::third])
-    raise UnknownLayerError(
-        f"which layer? This net has no recommended one: pass end=, for example {some}.\n"
-        "List them: deepdream layers --model PROTOTXT, or list(net.blobs)"
-    )
+    img = as_picture(img)
+    prepared = Prepared(net, end, style=style, objective=objective, guide=guide, balance=balance,
+                        max_memory=max_memory, precision=precision,
+                        keep=False, **given)  # fmt: skip
+    return prepared.dream(img, mask=mask, width=width, height=height, compose=compose, seed=seed,
+                          on_step=on_step, progress=progress)  # fmt: skip

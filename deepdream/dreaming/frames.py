@@ -27,10 +27,12 @@ from ..errors import ParameterError
 from ..files import check_folder, make_folder, replacing
 from ..images import Picture, as_picture, check_depth, save_image, to_picture
 from ..recipe import describe_net
-from .dream import dream
 from .dream2015 import next_frame, sample_grid
 from .fitting import SizeWarning
+from .goals import as_guides
+from .objectives.terms import Objective
 from .parameters import Parameters, check_seed
+from .prepared import Prepared, parted
 from .schedules import Schedule
 from .styles import NOTEBOOK, style_of
 
@@ -97,7 +99,7 @@ def _zoom(
         )
     given, scale = dict(given), float(scale)
     if given.get("guide") is not None:
-        given["guide"] = as_picture(given["guide"])
+        given["guide"] = as_guides(given["guide"])
     seed, on_step = given.pop("seed", None), given.pop("on_step", None)
     if seed is not None and not isinstance(seed, np.random.RandomState):
         seed = np.random.RandomState(seed)
@@ -143,6 +145,8 @@ def _frames(
 ) -> Iterator[Picture]:  # fmt: skip
     shown = display_for(progress, on_step, frame.shape[:2], len(todo))
     stopped_on_purpose, told = False, frame.told
+    ready: Prepared | None = None
+    shared: dict[str, Any] = {}
 
     def watch(step: Any) -> bool:
         nonlocal stopped_on_purpose
@@ -159,7 +163,10 @@ def _frames(
             with warnings.catch_warnings():
                 if i:  # the first frame has said it
                     warnings.simplefilter("ignore", SizeWarning)
-                frame = dream(net, frame, seed=seed, on_step=watch, progress=False, **params)
+                own, goal = parted(params)
+                if ready is None or not _same(goal, shared):
+                    ready, shared = Prepared(net, **goal), goal
+                frame = ready.dream(frame, seed=seed, on_step=watch, progress=False, **own)
             assert frame.recipe is not None
             if differs and not (begins and i == 0):
                 frame.recipe["first"] = differs
@@ -170,6 +177,11 @@ def _frames(
             if shown is not None:
                 shown.frame(i + 1)
             yield frame
+
+
+def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Tell whether two sets of keywords hold the very same values."""
+    return one.keys() == other.keys() and all(one[name] is other[name] for name in one)
 
 
 def enlarge(frame: Picture, scale: float, as_2015: bool = False) -> Picture:
@@ -315,7 +327,6 @@ def last_frame(folder: str | os.PathLike[str]) -> tuple[int, np.ndarray] | None:
 
 
 _STATE = "zoom.npz"
-_PICTURES = ("guide", "mask")
 _SOME = 16  # octaves for which functions of the octave are written out
 _NO_MATTER = ("on_step", "max_memory", "progress")  # parameters that change no picture
 # What older folders do not tell of the network, and how a recipe calls it.
@@ -345,11 +356,12 @@ def _asked(
     for name, value in _differing(_settled(net, begin), settled).items():
         asked[f"first {name}"] = str(value)
     given = {name: value for name, value in given.items() if name not in (*NOTEBOOK, "style")}
-    if given.get("precision") == "float32":
-        del given["precision"]
+    for name, usual in (("precision", "float32"), ("balance", True)):
+        if given.get(name) == usual:
+            del given[name]
     for name, value in given.items():
         if value is not None:
-            asked[name] = _digest(to_picture(value)) if name in _PICTURES else str(value)
+            asked[name] = _as_text(name, value)
     known = describe_net(net)
     return {
         **asked,
@@ -359,6 +371,14 @@ def _asked(
         "network": str(net.name),
         **{name: str(known[key]) for name, key in _OF_THE_NET.items() if key in known},
     }
+
+
+def _as_text(name: str, value: Any) -> str:
+    if name == "guide":
+        return ", ".join(_digest(guide) for guide in as_guides(value))
+    if name == "mask":
+        return _digest(to_picture(value))
+    return json.dumps(value.plain()) if isinstance(value, Objective) else str(value)
 
 
 def _digest(picture: Picture) -> str:

@@ -1,0 +1,136 @@
+"""A net made ready once dreams what it would dream each time anew."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from test_dreaming import SMALL, net_with_mean, picture
+
+from deepdream.dreaming import frames, prepared
+from deepdream.dreaming.ascent import plan_source
+from deepdream.dreaming.dream import dream
+from deepdream.dreaming.frames import zoom
+from deepdream.dreaming.prepared import Prepared
+from deepdream.running.plan import Planner
+
+PICTURES = [(53, 71), (53, 71), (61, 44), (53, 71)]
+
+
+def hooked():
+    """Return a net that has to run layer by layer."""
+    net = net_with_mean()
+    net.before_forward(lambda layer: None)
+    return net
+
+
+@pytest.mark.parametrize("make", [net_with_mean, hooked])
+@pytest.mark.parametrize(
+    "how", [{}, {"guide": picture(33, 47, 6)}, {"border": "reflect", "smooth": 1.0}],
+    ids=["plain", "guided", "reflected"],
+)  # fmt: skip
+def test_many_pictures_are_those_of_fresh_dreams(make, how):
+    """Whatever sizes they have, and in whatever order: to the byte."""
+    ready = Prepared(make(), **SMALL, **how)
+
+    for seed, size in enumerate(PICTURES):
+        made = ready.dream(picture(*size, seed), seed=seed)
+        fresh = dream(make(), picture(*size, seed), seed=seed, **SMALL, **how)
+        assert made.tobytes() == fresh.tobytes()
+        assert made.recipe == fresh.recipe
+
+
+def test_what_changes_for_one_picture_is_not_there_for_the_next():
+    """Keywords of a single picture take the place of those that were said for all."""
+    ready = Prepared(net_with_mean(), **SMALL)
+
+    other = ready.dream(picture(), seed=1, iter_n=1, step_size=(3.0, 1.0), clip=None)
+    again = ready.dream(picture(), seed=1)
+
+    changed = {**SMALL, "iter_n": 1, "step_size": (3.0, 1.0)}
+    assert other.tobytes() == dream(net_with_mean(), picture(), seed=1, **changed).tobytes()
+    assert again.tobytes() == dream(net_with_mean(), picture(), seed=1, **SMALL).tobytes()
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """Sizes of the plans that are made, in their order."""
+    sizes = []
+    original = Planner.plan
+    monkeypatch.setattr(
+        Planner, "plan", lambda self, h, w: sizes.append((h, w)) or original(self, h, w)
+    )
+    return sizes
+
+
+def test_plans_of_a_size_are_made_once(made):
+    """The second picture of a size finds those of the first, at each octave."""
+    ready = Prepared(net_with_mean(), **SMALL)
+    for seed in range(3):
+        ready.dream(picture(), seed=seed)
+
+    assert made == [(38, 51), (53, 71)]
+
+
+def test_without_keeping_nothing_is_held(made):
+    """A single dream leaves no plan behind."""
+    ready = Prepared(net_with_mean(), keep=False, **SMALL)
+    for seed in range(2):
+        ready.dream(picture(), seed=seed)
+
+    assert made == [(38, 51), (53, 71)] * 2
+    assert ready._plans.held == 0
+
+
+def test_plans_are_kept_while_the_memory_allows(made):
+    """The largest goes first, so that the others are there for the next picture."""
+    planner = Planner(net_with_mean(), "a/output")
+    small, large = planner.memory(38, 51), planner.memory(53, 71)
+    plans = plan_source.Plans(planner, keep=True)
+
+    for _ in range(2):
+        plans.take((38, 51), 100, 100 + small + large)
+        plans.take((53, 71), 100, 100 + small + large)
+    assert made == [(38, 51), (53, 71)]
+
+    plans.take((53, 71), 101, 100 + small + large)
+    assert plans.held == large
+    plans.take((38, 51), 0, small)
+    assert plans.held == small
+
+
+def test_limited_memory_changes_no_picture(made):
+    """What is kept counts, and a picture in tiles is in the same tiles each time."""
+    limit = 8_000_000
+    how = {**SMALL, "max_memory": limit, "octave_n": 1, "iter_n": 1}
+    ready = Prepared(net_with_mean(), **how)
+    first, second = (ready.dream(picture(403, 460), seed=2) for _ in range(2))
+
+    fresh = dream(net_with_mean(), picture(403, 460), seed=2, **how)
+
+    assert max(made) < (403, 460)
+    assert first.tobytes() == second.tobytes() == fresh.tobytes()
+
+
+def test_a_zoom_makes_a_net_ready_once(monkeypatch):
+    """All its frames share it, also where the first has more steps."""
+    count = []
+    original = prepared.Prepared
+    monkeypatch.setattr(frames, "Prepared", lambda *a, **k: count.append(1) or original(*a, **k))
+    rng = np.random.RandomState(3)
+    expected, frame = [], picture()
+    for steps in (3, 2, 2):
+        if expected:
+            frame = frames.enlarge(expected[-1], 0.05)
+        expected.append(dream(net_with_mean(), frame, seed=rng, **{**SMALL, "iter_n": steps}))
+
+    found = list(zoom(net_with_mean(), picture(), 3, first=3, seed=3, **SMALL))
+
+    assert len(count) == 1
+    assert [a.tobytes() for a in found] == [b.tobytes() for b in expected]
+
+
+def test_a_zoom_whose_first_frame_has_another_layer():
+    """Then each has a net made ready for itself."""
+    found = list(zoom(net_with_mean(), picture(), 2, first={"end": "pool1"}, seed=3, **SMALL))
+
+    assert [frame.recipe["parameters"]["end"] for frame in found] == ["pool1", "a/output"]
