@@ -73,6 +73,7 @@ setup(
         "deepdream": ["py.typed", "stand_in/caffe/*.py"],
         "deepdream.reading": ["*.pyi", "caffe.proto", "caffe.desc"],
         "deepdream.galleries": ["*.html", "*.css", "*.js"],
+        "deepdream.models": ["classes/*.txt", "classes/*.families"],
         "deepdream.prototxt": ["*.md", "*/*.md", "*/*.prototxt"],
     },
     include_package_data=False,

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .dreaming.objectives import objective_L2 as objective_L2
     from .dreaming.pictures.noise import noise as noise
     from .dreaming.styles import styles as styles
+    from .films.film import film as film
     from .galleries.make import gallery as gallery
     from .images import load_image as load_image
     from .images import save_image as save_image
@@ -46,6 +47,7 @@ _HOME = {
     "deprocess": "dreaming.dream2015",
     "draw": "drawing.diagram",
     "dream": "dreaming.dream",
+    "film": "films.film",
     "gallery": "galleries.make",
     "guide_features": "dreaming.dream2015",
     "load_image": "images",

@@ -80,6 +80,10 @@ class UnknownBlobError(DeepDreamError, KeyError):
     """A name that is no blob of the net."""
 
 
+class UnknownLabelError(DeepDreamError, KeyError):
+    """A name that is no class of the network, or that may be one of several."""
+
+
 class ParameterError(DeepDreamError, ValueError):
     """A parameter outside the values that make sense."""
 

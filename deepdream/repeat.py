@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from .dreaming.dream import OnStep, dream
 from .dreaming.frames import zoom
-from .dreaming.objectives import objective_channel
+from .dreaming.objectives.functions import objective_channel
 from .dreaming.parameters import wanted_size
 from .dreaming.pictures.noise import noise
 from .dreaming.styles import NOTEBOOK, style_named

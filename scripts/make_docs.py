@@ -117,7 +117,22 @@ def models() -> Iterator[str]:
             f"| `{entry.name}`{mark} | {escape(entry.title)}: {escape(entry.classes)} | {size} "
             f"| `{entry.end}` |"
         )
-    yield ""
+    yield "\n## Classes\n"
+    yield (
+        "All of them are classifiers, and their classes have names: `deepdream labels [WORD] "
+        "[--model NAME]` lists them, with the numbers of the outputs. A class can be called by any "
+        "of its names, by its number, or, where it is one of many, with the others of its family: "
+        "`dog` is all 118 breeds. A name of one class wins over a family, and a word that may be "
+        "any of several classes is an error that lists them.\n"
+    )
+    yield (
+        "ImageNet's words are those of Caffe's `synset_words.txt`, the synsets of ILSVRC 2012 in "
+        "the order of their WordNet numbers; the names of places are those of "
+        "`categoryIndex_places205.csv` and `categories_places365.txt`, which MIT published with "
+        "the networks. The families are ours, in `deepdream/models/classes/imagenet.families`. A "
+        "net of your own with 1000, 205 or 365 outputs is taken for one of these three kinds; of "
+        "any other the classes are called by their numbers.\n"
+    )
     for entry in MODELS.values():
         yield f"## {entry.name}\n"
         mean = ", ".join(f"{value:g}" for value in entry.mean)

@@ -21,8 +21,9 @@ import scipy.ndimage as nd
 import deepdream
 from deepdream.dreaming.ascent.ascent import Ascent, Push, Settled
 from deepdream.dreaming.ascent.plan_source import PlanSource, plan_for
+from deepdream.dreaming.ascent.pulls import Pull
 from deepdream.dreaming.dream2015 import input_mean
-from deepdream.dreaming.objectives import objective_L2
+from deepdream.dreaming.objectives.functions import objective_L2
 from deepdream.dreaming.pictures.borders import canvas_for
 from deepdream.dreaming.pictures.looks import Move
 from deepdream.dreaming.pictures.octaves import Bases
@@ -56,7 +57,7 @@ def steps(net, rounds):
     canvas = canvas_for(SIZE, "roll", 32, None)
     ascents = {}
     for name, (settled, push) in STEPS.items():
-        source = PlanSource(planner, [canvas], objective_L2, limit=1 << 40)
+        source = PlanSource(planner, [canvas], [Pull(end, objective_L2)], limit=1 << 40)
         bases = Bases(source.ops, img, input_mean(net), [SIZE])
         ascents[name] = Ascent(source, bases, [canvas], input_mean(net), settled), push
         ascents[name][0].begin(0)

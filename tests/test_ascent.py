@@ -21,6 +21,7 @@ from deepdream.dreaming.ascent.ascent import Ascent, Push, Settled
 from deepdream.dreaming.ascent.net_source import NetSource
 from deepdream.dreaming.ascent.plan_gradients import HostObjective, TiledGradient, writer
 from deepdream.dreaming.ascent.plan_source import PlanSource, planned_features
+from deepdream.dreaming.ascent.pulls import Pull
 from deepdream.dreaming.dream import dream
 from deepdream.dreaming.dream2015 import deprocess, guide_features, make_step, preprocess
 from deepdream.dreaming.objectives import objective_guide, objective_L2
@@ -71,7 +72,7 @@ def planned(
     w=71, net=None, border="roll", settled=SETTLED, mask=None, text=TINY,
 ):  # fmt: skip
     planner = planner(net or net_with_mean(text=text), end)
-    source = PlanSource(planner, canvases_of(sizes, border), objective, limit=limit)
+    source = PlanSource(planner, canvases_of(sizes, border), [Pull(end, objective)], limit=limit)
     return ascent_of(source, sizes, picture(h, w), settled, border, mask=mask)
 
 
@@ -90,7 +91,7 @@ def by_the_net(
     sizes=((53, 71),), *, objective=objective_L2, h=53, w=71, end=END, border="roll",
     settled=SETTLED, mask=None, text=TINY,
 ):  # fmt: skip
-    source = NetSource(net_with_mean(text=text), end, canvases_of(sizes, border), objective)
+    source = NetSource(net_with_mean(text=text), canvases_of(sizes, border), [Pull(end, objective)])
     return ascent_of(source, sizes, picture(h, w), settled, border, mask=mask)
 
 
@@ -542,8 +543,9 @@ def test_own_objectives_get_a_blob_like_the_nets():
         seen.append((dst.shape, dst.channels, dst.diff.any(), torch.is_grad_enabled()))
         dst.diff[:, 2] = dst.data[:, 2]
 
-    write = writer(objective)
+    write, local = writer(objective)
     assert isinstance(write, HostObjective)
+    assert not local
     data, diff = torch.randn(1, 5, 3, 4), torch.full((1, 5, 3, 4), 7.0)
     with torch.no_grad():
         write(data, diff)

@@ -105,13 +105,12 @@ def test_going_on_from_a_frame_is_the_same() -> None:
         np.testing.assert_array_equal(one.pixels, other.pixels)
 
 
-def test_the_way_to_the_end_undoes_nothing_twice() -> None:
-    """From the frame after the last one to the last but one there are two moves."""
+def test_the_way_from_the_end_undoes_nothing_twice() -> None:
+    """Where the film would go on, the last frame but one is two moves away."""
     camera = Camera(picture(), SIZE, 6, lambda number: Move(0.1))
 
-    np.testing.assert_allclose(camera.to_end(5)[0, 0], 0.9)
-    np.testing.assert_allclose(camera.to_end(4)[0, 0], 0.81)
-    np.testing.assert_allclose(camera.to_end(0)[0, 0], 0.9**6)
+    for number, moves in ((5, 1), (4, 2), (0, 6)):
+        np.testing.assert_allclose(camera.from_end(number)[0, 0], 0.9**-moves)
 
 
 def test_ease_gets_going_and_comes_to_rest() -> None:

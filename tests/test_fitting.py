@@ -13,6 +13,7 @@ import deepdream
 from deepdream.cli import main
 from deepdream.dreaming.ascent import plan_source
 from deepdream.dreaming.ascent.plan_source import PlanSource, plan_for
+from deepdream.dreaming.ascent.pulls import Pull
 from deepdream.dreaming.fitting import SizeWarning
 from deepdream.dreaming.objectives import objective_L2
 from deepdream.dreaming.pictures.borders import Canvas
@@ -149,7 +150,8 @@ LARGE, LARGE_FITS = (403, 462), (404, 464)
 def tight(objective=objective_L2):
     """Return the bytes that one octave of the `LARGE` picture takes in smaller crops."""
     planner = plan_for(uneven_net(SMOOTH), "cat2", "float32")
-    whole = PlanSource(planner, [Canvas(LARGE, LARGE_FITS)], objective, limit=2**40)
+    pulls = [Pull("cat2", objective)]
+    whole = PlanSource(planner, [Canvas(LARGE, LARGE_FITS)], pulls, limit=2**40)
     return planner.memory(180, 192) + whole._pictures(0, tiled=True)
 
 

@@ -7,8 +7,13 @@ import pytest
 import torch
 from fakes import FakeBlob
 
-from deepdream.dreaming import objectives
-from deepdream.dreaming.objectives import ask, objective_channel, objective_guide, objective_L2
+from deepdream.dreaming.objectives import (
+    ask,
+    functions,
+    objective_channel,
+    objective_guide,
+    objective_L2,
+)
 from deepdream.errors import ParameterError, ShapeError
 
 
@@ -51,7 +56,7 @@ def test_guide_matches_piece_by_piece_as_in_one(monkeypatch):
     pieces.data[...] = whole.data
 
     objective_guide(guide)(whole)
-    monkeypatch.setattr(objectives, "_MATCHES_AT_ONCE", 12 * 4)
+    monkeypatch.setattr(functions, "_MATCHES_AT_ONCE", 12 * 4)
     objective_guide(guide)(pieces)
 
     np.testing.assert_array_equal(pieces.diff, whole.diff)
@@ -70,7 +75,7 @@ def test_guide_on_tensors_is_the_guide_on_arrays(monkeypatch, at_once):
     dst = blob(rng, 1, 6, 5, 7)
     objective = objective_guide(rng.standard_normal((6, 4, 3)).astype(np.float32))
     objective(dst)
-    monkeypatch.setattr(objectives, "_MATCHES_AT_ONCE", at_once)
+    monkeypatch.setattr(functions, "_MATCHES_AT_ONCE", at_once)
 
     # the target of a plan may be some channels of a wider, channels-last array
     wide = torch.zeros(1, 9, 5, 7).contiguous(memory_format=torch.channels_last)

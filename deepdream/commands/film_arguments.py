@@ -16,7 +16,7 @@ FILMS = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".gif", ".webp", ".apng")
 _CAMERA: tuple[tuple[str, Any, str, str], ...] = (
     ("--turn", float, "DEGREES", "turn the camera so far from frame to frame, clockwise"),
     ("--shift", "pair", "X:Y", "move it so many pixels to the right and down, as 2:0"),
-    ("--ease", float, "SHARE", "let it get going, and come to rest, in so much of the film, as 0.2"),
+    ("--ease", float, "SHARE", "get going, and come to rest, in so much of the film, as 0.2"),
 )  # fmt: skip
 
 
@@ -24,9 +24,7 @@ def camera_arguments(parser: argparse.ArgumentParser) -> Any:
     """Add the flags of a camera in front of a still picture; return their group."""
     group = parser.add_argument_group("camera", "In front of a still picture.")
     for flag, kind, metavar, text in _CAMERA:
-        group.add_argument(
-            flag, type=_pair if kind == "pair" else kind, metavar=metavar, help=text
-        )
+        group.add_argument(flag, type=_pair if kind == "pair" else kind, metavar=metavar, help=text)
     group.add_argument(
         "--loop", action="store_true", default=None,
         help="end where it began, to be played round and round",

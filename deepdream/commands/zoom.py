@@ -44,7 +44,10 @@ def add(commands: Any) -> None:
         ("--scale", float, "S", "share of height and width cut off between frames"),
     )
     parser.add_argument(
-        "--format", choices=("png", "jpg"), default="png", help="of the frames in a folder (default: png)"
+        "--format",
+        choices=("png", "jpg"),
+        default="png",
+        help="of the frames in a folder (default: png)",
     )
     parser.add_argument(
         "--depth", type=int, choices=(8, 16), default=8,

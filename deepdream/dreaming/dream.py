@@ -18,12 +18,14 @@ Source: google/deepdream, dream.ipynb. Differences: docs/known-differences.md.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..images import Picture, as_picture
-from .objectives import Objective
+from .goals import recommended_end as recommended_end
+from .objectives.functions import Function
+from .objectives.terms import Objective
 from .prepared import Prepared, Seed
-from .prepared import recommended_end as recommended_end
 from .schedules import Scheduled
 from .steps import OnStep
 from .steps import Step as Step
@@ -33,7 +35,7 @@ from .styles import Style
 def dream(
     net: Any,
     img: Any,
-    end: str | None = None,
+    end: str | Sequence[str] | Mapping[str, float] | None = None,
     *,
     style: str | Style | None = None,
     iter_n: Scheduled | None = None,
@@ -59,8 +61,9 @@ def dream(
     rotate: Scheduled | None = None,
     rescale: Scheduled | None = None,
     flip: bool | None = None,
-    objective: Objective | None = None,
+    objective: Objective | Function | None = None,
     guide: Any = None,
+    balance: bool = True,
     seed: Seed = None,
     on_step: OnStep | None = None,
     max_memory: int | str | None = None,
@@ -79,9 +82,10 @@ def dream(
         From `deepdream.load_net`; any net with pycaffe's interface and a ``transformer`` works.
     img : (h, w, 3) array or PIL.Image
         RGB, 0..255. Left as it is. `deepdream.noise` makes one of noise.
-    end : str, optional
-        The layer whose blob is to grow. Without it the style's layer, or the one recommended for
-        the model; for a net of your own ``inception_4c/output`` where there is one.
+    end : str, sequence of str or mapping of str to float, optional
+        The layer whose blob is to grow; or several, equally strong or each with a weight. Without
+        it the style's layer, or the one recommended for the model; for a net of your own
+        ``inception_4c/output`` where there is one.
     style : str, optional
         A name from `deepdream.styles`. Without it the one recommended for the model: ``"2015"``,
         the notebook's numbers, for the networks of 2015 and your own.
@@ -141,12 +145,18 @@ def dream(
         The same for its scale, between ``1 / (1 + rescale)`` and ``1 + rescale``.
     flip : bool
         Mirrored, left and right exchanged, in every second step on average.
-    objective : callable, optional
+    objective : Objective or callable, optional
+        Terms of `deepdream.objectives`, which name their layers, instead of `end`. Or a function:
         ``objective(dst)`` reads ``dst.data`` and writes ``dst.diff``, the gradient of what is to
-        be maximised, (1, channels, h, w) numpy arrays. Default: `objective_L2`. Where the picture
-        goes through the net continued, see Notes, they are those of the continued one.
-    guide : (h, w, 3) array or PIL.Image, optional
-        A picture to steer by, instead of an objective; used at its own size.
+        be maximised, (1, channels, h, w) numpy arrays; of several layers it is called for each.
+        Default: `objective_L2`. Where the picture goes through the net continued, see Notes, they
+        are those of the continued one.
+    guide : (h, w, 3) array or PIL.Image, or a list of them, optional
+        Pictures to steer by, instead of an objective; each is used at its own size.
+    balance : bool
+        With several terms or layers, let weights mean strength: at the first step of each octave
+        the gradient of each is measured by itself, and each weight divided by its mean absolute
+        value. False takes gradients as they are.
     seed : int or numpy.random.RandomState, optional
         Makes the dream repeatable, whatever else draws random numbers. Without it the offsets
         come from ``np.random``.
@@ -173,26 +183,28 @@ def dream(
 
     Raises
     ------
-    UnknownBlobError, UnknownLayerError
-        `end` is no layer with a blob of its own; the message says which to use.
+    UnknownBlobError, UnknownLayerError, UnknownLabelError
+        `end`, or what a term names, is no layer with a blob of its own, or no class; the message
+        says which to use.
     ImageError
         `img`, `mask` or `guide` is no picture, or holds NaN.
     ParameterError
-        A value that makes no sense, an unknown style, a mask of another shape, or a `precision`
-        that this net cannot have; the message says which.
+        A value that makes no sense, an unknown style, a mask of another shape, weights that are
+        all zero, or a `precision` that this net cannot have; the message says which.
     OutOfMemoryError
         The dream would take more than `max_memory`; nothing has been done.
     ShapeError
         The picture or the guide is too small for the net, or the net takes neither its size nor a
         larger one (behind an inner product); the message tells which sizes fit.
     FlatGradientError
-        The gradient is zero or not finite.
+        The gradient is zero or not finite; that of a sum also where its terms cancel.
 
     Warns
     -----
     UserWarning
-        The net takes some sizes only, and something goes through it continued; or octaves are left
-        out, because they are too small for the net.
+        A term finds nothing to grow in one octave, and is left out there. The net takes some sizes
+        only, and something goes through it continued; or octaves are left out, because they are too
+        small for the net.
 
     Notes
     -----
@@ -217,7 +229,7 @@ def dream(
              "keep_colors": keep_colors, "strength": strength, "blur": blur, "tv": tv, "l2": l2,
              "rotate": rotate, "rescale": rescale, "flip": flip}  # fmt: skip
     img = as_picture(img)
-    prepared = Prepared(net, end, style=style, objective=objective, guide=guide,
+    prepared = Prepared(net, end, style=style, objective=objective, guide=guide, balance=balance,
                         max_memory=max_memory, precision=precision,
                         keep=False, **given)  # fmt: skip
     return prepared.dream(img, mask=mask, width=width, height=height, compose=compose, seed=seed,

@@ -31,7 +31,7 @@ from ..errors import (
 )
 from ..picture import notice_unit_range
 from .fitting import with_sizes
-from .objectives import Objective, objective_L2
+from .objectives.functions import Function, objective_L2
 
 
 def preprocess(net: Any, img: np.ndarray) -> np.ndarray:
@@ -83,7 +83,7 @@ def make_step(
     end: str = "inception_4c/output",
     jitter: int = 32,
     clip: bool = True,
-    objective: Objective = objective_L2,
+    objective: Function = objective_L2,
 ) -> None:
     """Move the picture in ``net.blobs['data']`` one step uphill, in place.
 

@@ -6,7 +6,7 @@ which `running.sizes` finds. Here is what the user is told of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..errors import ShapeError
@@ -30,8 +30,8 @@ class Fitting:
     ----------
     net : Net
         One whose layers are not known takes every size.
-    end : str
-        The target.
+    end : str or sequence of str
+        The target, or several.
     seen : callable
         Tells the size that the net is to see of a picture of some size.
     beside : bool
@@ -39,12 +39,13 @@ class Fitting:
     """
 
     def __init__(
-        self, net: Any, end: str, seen: CanvasSize = lambda size: size, *, beside: bool = True
-    ) -> None:
+        self, net: Any, end: str | Sequence[str], seen: CanvasSize = lambda size: size, *,
+        beside: bool = True,
+    ) -> None:  # fmt: skip
         from ..running.sizes import sizes_of
 
         self._sizes = sizes_of(net, end, beside=beside)
-        self._end, self._seen = end, seen
+        self._end, self._seen = named(end), seen
 
     def shape(self, size: Size, what: str = "picture") -> Size:
         """Return what goes through the net for a picture.
@@ -72,7 +73,7 @@ class Fitting:
             return self._seen(size)
         if self.too_small(size):
             raise ShapeError(
-                f"a {what} of {w}x{h} is too small for '{self._end}': {self._least()}. Enlarge it, "
+                f"a {what} of {w}x{h} is too small for {self._end}: {self._least()}. Enlarge it, "
                 "or choose an earlier layer"
             )
         assert self._sizes is not None
@@ -85,14 +86,14 @@ class Fitting:
     def why_not(self, size: Size) -> str:
         """Return why a picture of this size cannot be dreamt on, or an empty text."""
         if self.too_small(size):
-            return f"is too small for '{self._end}'"
+            return f"is too small for {self._end}"
         if self._sizes is None:
             return ""
         if self._sizes.larger(self._seen(size)) is not None:
             return ""
         only = self._sizes.only()
         which = "" if only is None else f", which takes {_between(*only)}"
-        return f"does not get through the net to '{self._end}'{which}"
+        return f"does not get through the net to {self._end}{which}"
 
     def too_small(self, size: Size) -> bool:
         """Tell whether some layer would have nothing to look at."""
@@ -115,7 +116,7 @@ class Fitting:
         assert self._sizes is not None
         refusal = self._sizes.obstacle(seen)
         reason = "" if refusal is None else f":\n{self._sizes.named(refusal)}"
-        return f"through the net to '{self._end}'{reason}\n{self._advice(seen)}"
+        return f"through the net to {self._end}{reason}\n{self._advice(seen)}"
 
     def _advice(self, seen: Size) -> str:
         """Return which sizes fit, where one does not."""
@@ -131,6 +132,12 @@ class Fitting:
             return "Choose an earlier layer."
         one = "size that fits is" if len(found) == 1 else "sizes that fit are"
         return f"{_wxh(seen)} does not fit: the nearest {one} {' and '.join(found)}."
+
+
+def named(end: str | Sequence[str]) -> str:
+    """Return a target's name in quotes, or those of several: ``"'a', 'b' and 'c'"``."""
+    quoted = [f"'{each}'" for each in ([end] if isinstance(end, str) else end)]
+    return " and ".join([", ".join(quoted[:-1]), quoted[-1]][len(quoted) == 1 :])
 
 
 def with_sizes(net: Any, end: str, size: Size, error: ShapeError) -> ShapeError:
@@ -166,15 +173,15 @@ def with_sizes(net: Any, end: str, size: Size, error: ShapeError) -> ShapeError:
 
 
 def note_on(
-    end: str, grown: Iterable[tuple[Size, Size]], octave_n: int, border: str,
-    guide: tuple[Size, Size] | None = None,
+    end: str | Sequence[str], grown: Iterable[tuple[Size, Size]], octave_n: int, border: str,
+    guides: Sequence[tuple[Size, Size]] = (),
 ) -> str:  # fmt: skip
     """Return what the user should know of pictures that do not fit, or an empty text.
 
     Parameters
     ----------
-    end : str
-        The target.
+    end : str or sequence of str
+        The target, or several.
     grown : iterable of ((int, int), (int, int))
         Octaves' sizes, and the sizes of what goes through the net for them, where it had to be
         continued to a size that fits.
@@ -182,24 +189,28 @@ def note_on(
         How many octaves there are.
     border : {"roll", "reflect", "edge"}
         With the last two, all octaves are continued on all sides.
-    guide : ((int, int), (int, int)), optional
-        Like one of `grown`, of the guide.
+    guides : sequence of ((int, int), (int, int))
+        Like `grown`, of guides.
     """
     octaves = [f"{_wxh(size)} as {_wxh(shape)}" for size, shape in grown]
     what = f"{len(octaves)} of {octave_n} octaves ({', '.join(octaves)})"
-    shown = "" if guide is None else f"the guide ({_wxh(guide[0])} as {_wxh(guide[1])})"
+    shown = ", ".join(f"{_wxh(size)} as {_wxh(shape)}" for size, shape in guides)
+    if shown:
+        shown = f"the guide{'s' if len(guides) > 1 else ''} ({shown})"
     continued = "through the net continued beyond the right and lower border"
+    goes = "go" if len(guides) > 1 else "goes"
     go = "goes" if len(octaves) == 1 else "go"
     if octaves and border != "roll":
         said = f"{what} {go} through the net with a wider margin on the right and below"
-        said += f", {shown} goes {continued}" if shown else ""
+        said += f", {shown} {goes} {continued}" if shown else ""
     elif octaves:
         said = f"{what} and {shown} go {continued}" if shown else f"{what} {go} {continued}"
     elif shown:
-        said = f"{shown} goes {continued}"
+        said = f"{shown} {goes} {continued}"
     else:
         return ""
-    return f"'{end}' takes some sizes only: {said}"
+    takes = "takes" if isinstance(end, str) or len(end) == 1 else "take"
+    return f"{named(end)} {takes} some sizes only: {said}"
 
 
 def _first(test: Callable[[int], bool]) -> int | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -171,9 +171,7 @@ class Camera:
         if count > 1:  # what would follow the last frame, for a loop
             self._moves.append(move(count - 1).map(size, eased(count - 1, count, ease)))
         # To positions in the picture, whose pixels may be smaller or larger than the frames'.
-        (h, w), (H, W) = size, picture.shape[:2]
-        a, b = W / w, H / h
-        self._place = np.array([[a, 0, (a - 1) / 2], [0, b, (b - 1) / 2], [0, 0, 1.0]])
+        self._place = _scaling(size, picture.shape[:2])
 
     def views(self, first: int = 0) -> Iterator[View]:
         """Yield what is seen, from a frame on."""
@@ -184,12 +182,13 @@ class Camera:
                 motion = None if number == 0 else motion_of(self._moves[number], self.size)
                 yield View(self._seen(place), motion)
 
-    def to_end(self, number: int) -> np.ndarray:
-        """Return the map to a frame from where the film would go on after its last one."""
+    def from_end(self, number: int) -> np.ndarray:
+        """Return the map from a frame to where the film would go on after its last one."""
         whole = np.eye(3)
         for each in self._moves[number + 1 :]:
             whole = whole @ each
-        return whole
+        inverse: np.ndarray = np.linalg.inv(whole)
+        return inverse
 
     def _seen(self, place: np.ndarray) -> np.ndarray:
         """Return the picture through a map, sharp where it is enlarged and calm where shrunk."""
@@ -207,15 +206,19 @@ class Camera:
             self._levels.append(_halved(self._levels[-1]))
         level = min(level, len(self._levels) - 1)
         pixels = self._levels[level]
-        H, W = self._levels[0].shape[:2]
-        a, b = pixels.shape[1] / W, pixels.shape[0] / H
-        there = np.array([[a, 0, (a - 1) / 2], [0, b, (b - 1) / 2], [0, 0, 1.0]]) @ place
+        there = _scaling(self._levels[0].shape[:2], pixels.shape[:2]) @ place
         h, w = self.size
         out: np.ndarray = cv2.warpAffine(
             pixels, there[:2], (w, h), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REFLECT,
         )  # fmt: skip
         return out
+
+
+def _scaling(size: Sequence[int], other: Sequence[int]) -> np.ndarray:
+    """Return the map from a picture's positions to those at another size."""
+    b, a = (there / here for here, there in zip(size, other))
+    return np.array([[a, 0, (a - 1) / 2], [0, b, (b - 1) / 2], [0, 0, 1.0]])
 
 
 def _halved(pixels: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ beside the dreaming.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import warnings
 from collections.abc import Iterator, Mapping
@@ -17,29 +18,22 @@ from typing import Any
 
 import numpy as np
 
+from ..display import display_for
 from ..dreaming.fitting import SizeWarning
 from ..dreaming.parameters import check_seed
 from ..dreaming.pictures.masks import as_mask
 from ..dreaming.prepared import Prepared
 from ..dreaming.steps import OnStep
-from ..display import display_for
-from ..errors import ParameterError
 from ..files import FileName
-from ..images import as_picture
 from ..picture import Picture
 from ..recipe import build_recipe, describe_net
-from .camera import check_ease
-from .clock import parse_rate
 from .flow import check_flow
 from .frame import Frame
 from .loop import Loop
 from .reel import Reel, part_folder, settings_of
 from .script import Script, random_of
-from .shots import FilmShots, Shot, StillShots, as_still, check_count
-from .source import RATE, open_source, wanted_size
+from .shots import Shot, StillShots, as_still, open_shots
 from .steady import CARRY, Steady
-
-STILL_FRAMES = 100  # of a still, where nothing is said
 
 
 class Stopped(KeyboardInterrupt):
@@ -200,35 +194,20 @@ class Filming:
             until = given.pop("end")
         check_flow(flow)
         check_seed(seed)
-        mask = given.pop("mask", None)
-        if given.get("guide") is not None:
-            given["guide"] = as_picture(given["guide"])
+        self._mask_given = given.pop("mask", None)
         still = as_still(source)
-        self._carry = (1.0 if still is not None else CARRY) if carry is None else carry
-        self.script = Script(net, given, first=first, carry=self._carry, zoom=zoom, turn=turn,
+        carry = (1.0 if still is not None else CARRY) if carry is None else carry
+        self.script = Script(net, given, first=first, carry=carry, zoom=zoom, turn=turn,
                              shift=shift, keyframes=keyframes)  # fmt: skip
-        if frames is not None:
-            check_count(frames)
-        if still is None:
-            for name, value in (("loop", loop), ("ease", ease), ("zoom, turn and shift", self.script.moves)):
-                if value:
-                    raise ParameterError(f"{name}: for still pictures, and this is a film")
-            self._shots: FilmShots | StillShots = FilmShots(
-                open_source(source, start=start, end=until, every=every, fps=fps, size=size), flow
-            )
-        else:
-            for name, value in (("start", start), ("until", until), ("every", every != 1)):
-                if value:
-                    raise ParameterError(f"{name}: for films, and this is a still picture")
-            self._shots = StillShots(
-                still, wanted_size(still.shape[:2], size), frames or STILL_FRAMES,
-                RATE if fps is None else parse_rate(fps), self.script.move, check_ease(ease),
-            )  # fmt: skip
+        self._shots = open_shots(
+            source if still is None else still, flow=flow, move=self.script.move,
+            moves=self.script.moves, start=start, until=until, every=every, fps=fps, size=size,
+            frames=frames, ease=ease, loop=loop,
+        )  # fmt: skip
         self.size = self._shots.size
         counts = [count for count in (self._shots.count, frames) if count is not None]
         self.count = min(counts) if counts else None
-        self._mask_given = mask
-        self._mask = None if mask is None else as_mask(mask, self.size)
+        self._mask = None if self._mask_given is None else as_mask(self._mask_given, self.size)
         self._net, self._steady = net, Steady(self._mask)
         self._loop = None
         if loop and isinstance(self._shots, StillShots):
@@ -238,29 +217,26 @@ class Filming:
         self.stopped = False
         self._ready_for(0, Fraction(0))
         before = settings_of(out)
-        if seed is None:
-            drawn = int.from_bytes(os.urandom(4), "little")
-            seed = drawn if before is None else int(before.get("seed", drawn))
-        self.seed = int(seed)
-        self._source = still.source if still is not None else _source_of(source, self._shots)
-        film_options = {
+        self.seed = _seed(seed, before)
+        keys = self.script.keys
+        said = {
             "flow": None if still is not None else flow,
-            "carry": self._carry,
+            "carry": carry,
             "start": start, "until": until, "every": None if every == 1 else every, "fps": fps,
             "size": [self.size[1], self.size[0]],
-            "frames": frames if still is None else self._shots.count,
+            "frames": frames if still is None else self.count,
             "zoom": zoom or None, "turn": turn or None,
-            "shift": list(shift) if any(shift) else None, "ease": ease or None,
-            "loop": loop or None,
-            "keyframes": None if self.script.keys is None else self.script.keys.rows,
+            "shift": list(shift) if any(shift) else None,
+            "ease": ease or None, "loop": loop or None,
+            "keyframes": None if keys is None else keys.rows,
             "quality": quality, "sound": None if sound else False,
         }  # fmt: skip
-        self.options = {name: value for name, value in film_options.items() if value is not None}
+        self.options = {name: value for name, value in said.items() if value is not None}
         recipe = self._recipe(given)
         self._reel = Reel(
             out, size=self.size, rate=self._shots.rate, variable=self._shots.variable,
             sound=self._shots.sound if sound else None, quality=quality, recipe=recipe,
-            settings=self._settings(recipe, before),
+            settings=self._settings(recipe),
         )  # fmt: skip
         self.notes = [*self._shots.warnings, *self._reel.notes]
         self.begun = self._reel.done
@@ -272,23 +248,21 @@ class Filming:
     def _recipe(self, given: Mapping[str, Any]) -> dict[str, Any]:
         assert self._ready is not None
         prepared = self._ready[1]
-        goal = getattr(prepared, "goal", None)
-        recorded = {"end": prepared.end, "objective": "objective_L2"} if goal is None else goal.recorded
-        parameters = {**recorded, **self.script.plain()}
+        parameters = {**prepared.goal.recorded, **self.script.plain()}
         if given.get("precision") not in (None, "float32"):
             parameters["precision"] = given["precision"]
-        first = self.script.first()
-        guide, mask = given.get("guide"), self._mask_given
+        if given.get("balance") is False and len(prepared.goal.shares) > 1:
+            parameters["balance"] = False
+        first, mask = self.script.first(), self._mask_given
+        guides = [guide.source or "an array" for guide in prepared.goal.guides]
         return build_recipe(
-            self._net, parameters, command="film", seed=self.seed, source=self._source,
+            self._net, parameters, command="film", seed=self.seed, source=self._shots.told,
             style=self.script.style.name, film=self.options, first=first or None,
-            guide=None if guide is None else guide.source or "an array",
+            guide=guides[0] if len(guides) == 1 else guides or None,
             mask=None if mask is None else getattr(mask, "source", None) or "an array",
         )  # fmt: skip
 
-    def _settings(
-        self, recipe: Mapping[str, Any], before: Mapping[str, Any] | None
-    ) -> dict[str, Any]:
+    def _settings(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
         """Return what makes two films the same; a longer one of the same is the same."""
         settings = {
             "seed": self.seed,
@@ -331,11 +305,7 @@ class Filming:
 
     def describe(self) -> str:
         """Return in a line what it is made of."""
-        h, w = self.size
-        frames = "an unknown number of frames" if self.count is None else f"{self.count} frames"
-        if isinstance(self._shots, FilmShots):
-            return self._shots.source.describe()
-        return f"a still picture: {w}x{h}, {frames}"
+        return self._shots.describe()
 
     @property
     def folder(self) -> Path:
@@ -370,9 +340,10 @@ class Filming:
             return not self.stopped
 
         try:
-            with shown or contextlib.nullcontext(), contextlib.closing(
-                self._shots.shots(self.done)
-            ) as shots:
+            with (
+                shown or contextlib.nullcontext(),
+                contextlib.closing(self._shots.shots(self.done)) as shots,
+            ):
                 for shot in shots:
                     made = self._dream(shot, watch)
                     if made is None:
@@ -432,17 +403,14 @@ class Filming:
         self._reel.close()
 
 
-def _source_of(source: Any, shots: FilmShots) -> dict[str, Any] | None:
-    """Return what a recipe tells of a source: its file, or nothing of an iterator."""
-    if not isinstance(source, (str, bytes, os.PathLike)):
-        return None
-    h, w = shots.size
-    return {"file": Path(os.fsdecode(source)).name, "sha256": shots.source.digest, "size": [w, h]}
+def _seed(seed: int | None, before: Mapping[str, Any] | None) -> int:
+    """Return the seed: as it is given, that of work that is gone on with, or a new one."""
+    if seed is None and before is not None and "seed" in before:
+        seed = before["seed"]
+    return int.from_bytes(os.urandom(4), "little") if seed is None else int(seed)
 
 
 def _digest(value: Any) -> str:
-    import hashlib
-
     if isinstance(value, np.ndarray):
         return hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()[:16]
     if isinstance(value, Mapping):

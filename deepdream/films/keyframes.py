@@ -104,10 +104,9 @@ class Keyframes:
         value = row[self._by]
         if self._by == "time":
             return parse_time(value, f"{where}: time")
-        try:
-            number = int(value) if isinstance(value, str) else value
-        except ValueError:
-            number = None
+        number: Any = value
+        if isinstance(value, str) and value.strip().isdigit():
+            number = int(value)
         whole = isinstance(number, numbers.Integral) and not isinstance(number, bool)
         if not whole or number < 0:
             raise ParameterError(f"{where}: frame is {value!r}: a whole number from 0 is expected")

@@ -34,8 +34,8 @@ class Loop:
         count = camera.count
         self.length = max(1, int(_FADES * count))
         for left in range(1, int(_LONGEST * count) + 1):
-            scale = np.sqrt(abs(np.linalg.det(camera.to_end(count - left)[:2, :2])))
-            if scale <= _SMALL or scale >= 1 / _SMALL:
+            shrunk = np.sqrt(abs(np.linalg.det(camera.from_end(count - left)[:2, :2])))
+            if shrunk >= 1 / _SMALL:
                 self.length = left
                 break
 
@@ -60,7 +60,7 @@ class Loop:
         left = self._camera.count - number
         if left > self.length:
             return frame, pixels
-        back = motion_of(self._camera.to_end(number), self._camera.size).back
+        back = motion_of(self._camera.from_end(number), self._camera.size).back
         assert back is not None
         done = min(1.0, (1 - (left - 1) / self.length) / _IN)
         share = done * done * (3 - 2 * done)

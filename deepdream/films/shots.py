@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
@@ -21,11 +21,15 @@ from ..images import as_picture, load_image
 from ..picture import Picture
 from ..picture_files import open_picture
 from .beside import ahead
-from .camera import Camera, Move
+from .camera import Camera, Move, check_ease
+from .clock import parse_rate
 from .flow import Motion, check_flow, grey, motion_between
 from .frame import Frame
 from .libraries import import_cv2
-from .source import Source
+from .sound import Sound
+from .source import RATE, Source, open_source, wanted_size
+
+STILL_FRAMES = 100  # of a still, where nothing is said
 
 
 class Shot(NamedTuple):
@@ -49,6 +53,8 @@ class FilmShots:
     ----------
     source : Source
     flow : {"dis", "farneback", "none"}
+    name : str, optional
+        Of its file.
 
     Attributes
     ----------
@@ -56,8 +62,9 @@ class FilmShots:
         Its ``size``, ``rate``, ``count``, ``variable`` and ``sound`` are the film's.
     """
 
-    def __init__(self, source: Source, flow: str) -> None:
+    def __init__(self, source: Source, flow: str, name: str | None = None) -> None:
         check_flow(flow)
+        self._name = name
         if flow != "none":
             import_cv2()
         self.source, self._flow = source, flow
@@ -70,13 +77,25 @@ class FilmShots:
         return self.source.warnings
 
     @property
+    def told(self) -> dict[str, Any] | None:
+        """What a recipe tells of the source: its file, or nothing where it is none."""
+        h, w = self.size
+        if self._name is None:
+            return None
+        return {"file": self._name, "sha256": self.source.digest, "size": [w, h]}
+
+    def describe(self) -> str:
+        """Return it in a line."""
+        return self.source.describe()
+
+    @property
     def settings(self) -> dict[str, Any]:
         """What makes two films' frames and motion the same."""
         return {"source": self.source.digest[:16], "flow": self._flow}
 
-    def shots(self, first: int = 0) -> Iterator[Shot]:
-        """Yield shots from a frame on; the motion is found in a thread of its own, a little ahead."""
-        return ahead(self._shots(first))
+    def shots(self, first: int = 0) -> Generator[Shot, None, None]:
+        """Yield shots from a frame on; the motion is found in a thread, a little ahead."""
+        yield from ahead(self._shots(first))
 
     def _shots(self, first: int) -> Iterator[Shot]:
         before: np.ndarray | None = None
@@ -106,7 +125,9 @@ class StillShots:
         See `camera.check_ease`.
     """
 
-    variable, sound, warnings = False, None, ()
+    variable = False
+    sound: Sound | None = None
+    warnings: Sequence[str] = ()
 
     def __init__(
         self, picture: Picture, size: tuple[int, int], count: int, rate: Fraction,
@@ -120,18 +141,75 @@ class StillShots:
         self._ease = ease
 
     @property
+    def told(self) -> dict[str, Any] | None:
+        """What a recipe tells of the picture."""
+        return self.picture.source
+
+    def describe(self) -> str:
+        """Return it in a line."""
+        h, w = self.size
+        return f"a still picture, {w}x{h}, {self.count} frames"
+
+    @property
     def settings(self) -> dict[str, Any]:
         """What makes two films' frames the same, besides the camera's moves."""
         pixels = np.ascontiguousarray(self.picture, np.float32)
         return {"source": hashlib.sha256(pixels.tobytes()).hexdigest()[:16], "ease": self._ease}
 
-    def shots(self, first: int = 0) -> Iterator[Shot]:
+    def shots(self, first: int = 0) -> Generator[Shot, None, None]:
         """Yield shots from a frame on."""
-        return ahead(self._shots(first))
+        yield from ahead(self._shots(first))
 
     def _shots(self, first: int) -> Iterator[Shot]:
         for number, view in enumerate(self.camera.views(first), first):
             yield Shot(Frame(view.pixels, number / self.rate, number), view.motion)
+
+
+def open_shots(
+    source: Any, *, flow: str, move: Callable[[int, Fraction], Move], moves: bool,
+    start: Any = None, until: Any = None, every: int = 1, fps: Any = None, size: Any = None,
+    frames: int | None = None, ease: float = 0.0, loop: bool = False,
+) -> FilmShots | StillShots:  # fmt: skip
+    """Open what a film is dreamt on.
+
+    Parameters
+    ----------
+    source, flow, start, until, every, fps, size, frames, ease, loop
+        See `film.film`.
+    move : callable
+        See `StillShots`.
+    moves : bool
+        The camera moves at all.
+
+    Raises
+    ------
+    ParameterError
+        A camera's option for a film, or a film's for a still; and as `source.open_source`.
+    """
+    if frames is not None and (
+        isinstance(frames, bool) or not isinstance(frames, int) or frames < 1
+    ):
+        raise ParameterError(f"frames is {frames!r}: a whole number from 1 is expected")
+    still = as_still(source)
+    if still is None:
+        camera = {"loop": loop, "ease": ease, "zoom, turn and shift": moves}
+        wrong, what = (
+            [name for name, said in camera.items() if said],
+            "still pictures, and it is a film",
+        )
+    else:
+        film = {"start": start, "until": until, "every": every != 1}
+        wrong, what = [name for name, said in film.items() if said], "films, and it is a picture"
+    if wrong:
+        raise ParameterError(f"{wrong[0]}: for {what}")
+    if still is None:
+        opened = open_source(source, start=start, end=until, every=every, fps=fps, size=size)
+        named = isinstance(source, (str, bytes, os.PathLike))
+        return FilmShots(opened, flow, Path(os.fsdecode(source)).name if named else None)
+    return StillShots(
+        still, wanted_size(still.shape[:2], size), frames or STILL_FRAMES,
+        RATE if fps is None else parse_rate(fps), move, check_ease(ease),
+    )  # fmt: skip
 
 
 def as_still(source: Any) -> Picture | None:
@@ -154,7 +232,9 @@ def as_still(source: Any) -> Picture | None:
         return None
     if hasattr(source, "getexif"):
         return as_picture(source)
-    if isinstance(source, np.ndarray) and (source.ndim == 2 or (source.ndim == 3 and source.shape[2] <= 4)):
+    if isinstance(source, np.ndarray) and (
+        source.ndim == 2 or (source.ndim == 3 and source.shape[2] <= 4)
+    ):
         return as_picture(source)
     return None
 
@@ -165,15 +245,3 @@ def _holds_one_picture(path: Path) -> bool:
             return getattr(image, "n_frames", 1) == 1
     except ImageError:
         return False
-
-
-def check_count(frames: Any) -> int:
-    """Return how many frames a still is to become.
-
-    Raises
-    ------
-    ParameterError
-    """
-    if isinstance(frames, bool) or not isinstance(frames, int) or frames < 1:
-        raise ParameterError(f"frames is {frames!r}: a whole number from 1 is expected")
-    return frames

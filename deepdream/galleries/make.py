@@ -18,7 +18,7 @@ import numpy as np
 
 from ..display import display_for
 from ..dreaming.dream import Step, dream
-from ..dreaming.objectives import objective_channel
+from ..dreaming.objectives.functions import objective_channel
 from ..dreaming.parameters import Parameters, check_precision, check_seed
 from ..dreaming.pictures.octaves import ALL
 from ..dreaming.styles import NOTEBOOK

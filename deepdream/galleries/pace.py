@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..dreaming.dream import dream
-from ..dreaming.objectives import objective_channel
+from ..dreaming.objectives.functions import objective_channel
 from ..dreaming.parameters import Parameters
 from ..dreaming.pictures.octaves import ALL
 from .targets import Target

@@ -8,8 +8,10 @@ computes is Caffe's alone.
 from __future__ import annotations
 
 import math
+import tempfile
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -61,6 +63,9 @@ def guarded_class(caffe: ModuleType) -> Any:
                 _check_forward(self, None)
             super().reshape()
 
+        def rebuilt(self, description: Any) -> Any:
+            return _rebuilt(self, description)
+
         def __getattr__(self, name: str) -> Any:
             # Only where there is a graph: who asks for the attribute asks whether shapes are known.
             if name == "infer_shapes" and self.graph is not None:
@@ -68,6 +73,34 @@ def guarded_class(caffe: ModuleType) -> Any:
             raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     return Net
+
+
+def _rebuilt(net: Any, description: Any) -> Any:
+    """Return a net of the same Caffe with another description and a copy of the parameters.
+
+    As in the example ``net_surgery.ipynb``: parameters of other shapes are copied value by value,
+    since Caffe itself copies and shares between equal shapes only. See `running.net.Net.rebuilt`.
+    """
+    from ..reading.proto import print_prototxt
+    from ..running.graph import Graph, read_wired
+
+    described = type(description)()
+    described.CopyFrom(description)
+    described.force_backward = True
+    source, wired = read_wired(description)
+    graph = Graph(net.graph.source, wired, net.graph.phase)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "cast.prototxt"
+        path.write_text(print_prototxt(described), encoding="utf-8")
+        made = type(net)(str(path), net.graph.phase)
+    for name, blobs in net.params.items():
+        for blob, target in zip(blobs, made.params[name]):
+            target.data.flat = blob.data.flat
+    made.device, made.name, made.graph = net.device, net.name, graph
+    for name in ("transformer", "model", "prototxt_path", "weights_path"):
+        if hasattr(net, name):
+            setattr(made, name, getattr(net, name))
+    return made
 
 
 def _infer_shapes(

@@ -29,6 +29,8 @@ class ModelEntry:
         Who it is, in a few words.
     classes : str
         What it was trained to tell apart.
+    labels : str
+        Which list of names its classes have (`models.labels`); "" where none is known.
     weights_file : str
         File name under which the weights are published.
     parameters : int
@@ -74,6 +76,7 @@ class ModelEntry:
     layers: Mapping[str, str] = field(default_factory=dict, hash=False)
     aliases: tuple[str, ...] = ()
     style: str = "2015"
+    labels: str = "imagenet"
 
     @property
     def bundled(self) -> bool:
@@ -185,6 +188,7 @@ _ENTRIES = (
             "googlelet_places205_train_iter_2400000.caffemodel",
         ),
         aliases=("places205", "googlelet_places205", "places"),
+        labels="places205",
     ),
     ModelEntry(
         name="googlenet_places365",
@@ -198,6 +202,7 @@ _ENTRIES = (
         end="inception_4c/output",
         urls=("http://places2.csail.mit.edu/models_places365/googlenet_places365.caffemodel",),
         aliases=("places365",),
+        labels="places365",
     ),
     ModelEntry(
         name="caffenet",

@@ -21,7 +21,7 @@ from PIL import Image
 from ..color_profiles import srgb_profile
 from ..dreaming.dream2015 import deprocess, dream_steps, guide_features, input_blob
 from ..dreaming.frames import last_frame, write_zoom
-from ..dreaming.objectives import Objective, objective_guide, objective_L2
+from ..dreaming.objectives.functions import Function, objective_guide, objective_L2
 from ..errors import ImageError, ParameterError
 from ..files import make_folder, replacing
 from ..images import load_image, save_image
@@ -90,7 +90,7 @@ class _Job:
     folder: Path
     on_step: OnStep
     on_picture: OnStep
-    objective: Objective = objective_L2
+    objective: Function = objective_L2
     seed: int | None = None
     reached: tuple[int, int, np.ndarray] | None = None  # octave, step, the net's input after it
 

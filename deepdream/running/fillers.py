@@ -12,15 +12,17 @@ Source: ``filler.hpp`` of BVLC/caffe (our stream of random numbers is another on
 from __future__ import annotations
 
 import math
+import os
 import zlib
-from functools import partial
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from ..errors import PrototxtError
 
-PART = 2**16  # numbers that are drawn at a time
+PART = 2**18  # numbers that are drawn at a time: in a core's cache
 
 _random_state = np.random.RandomState()
 
@@ -72,16 +74,29 @@ def fill(blob: Any, filler: Any, rng: np.random.RandomState) -> None:
     made = values(array.shape, filler, rng)
     if not callable(made):
         array[...] = made
-    elif not array.flags.c_contiguous:
-        array[...] = made(array.size).reshape(array.shape)
-    else:  # some at a time: a large layer in float64 would be twice its own size
-        flat = array.reshape(-1)
-        for start in range(0, flat.size, PART):
-            part = flat[start : start + PART]
-            part[...] = made(part.size)
+        return
+    flat = array.reshape(-1)  # a copy where the array has gaps
+    seed = rng.randint(2**31 - 1)
+    starts = range(0, flat.size, PART)
+
+    def draw(start: int) -> None:
+        """Fill one part, from a stream of its own: the same numbers on any number of threads."""
+        generator = np.random.Generator(np.random.SFC64([seed, start // PART]))
+        made(generator, flat[start : start + PART])
+
+    if len(starts) == 1:
+        draw(0)
+    else:
+        with ThreadPoolExecutor(min(len(starts), os.cpu_count() or 1)) as threads:
+            list(threads.map(draw, starts))
+    if not array.flags.c_contiguous:
+        array[...] = flat.reshape(array.shape)
 
 
-# A filler returns the values for a shape, or a function that draws the next so many of them.
+# A filler returns the values for a shape, or a function that draws them: it gets a generator and a
+# flat array of float32 or float64, a part of the whole.
+
+Draw = Callable[[np.random.Generator, np.ndarray], None]
 
 
 def _constant(shape: tuple[int, ...], filler: Any, rng: np.random.RandomState) -> Any:
@@ -91,14 +106,32 @@ def _constant(shape: tuple[int, ...], filler: Any, rng: np.random.RandomState) -
 def _uniform(shape: tuple[int, ...], filler: Any, rng: np.random.RandomState) -> Any:
     if not filler.min <= filler.max:
         raise PrototxtError(f"filler min {filler.min:g} is above max {filler.max:g}")
-    return partial(rng.uniform, filler.min, filler.max)
+    return _between(filler.min, filler.max)
+
+
+def _between(low: float, high: float) -> Draw:
+    def draw(generator: np.random.Generator, part: np.ndarray) -> None:
+        generator.random(out=part, dtype=part.dtype)
+        part *= high - low
+        part += low
+
+    return draw
+
+
+def _normal(mean: float, std: float) -> Draw:
+    def draw(generator: np.random.Generator, part: np.ndarray) -> None:
+        generator.standard_normal(out=part, dtype=part.dtype)
+        part *= std
+        part += mean
+
+    return draw
 
 
 def _gaussian(shape: tuple[int, ...], filler: Any, rng: np.random.RandomState) -> Any:
     if not filler.std >= 0:
         raise PrototxtError(f"filler std is {filler.std:g}: 0 or more is expected")
     if filler.sparse == -1:
-        return lambda count: filler.mean + filler.std * rng.standard_normal(count)
+        return _normal(filler.mean, filler.std)
     values = filler.mean + filler.std * rng.standard_normal(shape)
     outputs = shape[0] if shape else 1
     if not 0 <= filler.sparse <= outputs:
@@ -114,12 +147,11 @@ def _positive_unitball(shape: tuple[int, ...], filler: Any, rng: np.random.Rando
 
 def _xavier(shape: tuple[int, ...], filler: Any, rng: np.random.RandomState) -> Any:
     limit = math.sqrt(3 / _fan(shape, filler))
-    return partial(rng.uniform, -limit, limit)
+    return _between(-limit, limit)
 
 
 def _msra(shape: tuple[int, ...], filler: Any, rng: np.random.RandomState) -> Any:
-    std = math.sqrt(2 / _fan(shape, filler))
-    return lambda count: std * rng.standard_normal(count)
+    return _normal(0, math.sqrt(2 / _fan(shape, filler)))
 
 
 def _fan(shape: tuple[int, ...], filler: Any) -> float:

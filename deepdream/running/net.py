@@ -66,6 +66,9 @@ class Net(Graph):
         them, and without them a backward pass takes half the time.
     dtype : numpy dtype
         float32; float64 for checks of gradients.
+    share : Net, optional
+        A net whose memory is used for the parameters of layers of the same name, which have to
+        have as many values there, in whatever shape. Nothing is filled then.
     lenient : bool
         Leave out layers in Python whose module cannot be imported, as `deepdream.load_net` does.
         They are left out in any case where the net has other layers that cannot be built.
@@ -109,6 +112,7 @@ class Net(Graph):
         device: str = "cpu",
         param_diffs: bool = True,
         dtype: Any = np.float32,
+        share: Net | None = None,
         lenient: bool = False,
     ) -> None:
         _check_arguments(network_file, phase, level, stages, weights)
@@ -134,7 +138,9 @@ class Net(Graph):
             "before_backward": [],
             "after_backward": [],
         }
-        if loaded is None:
+        if share is not None:
+            share_weights(self, share, reshaped=True)
+        elif loaded is None:
             fill_layers(self, self._layer_names)
         else:
             assert weights is not None
@@ -534,6 +540,35 @@ class Net(Graph):
             A shape differs.
         """
         share_weights(self, other)
+
+    def rebuilt(self, description: Any) -> Net:
+        """Return a net of another description with this net's parameters.
+
+        Parameters
+        ----------
+        description : NetParameter
+            An upgraded net whose layers have as many parameters as this net's of the same names.
+
+        Returns
+        -------
+        Net
+            With this net's device, dtype, transformer and whatever `deepdream.load_net` has noted;
+            the parameters are in this net's memory.
+
+        Raises
+        ------
+        PrototxtError, ShapeError, WeightsError
+            No net can be built from it, or its parameters are others.
+        """
+        net = Net(
+            description, self.phase, share=self, force_backward=self._force_backward,
+            device=self.device, param_diffs=self._param_diffs, dtype=self.dtype,
+        )  # fmt: skip
+        net.source = self.source
+        for name in ("transformer", "model", "prototxt_path", "weights_path"):
+            if hasattr(self, name):
+                setattr(net, name, getattr(self, name))
+        return net
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write layers and weights as a ``.caffemodel`` (V2), beside and then renamed.

@@ -62,23 +62,26 @@ class Sizes:
     ----------
     net : Net, Graph or caffe.Net
         Whose layers are known; see `sizes_of`. Nothing of it is changed.
-    end : str
-        The layer.
+    end : str or sequence of str
+        The layer, or several.
     beside : bool
         Whether layers count that run before it and that it does not depend on, as in `Net.forward`.
     """
 
-    def __init__(self, net: Any, end: str, *, beside: bool = True) -> None:
+    def __init__(self, net: Any, end: str | Sequence[str], *, beside: bool = True) -> None:
         self._graph = graph = getattr(net, "graph", net)
         self._picture = picture_of(graph)
-        last = graph.layer_index(end) + 1
-        self._order = [*range(last)] if beside else _needed(graph, last - 1, end)
+        ends = [end] if isinstance(end, str) else end
+        if beside:
+            self._order = [*range(max(map(graph.layer_index, ends)) + 1)]
+        else:
+            self._order = _needed(graph, ends)
         # Of a net of the real Caffe our graph knows the prototxt's shapes; its own blobs tell those
         # that inputs have now.
         self._given: dict[str, Shape] = {
             name: tuple(net.blobs[name].shape) for name in graph.inputs if name != self._picture
         }
-        self.declared = _declared(graph, self._picture)
+        self.declared = declared_size(graph, self._picture)
         self._usual: Mapping[str, Shape] = {}
         if self.declared is not None:
             self._usual = self._walk(self.declared)[0]
@@ -253,8 +256,8 @@ class Sizes:
             return False
 
 
-def sizes_of(net: Any, end: str, *, beside: bool = True) -> Sizes | None:
-    """Return which sizes a net takes up to a layer, or None where its layers are not known."""
+def sizes_of(net: Any, end: str | Sequence[str], *, beside: bool = True) -> Sizes | None:
+    """Return which sizes a net takes up to some layers, or None where its layers are not known."""
     graph = getattr(net, "graph", net)
     if not hasattr(graph, "_layers") or not hasattr(graph, "infer_shapes"):
         return None
@@ -266,19 +269,23 @@ def picture_of(graph: Any) -> str:
     return "data" if "data" in graph.blobs else str(graph.inputs[0])
 
 
-def _needed(graph: Any, last: int, end: str) -> list[int]:
-    """Return the numbers of the layers that a target depends on, its own included."""
-    tops = graph._top_names[last]
-    wanted, found = {end} if end in tops else set(tops), []
-    for i in range(last, -1, -1):
+def _needed(graph: Any, ends: Sequence[str]) -> list[int]:
+    """Return the numbers of the layers that targets depend on, their own included."""
+    made = {graph.layer_index(end): end for end in ends}
+    wanted: set[str] = set()
+    found: list[int] = []
+    for i in range(max(made), -1, -1):
+        if i in made:
+            tops = graph._top_names[i]
+            wanted.update({made[i]} if made[i] in tops else tops)
         if wanted.intersection(graph._top_names[i]):
             found.append(i)
             wanted.update(graph._bottom_names[i])
     return found[::-1]
 
 
-def _declared(graph: Any, picture: str) -> Size | None:
-    """Return the height and width that the prototxt gives the picture."""
+def declared_size(graph: Any, picture: str) -> Size | None:
+    """Return the height and width that the prototxt gives the picture, or None."""
     for layer, names, tops in zip(graph._layers, graph._top_names, graph._tops):
         if picture in names:
             made = getattr(layer, "shapes", None) or [tuple(blob.shape) for blob in tops]

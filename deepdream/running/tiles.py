@@ -21,6 +21,7 @@ Only geometry is here: nothing runs, and no array is made.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -205,25 +206,59 @@ def choose_tiles(
     ShapeError, UnknownLayerError
         The net cannot take the picture; `end` is no layer.
     """
+    return [tiles[end] for tiles in tiles_of(net, [end], size, memory_of, limit)]
+
+
+def tiles_of(
+    net: Any, ends: Sequence[str], size: Pair, memory_of: Callable[[int, int], int], limit: int
+) -> list[dict[str, Tile]]:
+    """Cut a picture as `choose_tiles` does, for several targets at once.
+
+    Parameters
+    ----------
+    net, size, memory_of, limit
+        See `choose_tiles`.
+    ends : sequence of str
+        The targets, one or more.
+
+    Returns
+    -------
+    list of dict of str to Tile
+        For each crop, by target: which of its positions the crop answers for.
+
+    Raises
+    ------
+    OutOfMemoryError, ShapeError, UnknownLayerError
+        As `choose_tiles`.
+    """
     height, width = size
-    target, layers = _subgraph(net, end)
-    shape = _shapes(net, layers, size)[target]
+    shapes = {}
+    for end in ends:
+        target, layers = _subgraph(net, end)
+        shapes[end] = _shapes(net, layers, size)[target]
     whole = memory_of(height, width)
     if whole <= limit:
-        return [_whole(size, shape)]
+        return [{end: _whole(size, shape) for end, shape in shapes.items()}]
     start = (
-        f"a {width} x {height} picture at '{end}' needs {format_size(whole)} of memory, "
-        f"{format_size(limit)} may be used"
+        f"a {width} x {height} picture at {' and '.join(map(repr, ends))} needs "
+        f"{format_size(whole)} of memory, {format_size(limit)} may be used"
     )
     try:
-        seen = reach(net, end, size)
+        seen = {end: reach(net, end, size) for end in ends}
     except ShapeError as error:
         raise OutOfMemoryError(
             f"{start}.\nIt cannot be dreamt in parts: {error}\n"
             "Or use a smaller picture, or a larger max_memory."
         ) from None
     axes = [
-        _Axis(size[axis], shape[2 + axis], *(values[axis] for values in seen)) for axis in (0, 1)
+        _Axis(
+            size[axis],
+            tuple(
+                _Seen(shapes[end][2 + axis], *(values[axis] for values in seen[end]))
+                for end in ends
+            ),
+        )
+        for axis in (0, 1)
     ]
     crops, least = _cheapest(axes, memory_of, limit, whole)
     if crops is None:
@@ -233,9 +268,12 @@ def choose_tiles(
         )
     rows, columns = (list(axis.spans(crop)) for axis, crop in zip(axes, crops))
     return [
-        Tile((row.crop, column.crop), (row.own, column.own), (row.inner, column.inner))
-        for row in rows
-        for column in columns
+        {
+            end: Tile((row.crop, column.crop), (row.own, column.own), (row.inner, column.inner))
+            for end, row, column in zip(ends, down, along)
+        }
+        for down in rows
+        for along in columns
     ]
 
 
@@ -346,11 +384,9 @@ class _Span(NamedTuple):
     inner: slice
 
 
-@dataclass(frozen=True)
-class _Axis:
-    """A picture along one axis: its pixels, the target's positions, and the target's reach."""
+class _Seen(NamedTuple):
+    """A target along one axis: its positions, and what each of them sees; see `Reach`."""
 
-    pixels: int
     positions: int
     stride: int
     before: int
@@ -364,17 +400,34 @@ class _Axis:
         """Return the first position that is not, in a crop which does not end at a border."""
         return (crop - 1 - self.after) // self.stride + 1
 
+
+@dataclass(frozen=True)
+class _Axis:
+    """A picture along one axis: its pixels, and the targets."""
+
+    pixels: int
+    targets: tuple[_Seen, ...]
+
+    def grain(self) -> int:
+        """Return the pixels between two places where a crop may start."""
+        common = 1
+        for target in self.targets:
+            common = common * target.stride // math.gcd(common, target.stride)
+        return ALIGN * common
+
     def count(self, crop: int) -> int:
         """Return how many crops of this size are needed, or 0 where it is too small."""
-        room = (self.pixels - crop) // (ALIGN * self.stride)
+        grain = self.grain()
+        room = (self.pixels - crop) // grain
         if not room:
             return 1
-        step = (self.stop(crop) - self.first()) // ALIGN  # how far the next crop may start
+        # How far the next crop may start, so that no target has positions between the two.
+        step = min((t.stop(crop) - t.first()) * t.stride // grain for t in self.targets)
         return 1 - -room // step if step > 0 else 0
 
     def options(self) -> list[tuple[int, int]]:
         """Return (how many crops, their size): the smallest size for each number."""
-        grain = ALIGN * self.stride
+        grain = self.grain()
         found: dict[int, int] = {}
         for crop in range(self.pixels % grain or grain, self.pixels + 1, grain):
             count = self.count(crop)
@@ -382,23 +435,26 @@ class _Axis:
                 found.setdefault(count, crop)
         return sorted(found.items())
 
-    def spans(self, crop: int) -> Iterator[_Span]:
-        """Yield the crops of this size, and the positions that each answers for."""
-        grain, count = ALIGN * self.stride, self.count(crop)
+    def spans(self, crop: int) -> Iterator[list[_Span]]:
+        """Yield the crops of this size, and for each target the positions that each answers for."""
+        grain, count = self.grain(), self.count(crop)
         room = (self.pixels - crop) // grain
-        starts = [i * room // max(1, count - 1) * ALIGN for i in range(count)]  # in strides
-        begin = 0
-        for here, following in zip(starts, [*starts[1:], None]):
-            if following is None:
-                end = self.positions
-            else:  # both crops have these positions right: meet in the middle
-                end = (here + self.stop(crop) + following + self.first()) // 2
-                end = min(end, self.positions)
-            if begin < end:
-                start = here * self.stride
-                own, inner = slice(begin, end), slice(begin - here, end - here)
-                yield _Span(slice(start, start + crop), own, inner)
-            begin = end
+        starts = [i * room // max(1, count - 1) * grain for i in range(count)]  # in pixels
+        begin = [0] * len(self.targets)
+        for start, following in zip(starts, [*starts[1:], None]):
+            spans = []
+            for number, target in enumerate(self.targets):
+                here, end = start // target.stride, target.positions
+                if following is not None:  # both crops have these right: meet in the middle
+                    there = following // target.stride
+                    end = min(end, (here + target.stop(crop) + there + target.first()) // 2)
+                end = max(end, begin[number])
+                own = slice(begin[number], end)
+                inner = slice(own.start - here, own.stop - here)
+                spans.append(_Span(slice(start, start + crop), own, inner))
+                begin[number] = end
+            if any(span.own.start < span.own.stop for span in spans):
+                yield spans
 
 
 def _whole(size: Pair, shape: Sequence[int]) -> Tile:

@@ -8,6 +8,7 @@ Source: ``Net::CopyTrainedLayersFrom`` and ``Net::ShareTrainedLayersWith`` of BV
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -105,20 +106,27 @@ def fill_layers(net: Graph, names: Iterable[str]) -> None:
                     fillers.fill(blob, filler, fillers.random_state())
 
 
-def share_weights(net: Graph, other: Graph) -> None:
+def share_weights(net: Graph, other: Graph, *, reshaped: bool = False) -> None:
     """Let layers of `net` use the parameter memory of the layers of the same name in `other`.
+
+    Parameters
+    ----------
+    net, other : Graph
+    reshaped : bool
+        As many values are enough; else shapes have to be equal, as in Caffe.
 
     Raises
     ------
     WeightsError
-        Shapes differ.
+        Shapes differ, or the numbers of values.
     """
     mine = _first_layers(net)
     for name, layer in zip(other._layer_names, other._layers):
         if name not in mine:
             continue
         shapes = shapes_of(layer.blobs), shapes_of(mine[name].blobs)
-        if shapes[0] != shapes[1]:
+        counts = [[*map(math.prod, of_all)] for of_all in shapes]
+        if counts[0] != counts[1] if reshaped else shapes[0] != shapes[1]:
             raise WeightsError(
                 f"layer '{name}' cannot share its weights: shapes {shapes[0]} and {shapes[1]}"
             )

@@ -90,10 +90,14 @@ class Scene:
         for number, layer in enumerate(self.layers):
             place = layer.place(t)[:2].astype(np.float64)
             how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-            drawn = cv2.warpAffine(layer.pixels, place, (w, h), flags=how,
-                                   borderMode=cv2.BORDER_REFLECT_101)  # fmt: skip
-            alpha = cv2.warpAffine(layer.alpha, place, (w, h), flags=how,
-                                   borderMode=cv2.BORDER_CONSTANT, borderValue=float(number == 0))  # fmt: skip
+            outside = float(number == 0)  # the one behind goes on for ever
+            drawn = cv2.warpAffine(
+                layer.pixels, place, (w, h), flags=how, borderMode=cv2.BORDER_REFLECT_101
+            )
+            alpha = cv2.warpAffine(
+                layer.alpha, place, (w, h), flags=how,
+                borderMode=cv2.BORDER_CONSTANT, borderValue=outside,
+            )  # fmt: skip
             pixels += alpha[..., None] * (drawn - pixels)
             front[alpha > 0.5] = number
         return pixels, front

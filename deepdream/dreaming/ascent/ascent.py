@@ -19,6 +19,7 @@ from ..pictures.looks import Look, Move
 from ..pictures.octaves import Bases
 from ..pictures.operations import Operations
 from .directions import direction, smoothed
+from .pulls import Pulls
 
 
 class Push(NamedTuple):
@@ -32,7 +33,15 @@ class Push(NamedTuple):
 
 
 class Gradient(Protocol):
-    """The gradient at pictures on one canvas."""
+    """The gradient at pictures on one canvas.
+
+    Attributes
+    ----------
+    pulls : Pulls
+        What it is the gradient of.
+    """
+
+    pulls: Pulls
 
     def at(self, x: Any, look: Look) -> Any:
         """Return the gradient with respect to what the net sees, (H, W, 3).
@@ -190,11 +199,13 @@ class Ascent:
             the device is not waited for, `end_octave` may be the one to raise it.
         """
         self._keep_shown()
+        assert self._gradient is not None
+        look = self._look(move)
+        if self._gradient.pulls.unbalanced:
+            self._balance(look)
         if self._recorded is not None:
             self._recorded.step(move, push)
             return
-        assert self._gradient is not None
-        look = self._look(move)
         g = self._gradient.at(self.x, look)
         if (
             move.is_shift
@@ -228,6 +239,19 @@ class Ascent:
             if self.mask is not None:
                 blurred = self.x + self.mask * (blurred - self.x)
             self.x = blurred
+
+    def _balance(self, look: Look) -> None:
+        """Measure each pull by itself at the picture, and let weights mean strength from here on.
+
+        The measure is the one by which a step is scaled: the mean absolute value, within a mask.
+        """
+        assert self._gradient is not None
+        pulls, ops, strengths = self._gradient.pulls, self._ops, []
+        for number in range(len(pulls)):
+            with pulls.alone(number):
+                g = look.back(self._gradient.at(self.x, look))
+            strengths.append(float(ops.sum_abs(g, self.mask) / ops.count(g, self.mask)))
+        pulls.balance(strengths)
 
     def _plain_step(self, g: Any, look: Look, step_size: float) -> None:
         """Take the notebook's step, part by part, without an array more."""

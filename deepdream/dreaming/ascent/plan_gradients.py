@@ -1,12 +1,8 @@
-"""The gradient of an objective at a picture, through a plan: at once, or tile by tile.
-
-An objective is a `Writer` here: a function that reads the target's values and writes their
-gradient, both arrays as the plan has them: NumPy's, or on a GPU PyTorch's.
-"""
+"""The gradient of what pulls at a picture, through a plan: at once, or tile by tile."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,43 +13,43 @@ from ...running.blob import Blob
 from ...running.plan import Plan, kernels
 from ...running.plan.workers import thread_count, workers
 from ...running.tiles import Tile
-from ..dream2015 import flat_gradient
-from ..objectives import Channel, Guide, Objective, ask, objective_L2
-from ..pictures.borders import Canvas
+from ..objectives.functions import Function, Guide, Part, ask
 from ..pictures.looks import Look
 from ..pictures.operations import Operations
+from .pulls import Pulls, Writer, on_arrays
 
-Writer = Callable[[Any, Any], None]
+Targets = Mapping[str, Any]
 
 
-def writer(objective: Objective, native: bool = False) -> Writer:
-    """Return an objective as a function of two arrays.
+def writer(function: Function, native: bool = False) -> Writer:
+    """Return how a function is carried out on a plan's arrays.
 
     Parameters
     ----------
-    objective : callable
-        `objective_L2`, what `objective_guide` or `objective_channel` returns, or any other
-        function of a blob.
+    function : callable
+        One of `objectives.functions`, or any other function of a blob.
     native : bool
         The arrays are a native plan's.
 
     Returns
     -------
-    callable
-        ``writer(data, diff)``. For these nothing leaves the device; any other objective
-        gets a blob in the machine's memory, as a `HostObjective`.
+    Writer
+        For those of this package nothing leaves the device; any other function gets a blob in the
+        machine's memory, as a `HostObjective`, with all positions at once.
     """
-    if objective is objective_L2:
-        return _l2
-    if isinstance(objective, Guide):
-        return Matches(objective) if native else objective.on_tensors
-    if isinstance(objective, Channel):
-        return objective.on_arrays
-    return HostObjective(objective)
+    if isinstance(function, Guide):
+        if native:
+            return Writer(Matches(function))
+        return Writer(lambda data, diff, part: _match(function, data, diff))
+    own = on_arrays(function)
+    return Writer(HostObjective(function), local=False) if own is None else own
 
 
-def _l2(data: Any, diff: Any) -> None:
-    diff[...] = data
+def _match(guide: Guide, data: Any, diff: Any) -> None:
+    if isinstance(data, np.ndarray):  # the whole target of a picture in tiles
+        guide(SimpleNamespace(data=data, diff=diff))
+    else:
+        guide.on_tensors(data, diff)
 
 
 class Matches:
@@ -71,7 +67,7 @@ class Matches:
         self._guide = guide
         self._weights = packed(guide.columns)
 
-    def __call__(self, data: Any, diff: Any) -> None:
+    def __call__(self, data: Any, diff: Any, _: Part | None = None) -> None:
         """Write the guide's column that matches best into each position."""
         self._guide.check(data.shape[1])
         if data.ndim == 2:  # behind an inner product: a single position
@@ -106,11 +102,11 @@ class HostObjective:
     objective : callable
     """
 
-    def __init__(self, objective: Objective) -> None:
+    def __init__(self, objective: Function) -> None:
         self._objective = objective
         self._blob: Blob | None = None
 
-    def __call__(self, data: Any, diff: Any) -> None:
+    def __call__(self, data: Any, diff: Any, part: Part | None = None) -> None:
         """Show the objective a blob with `data`, and write into `diff` what it wrote there."""
         if self._blob is None or self._blob.shape != list(data.shape):
             self._blob = Blob(*data.shape)
@@ -129,11 +125,6 @@ class HostObjective:
         diff.copy_(torch.from_numpy(blob.diff))
 
 
-def is_local(write: Writer) -> bool:
-    """Tell whether an objective treats each position of the target by itself."""
-    return not isinstance(write, HostObjective)
-
-
 def pixels_of(image: Any) -> Any:
     """Return a channels-last (1, 3, h, w) array as a picture, (h, w, 3): a view."""
     if isinstance(image, np.ndarray):
@@ -148,130 +139,153 @@ class PlanGradient:
     ----------
     plan : Plan
         For the size of the canvas, or of the tiles' crops.
-    end : str
-        The target.
-    write : callable
-        See `writer`.
+    pulls : Pulls
     ops : Operations
-    """
-
-    def __init__(self, plan: Plan, end: str, write: Writer, ops: Operations) -> None:
-        self.plan, self.write, self._ops, self._end = plan, write, ops, end
-        self.seen = pixels_of(plan.data)
-        self._diff = pixels_of(plan.diff)
-        self._target = plan.target_data[end], plan.target_diff[end]
-
-    def target(self, x: Any, look: Look) -> Any:
-        """Return the target and what the objective writes: ``data`` and ``diff``, numpy arrays."""
-        raise NotImplementedError
-
-    def explain(self, x: Any, look: Look, mean: float) -> Exception:
-        """Return the error that tells why the gradient is no direction."""
-        return flat_gradient(mean, look.canvas.size, self.target(x, look), self._end)
-
-
-class WholeGradient(PlanGradient):
-    """The gradient of a picture that goes through the net at once.
 
     Attributes
     ----------
     seen : (H, W, 3) array
-        Where `run` reads what the net is to see.
+        Where the plan reads what the net is to see.
     """
 
+    def __init__(self, plan: Plan, pulls: Pulls, ops: Operations) -> None:
+        self.plan, self.pulls, self._ops = plan, pulls, ops
+        self.seen = pixels_of(plan.data)
+        self._diff = pixels_of(plan.diff)
+
+    def targets(self, x: Any, look: Look) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Return the targets' data and what is written there, numpy arrays, the deepest last."""
+        raise NotImplementedError
+
+    def explain(self, x: Any, look: Look, mean: float) -> Exception:
+        """Return the error that tells why the gradient is no direction."""
+        return self.pulls.explain(mean, self.targets(x, look))
+
+
+class WholeGradient(PlanGradient):
+    """The gradient of a picture that goes through the net at once."""
+
     def at(self, x: Any, look: Look) -> Any:
+        self.pulls.aim(look)
         look.write(self.seen, x)
         return self.run()
 
     def run(self) -> Any:
         """Return the gradient at what is in `seen`."""
         self.plan.forward()
-        with self.plan.threads():
-            self.write(*self._target)
+        self._write()
         self.plan.backward()
         return self._diff
 
-    def target(self, x: Any, look: Look) -> Any:
+    def _write(self) -> None:
+        with self.plan.threads():
+            for end in self.plan.ends:
+                data = self.plan.target_data[end]
+                self.pulls.write(end, data, self.plan.target_diff[end], _positions(data))
+
+    def targets(self, x: Any, look: Look) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        self.pulls.aim(look)
         look.write(self.seen, x)
         self.plan.forward()
-        self.write(*self._target)
-        data, diff = map(self._ops.numpy, self._target)
-        return SimpleNamespace(data=data, diff=diff)
+        self._write()
+        data, diff = self.plan.target_data, self.plan.target_diff
+        return {
+            end: (self._ops.numpy(data[end]), self._ops.numpy(diff[end])) for end in self.plan.ends
+        }
 
 
 class TiledGradient(PlanGradient):
     """The gradient of a picture that goes through the net in parts.
 
-    Each tile answers for its own positions of the target, and the gradients of the tiles add up.
-    An objective that looks at all positions at once is shown the whole target, which takes a pass
+    Each tile answers for its own positions of each target, and the gradients of the tiles add up.
+    A function that looks at all positions at once is shown the whole target, which takes a pass
     forward through all tiles before the one forward and backward.
 
     Parameters
     ----------
-    plan, end, write, ops
+    plan, pulls, ops
         See `PlanGradient`.
-    tiles : list of Tile
-        From ``running.tiles.choose_tiles``, for the canvas.
-    canvas : Canvas
+    tiles : list of dict of str to Tile
+        From ``running.tiles.tiles_of``, for the canvas: for each crop, by target.
+    shape : (int, int)
+        Height and width of the canvas.
     """
 
     def __init__(
-        self, plan: Plan, end: str, write: Writer, ops: Operations, tiles: list[Tile],
-        canvas: Canvas,
+        self, plan: Plan, pulls: Pulls, ops: Operations, tiles: list[dict[str, Tile]],
+        shape: tuple[int, int],
     ) -> None:  # fmt: skip
-        super().__init__(plan, end, write, ops)
+        super().__init__(plan, pulls, ops)
         self.tiles = tiles
-        data = self._target[0]
-        self._shape = (
-            *data.shape[:2],
-            *(max(tile.own[axis].stop for tile in tiles) for axis in (0, 1)),
-        )
-        self._g = ops.empty((*canvas.shape, 3))
+        self._whole = {end: whole_of(tiles, end) for end in plan.ends}
+        self._g = ops.empty((*shape, 3))
 
     def at(self, x: Any, look: Look) -> Any:
-        whole = None
-        if not is_local(self.write):
-            data = self._assemble(x, look)
-            whole = np.empty_like(data)
-            self.write(data, whole)
-            del data
+        self.pulls.aim(look)
+        seen = {} if self.pulls.local else self._written(x, look, local=False)
         g = self._g
         g[...] = 0
-        for tile in self.tiles:
-            self._forward(tile, x, look)
+        for tiles in self.tiles:
+            crop = self._forward(tiles, x, look)
             with self.plan.threads():
-                self._differentiate(tile, whole)
+                for end, tile in tiles.items():
+                    self._differentiate(end, tile, seen.get(end))
             self.plan.backward()
-            g[tile.crop] += self._diff
+            g[crop] += self._diff
         return g
 
-    def _forward(self, tile: Tile, x: Any, look: Look) -> None:
-        look.write(self.seen, x, tile.crop)
+    def _forward(self, tiles: Mapping[str, Tile], x: Any, look: Look) -> Any:
+        crop = next(iter(tiles.values())).crop
+        look.write(self.seen, x, crop)
         self.plan.forward()
+        return crop
 
-    def _differentiate(self, tile: Tile, whole: np.ndarray | None) -> None:
+    def _differentiate(self, end: str, tile: Tile, seen: Any) -> None:
         """Write the gradient at the tile's own positions, zero at the others."""
-        data, diff = self._target
-        if whole is not None:
-            tile.scatter(self._ops.array(whole), diff)
-            return
+        data, diff = self.plan.target_data[end], self.plan.target_diff[end]
         diff[...] = 0
         inner = (..., *tile.inner)
-        self.write(data[inner], diff[inner])
+        if 0 in data[inner].shape:  # this crop is there for another target
+            return
+        self.pulls.write(end, data[inner], diff[inner], self._whole[end], tile.own, local=True)
+        if seen is not None:
+            diff[inner] += self._ops.array(seen[1][..., tile.own[0], tile.own[1]])
 
-    def _assemble(self, x: Any, look: Look) -> np.ndarray:
-        """Return the target of the whole picture, in the machine's memory."""
-        data = np.empty(self._shape, np.float32)
-        for tile in self.tiles:
-            self._forward(tile, x, look)
-            tile.gather(self._ops.numpy(self._target[0]), data)
-        return data
+    def _written(
+        self, x: Any, look: Look, local: bool | None
+    ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Return the whole targets, and what is written there, in the machine's memory."""
+        found = {}
+        for end in self.plan.ends:
+            if local is not None and not self.pulls.has(end, local):
+                continue
+            channels = self.plan.target_data[end].shape[:2]
+            found[end] = np.empty((*channels, *self._whole[end]), np.float32)
+        for tiles in self.tiles:
+            self._forward(tiles, x, look)
+            for end, data in found.items():
+                tiles[end].gather(self._ops.numpy(self.plan.target_data[end]), data)
+        targets = {}
+        for end, data in found.items():
+            diff = np.empty_like(data)
+            self.pulls.write(end, data, diff, self._whole[end], local=local)
+            targets[end] = data, diff
+        return targets
 
-    def target(self, x: Any, look: Look) -> Any:
-        data = self._assemble(x, look)
-        diff = np.empty_like(data)
-        self.write(data, diff)
-        return SimpleNamespace(data=data, diff=diff)
+    def targets(self, x: Any, look: Look) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        self.pulls.aim(look)
+        return self._written(x, look, local=None)
+
+
+def whole_of(tiles: list[dict[str, Tile]], end: str) -> tuple[int, int]:
+    """Return the rows and columns of a target, of which each tile has some."""
+    h, w = (max(part[end].own[axis].stop for part in tiles) for axis in (0, 1))
+    return h, w
+
+
+def _positions(data: Any) -> tuple[int, int]:
+    h, w = (*data.shape[2:4], 1, 1)[:2]
+    return h, w
 
 
 def features(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,13 +23,13 @@ from ...memory import format_size
 from ...running.net import Net
 from ...running.plan import Plan, Planner, Unplannable
 from ...running.plan.workers import thread_count, workers
-from ...running.tiles import Tile, choose_tiles
+from ...running.tiles import Tile, choose_tiles, tiles_of
 from ..dream2015 import input_name, preprocess
-from ..objectives import Objective
 from ..pictures.borders import Canvas, Size
 from ..pictures.operations import Operations
 from .ascent import Ascent, Gradient
-from .plan_gradients import TiledGradient, WholeGradient, features, is_local, writer
+from .plan_gradients import TiledGradient, WholeGradient, features, writer
+from .pulls import Pull, Pulls, Writer
 
 if TYPE_CHECKING:
     from .device_steps import DeviceSteps
@@ -36,14 +37,14 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-def plan_for(net: Any, end: str, precision: str) -> Planner:
+def plan_for(net: Any, ends: str | Sequence[str], precision: str) -> Planner:
     """Return the planner of a net.
 
     Parameters
     ----------
     net : Net
-    end : str
-        The target.
+    ends : str or sequence of str
+        The targets.
     precision : {"float32", "tf32", "bfloat16"}
 
     Raises
@@ -63,7 +64,7 @@ def plan_for(net: Any, end: str, precision: str) -> Planner:
     net.follow_mode()
     if precision != "float32" and str(net.device) == "cpu":
         _log.warning(f"precision={precision!r} is for GPUs: a CPU computes in float32")
-    return Planner(net, end, precision=precision)
+    return Planner(net, ends, precision=precision)
 
 
 class Plans:
@@ -117,11 +118,11 @@ class PlanSource:
     Parameters
     ----------
     planner : Planner
-        For one target.
+        For the targets of `pulls`.
     canvases : list of Canvas
         What the net sees at each octave, the smallest first.
-    objective : callable
-        See `plan_gradients.writer`.
+    pulls : sequence of Pull
+        One or more.
     limit : int
         Bytes that the dream may take, besides the net and what the user gave.
     arrays : float
@@ -130,6 +131,10 @@ class PlanSource:
         Whether steps on a GPU may be recorded: they do nothing that waits for a number.
     plans : Plans, optional
         Those of `planner` that earlier pictures have left.
+    writers : sequence of Writer, optional
+        Those of `pulls`, where they are there from an earlier picture.
+    balance : bool
+        Whether weights mean strength.
 
     Raises
     ------
@@ -140,19 +145,23 @@ class PlanSource:
     """
 
     def __init__(
-        self, planner: Planner, canvases: list[Canvas], objective: Objective, *, limit: int,
+        self, planner: Planner, canvases: list[Canvas], pulls: Sequence[Pull], *, limit: int,
         arrays: float = 0.0, recorded: bool = True, plans: Plans | None = None,
+        writers: Sequence[Writer] | None = None, balance: bool = True,
     ) -> None:  # fmt: skip
         self._plans = Plans(planner, keep=False) if plans is None else plans
         self._limit = limit
         self.ops = operations_for(planner)
-        self._planner, self._end = planner, planner.ends[0]
-        self._canvases, self._write = canvases, writer(objective, planner.native)
+        self._planner, self._canvases, self._pulls = planner, canvases, tuple(pulls)
+        self._writers = writers_of(pulls, planner) if writers is None else writers
+        self._balance = balance
+        # Besides, masks are kept at the octave's size.
+        arrays += sum(pull.mask is not None for pull in pulls) / 3
         self._arrays, self._may_record = arrays, recorded
         self._tiles = [self._choose(octave, limit) for octave in range(len(canvases))]
         self._say_what_it_takes()
         # All that has to be compiled is compiled at once.
-        sizes = {tiles[0].size for tiles in self._tiles}
+        sizes = {_size(tiles) for tiles in self._tiles}
         make_ready([*self.ops.kernels, *(k for size in sizes for k in planner.kernels(*size))])
         self._gradient: Any = None
 
@@ -165,14 +174,21 @@ class PlanSource:
         one = math.prod(canvas.size)
         bytes_ = 12 * sum(math.prod(smaller.size) for smaller in to_come)
         bytes_ += int(12 * ((1 + self._arrays) * one + tiled * h * w))
-        if is_local(self._write):
+        pulling = [pull.end for pull in self._pulls]
+        extra = dict.fromkeys(self._planner.ends, 0)  # bytes for each value of a target
+        for pull, how in zip(self._pulls, self._writers):
+            if not how.local:  # data and diff in the user's blob, and in tiles the whole target
+                extra[pull.end] += 16 if tiled else 8
+            if pulling.count(pull.end) > 1:  # what a pull writes before it is added
+                extra[pull.end] = max(4, extra[pull.end])
+        if not any(extra.values()):
             return bytes_
         net = self._planner.net
-        shapes = net.infer_shapes({input_name(net): (1, 3, h, w)}, self._end, strict=False)
-        # data and diff in the user's blob, and with tiles in the whole target
-        return bytes_ + (16 if tiled else 8) * math.prod(shapes[self._end])
+        last = max(self._planner.ends, key=net.layer_index)
+        shapes = net.infer_shapes({input_name(net): (1, 3, h, w)}, last, strict=False)
+        return bytes_ + sum(each * math.prod(shapes[end]) for end, each in extra.items())
 
-    def _choose(self, octave: int, limit: int) -> list[Tile]:
+    def _choose(self, octave: int, limit: int) -> list[dict[str, Tile]]:
         planner, canvas = self._planner, self._canvases[octave]
         left = limit - self._pictures(octave, tiled=False)
         if planner.memory(*canvas.shape) > left:
@@ -184,13 +200,13 @@ class PlanSource:
                 f"pictures alone, {format_size(limit)} may be used: use a smaller picture, fewer "
                 "octaves, or a larger max_memory"
             )
-        return choose_tiles(planner.net, self._end, canvas.shape, planner.memory, left)
+        return tiles_of(planner.net, planner.ends, canvas.shape, planner.memory, left)
 
     def _say_what_it_takes(self) -> None:
         for note in self._planner.notes:
             _log.info(note)
         most = max(
-            self._planner.memory(*tiles[0].size) + self._pictures(octave, len(tiles) > 1)
+            self._planner.memory(*_size(tiles)) + self._pictures(octave, len(tiles) > 1)
             for octave, tiles in enumerate(self._tiles)
         )
         h, w = self._canvases[-1].size
@@ -198,21 +214,23 @@ class PlanSource:
         if len(tiles) == 1:
             _log.info(f"{w}x{h} at once, {format_size(most)} of memory")
             return
-        th, tw = tiles[0].size
+        th, tw = _size(tiles)
         _log.warning(f"{w}x{h} in {len(tiles)} tiles of {tw}x{th}, {format_size(most)} of memory")
 
     def work(self, octave: int) -> int:
-        return sum(h * w for h, w in (tile.size for tile in self._tiles[octave]))
+        tiles = self._tiles[octave]
+        return len(tiles) * math.prod(_size(tiles))
 
     # -- octaves --------------------------------------------------------------------------------
 
     def open(self, octave: int) -> Gradient:
         tiles = self._tiles[octave]
         beside = self._pictures(octave, len(tiles) > 1)
-        plan = self._plans.take(tiles[0].size, beside, self._limit)
-        parts = plan, self._end, self._write, self.ops
+        plan = self._plans.take(_size(tiles), beside, self._limit)
+        canvas = self._canvases[octave]
+        parts = plan, Pulls(self._pulls, self._writers, canvas, self._balance), self.ops
         if len(tiles) > 1:
-            self._gradient = TiledGradient(*parts, tiles, self._canvases[octave])
+            self._gradient = TiledGradient(*parts, tiles, canvas.shape)
         else:
             self._gradient = WholeGradient(*parts)
         gradient: Gradient = self._gradient
@@ -223,7 +241,9 @@ class PlanSource:
 
     def recorded(self, octave: int, ascent: Ascent) -> DeviceSteps | None:
         gradient = self._gradient
-        if not isinstance(gradient, WholeGradient) or not is_local(self._write):
+        if not isinstance(gradient, WholeGradient) or not gradient.pulls.local:
+            return None
+        if gradient.pulls.follows:  # their masks are made anew for each step
             return None
         if not self._may_record or not stays_on(self._planner.device):
             return None
@@ -231,6 +251,16 @@ class PlanSource:
 
         with gradient.plan.threads():
             return DeviceSteps(gradient, self._canvases[octave], ascent)
+
+
+def writers_of(pulls: Sequence[Pull], planner: Planner) -> list[Writer]:
+    """Return how pulls write into a planner's arrays."""
+    return [writer(pull.function, planner.native) for pull in pulls]
+
+
+def _size(tiles: list[dict[str, Tile]]) -> Size:
+    """Return the size of all crops."""
+    return next(iter(tiles[0].values())).size
 
 
 def operations_for(planner: Planner) -> Operations:
@@ -257,6 +287,7 @@ def planned_features(planner: Planner, guide: np.ndarray, limit: int) -> np.ndar
     Parameters
     ----------
     planner : Planner
+        For the layer alone.
     guide : (h, w, 3) float32 ndarray
         RGB, 0..255; used at its own size.
     limit : int

@@ -97,6 +97,31 @@ class Look:
             for along_on, along in runs(columns, turns=False):
                 yield (down, along), (down_on, along_on)
 
+    def find(self, y: float, x: float) -> tuple[int, int]:
+        """Tell at which row and column of the canvas a place of the picture lies.
+
+        Parameters
+        ----------
+        y, x : float
+            Shares of its height and width, 0..1.
+        """
+        canvas, move = self.canvas, self.move
+        h, w = canvas.size
+        row, column = y * (h - 1), x * (w - 1)
+        if move.is_shift:
+            down, along = canvas.place(0, move.oy), canvas.place(1, move.ox)
+            row, column = round(row) + int(down), round(column) + int(along)
+            return (row % h, column % w) if canvas.border == "roll" else (row, column)
+        rows, columns = self._turned(*(np.arange(n) for n in canvas.shape))
+        if canvas.border == "roll":  # it is turned as a circle
+            away = np.hypot(
+                (rows - row + h / 2) % h - h / 2, (columns - column + w / 2) % w - w / 2
+            )
+        else:
+            away = np.hypot(rows - row, columns - column)
+        nearest = np.unravel_index(int(away.argmin()), away.shape)
+        return int(nearest[0]), int(nearest[1])
+
     def back(self, g: Any) -> Any:
         """Return the gradient with respect to the picture.
 

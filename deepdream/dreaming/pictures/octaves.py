@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from typing import Any, Union
 
 import numpy as np
@@ -23,16 +24,16 @@ ALL = "all"
 
 
 def octave_sizes(
-    net: Any, end: str, size: Size, octave_n: OctaveN, octave_scale: float, octave_min: int = 1,
-    fitting: Fitting | None = None,
+    net: Any, end: str | Sequence[str], size: Size, octave_n: OctaveN, octave_scale: float,
+    octave_min: int = 1, fitting: Fitting | None = None,
 ) -> list[Size]:  # fmt: skip
     """Return the sizes of a picture's octaves, the smallest first.
 
     Parameters
     ----------
     net : Net
-    end : str
-        The target decides which size is too small.
+    end : str or sequence of str
+        The target, or several, decides which size is too small.
     size : (int, int)
         Height and width of the picture.
     octave_n : int or "all"
