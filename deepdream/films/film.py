@@ -208,7 +208,9 @@ class Filming:
         counts = [count for count in (self._shots.count, frames) if count is not None]
         self.count = min(counts) if counts else None
         self._mask = None if self._mask_given is None else as_mask(self._mask_given, self.size)
-        self._net, self._steady = net, Steady(self._mask)
+        # As in the notebook's zoom: each dream is the picture that the next one begins with.
+        self._onward = still is not None and carry == 1
+        self._net, self._steady = net, Steady(self._mask, hold=not self._onward)
         self._loop = None
         if loop and isinstance(self._shots, StillShots):
             self._loop = Loop(self._shots.camera)
@@ -362,9 +364,10 @@ class Filming:
         frame, script = shot.frame, self.script
         when = frame.number, frame.time
         begun = self._steady.begin(frame.pixels, shot.motion, script.carry(*when))
-        under, pixels = frame.pixels, begun.pixels
+        view, pixels = frame.pixels, begun.pixels
         if self._loop is not None and self._beginning is not None:
-            under, pixels = self._loop.mixed(frame.number, under, pixels, self._beginning)
+            view, pixels = self._loop.mixed(frame.number, view, pixels, self._beginning)
+        under = pixels if self._onward else view
         ready = self._ready_for(*when)
         own = {**script.own(*when, begun.first), "strength": 1.0, "keep_colors": False}
         with warnings.catch_warnings():
@@ -380,13 +383,14 @@ class Filming:
         if dreamt.recipe.get("stopped"):
             raise KeyboardInterrupt
         raw = np.asarray(dreamt)
-        if self._loop is not None and self._beginning is None:
-            self._beginning = raw.astype(np.float16)
-        self._steady.keep(under, raw)
         finish = script.finish(*when, begun.first)
         seen = raw if finish is None else finish(raw.copy(), under)
         if self._mask is not None:
             np.copyto(seen, under, where=(self._mask == 0)[..., None])
+        kept = seen if self._onward else raw
+        self._steady.keep(view, kept)
+        if self._loop is not None and self._beginning is None:
+            self._beginning = np.asarray(kept).astype(np.float16)
         self._reel.add(Frame(seen, frame.time, frame.number), self._state())
         return Picture(seen, recipe=dreamt.recipe)
 

@@ -17,7 +17,9 @@ _SMALL = 0.25  # of its side: how small the beginning is when it comes into sigh
 _FADES = 0.4  # of the film: how long it takes to come where it does not begin small
 _LONGEST = 0.7  # of the film
 _IN = 0.6  # of that time: until it is all there
-_SOFT = 0.12  # of the frame's smaller side: how softly its edge goes over into what was there
+# How softly its edge goes over into what was there: at most so much of the frame's smaller side, and
+# so much of its way to the frame's edge.
+_SOFT, _NEAR = 0.3, 0.8
 
 
 class Loop:
@@ -64,7 +66,7 @@ class Loop:
         assert back is not None
         done = min(1.0, (1 - (left - 1) / self.length) / _IN)
         share = done * done * (3 - 2 * done)
-        weight = (share * self._softly(back, left))[..., None]
+        weight = (share * self._softly(back, number))[..., None]
         first = self._first
         now, then = pixels - frame, np.asarray(beginning, np.float32) - first
         frame = frame + weight * (moved(first, back) - frame)
@@ -73,12 +75,18 @@ class Loop:
         pixels = frame + ((1 - weight) * now + weight * moved(then, back)) / contrast
         return np.clip(frame, 0, 255), np.clip(pixels, 0, 255)
 
-    def _softly(self, back: np.ndarray, left: int) -> np.ndarray:
-        """Return how much of the first frame is there, 0 beyond its edge; hard at the very end."""
+    def _softly(self, back: np.ndarray, number: int) -> np.ndarray:
+        """Return how much of the first frame is there, 0 beyond its edge.
+
+        The nearer its edge comes to the frame's own, the harder it is: at the end it is not seen.
+        """
         h, w = self._camera.size
         x = back[..., 0] + np.arange(w, dtype=np.float32)
         y = back[..., 1] + np.arange(h, dtype=np.float32)[:, None]
         inside = np.minimum(np.minimum(x, w - 1 - x), np.minimum(y, h - 1 - y)) + 1
-        soft = max(1.0, _SOFT * min(h, w) * (left - 1) / self.length)
-        weight: np.ndarray = np.clip(inside / np.float32(soft), 0, 1)
+        corners = np.array([[0, w - 1, 0, w - 1], [0, 0, h - 1, h - 1], [1, 1, 1, 1]], np.float64)
+        apart = (np.linalg.inv(self._camera.from_end(number)) @ corners - corners)[:2]
+        soft = np.clip(_NEAR * np.hypot(*apart).max(), 1, _SOFT * min(h, w))
+        ramp = np.clip(inside / np.float32(soft), 0, 1)
+        weight: np.ndarray = ramp * ramp * (3 - 2 * ramp)
         return weight

@@ -47,6 +47,8 @@ class Steady:
     ----------
     mask : (h, w) float32 ndarray, optional
         Where frames may change, 0..1.
+    hold : bool
+        Hold the mean colour of the scene's first dream.
 
     Attributes
     ----------
@@ -57,8 +59,8 @@ class Steady:
         Mean of the detail of the scene's first frame, in R, G, B.
     """
 
-    def __init__(self, mask: np.ndarray | None = None) -> None:
-        self._mask = mask
+    def __init__(self, mask: np.ndarray | None = None, hold: bool = True) -> None:
+        self._mask, self._hold = mask, hold
         self.detail: np.ndarray | None = None
         self.held: np.ndarray | None = None
 
@@ -80,7 +82,7 @@ class Steady:
         where = motion.kept if self._mask is None else motion.kept * self._mask
         pixels = moved(self.detail.astype(np.float32), motion.back)
         pixels *= np.float32(carry) * motion.kept[..., None]
-        if self.held is not None:
+        if self._hold and self.held is not None:
             pixels += (self.held - _mean(pixels, where)) * where[..., None]
         pixels += frame
         np.clip(pixels, 0, 255, out=pixels)
