@@ -37,6 +37,7 @@ LEVELS = (
         "commands.parser",
         "dreaming.steps",
         "compiling.decorators",
+        "compiling.intermediate",
         "compiling.lanes",
         "compiling.packing",
         "color_profiles",
@@ -54,7 +55,7 @@ LEVELS = (
     {
         "compiling.machine_code",
         "compiling.products",
-        "compiling.translate",
+        "films.comment",
         "films.source_animation",
         "films.source_film",
         "films.sound_copy",
@@ -75,6 +76,7 @@ LEVELS = (
         "told_colors",
     },
     {
+        "compiling.translate",
         "dreaming.pictures.color_tables",
         "dreaming.fitting",
         "dreaming.pictures.finish",

@@ -380,8 +380,9 @@ def test_the_command_makes_a_film_with_its_recipe(tmp_path: Path, capsys: Any) -
     assert main([*given, "--turn", "1", "--loop"]) == 0
 
     assert capsys.readouterr().out.startswith(f"wrote {out} (80x60, 4 frames, ")
-    with av.open(str(out)) as made:
-        recipe = json.loads(made.metadata["comment"])
+    capsys.readouterr()
+    assert main(["show", str(out), "--json"]) == 0
+    recipe = json.loads(capsys.readouterr().out)
     assert recipe["command"] == "film"
     assert recipe["seed"] == 4
     assert recipe["film"]["zoom"] == 0.03

@@ -69,6 +69,8 @@ class Kind(Protocol):
     ----------
     tick : Fraction
         Seconds; times of frames are whole numbers of it.
+    shortest : int
+        For how many ticks a frame is shown at least.
     part_suffix : str
         Of the files of parts.
     playable : bool
@@ -80,6 +82,7 @@ class Kind(Protocol):
     """
 
     tick: Fraction
+    shortest: int
     part_suffix: str
     playable: bool
     notes: list[str]
@@ -122,10 +125,10 @@ def check_quality(quality: Any, names: Sequence[str], suffix: str) -> None:
     )
 
 
-def tick_of(time: Fraction, tick: Fraction, before: int | None) -> int:
+def tick_of(time: Fraction, kind: Kind, before: int | None) -> int:
     """Return the tick at which a frame is shown, after that of the frame before."""
-    found = round(time / tick)
-    return found if before is None else max(found, before + 1)
+    found = round(time / kind.tick)
+    return found if before is None else max(found, before + kind.shortest)
 
 
 def durations(ticks: Sequence[int], usual: int) -> list[int]:

@@ -230,9 +230,9 @@ class Reel:
         if frame.number != self.done:
             raise FilmError(f"frame {frame.number} was given, and {self.done} is expected.")
         pixels = fitting(frame, self._making)
-        tick = tick_of(frame.time, self._kind.tick, self._ticks[-1] if self._ticks else None)
-        with replacing(self._raw(frame.number)) as part, part.open("wb") as file:
-            np.save(file, pixels)
+        tick = tick_of(frame.time, self._kind, self._ticks[-1] if self._ticks else None)
+        with naming(self.path), self._raw(frame.number).open("wb") as file:
+            np.save(file, pixels)  # not looked at before the state tells of it
         self._ticks.append(tick)
         try:
             _write_state(self.folder / _STATE, self._ticks, state or {})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import heapq
+import math
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Any
@@ -24,6 +25,7 @@ _HELD = {
 _INSTEAD = {"mp4": "aac", "mov": "aac", "webm": "libopus"}
 _NAMES = {"aac": "AAC", "libopus": "Opus"}
 _BITS_PER_SECOND = 192_000
+_TOGETHER = Fraction(1, 200)  # seconds that nobody hears or sees
 _OPUS_RATE = 48000  # Hz, the only one that its encoder takes besides divisors of it
 
 Timed = tuple[Fraction, Any]  # seconds, and a packet
@@ -70,7 +72,9 @@ class _Sounding:
         self.packets, self.lead = packets, lead
 
 
-def add_sound(made: Any, plan: SoundPlan, open_files: contextlib.ExitStack) -> _Sounding:
+def add_sound(
+    made: Any, plan: SoundPlan, tick: Fraction, open_files: contextlib.ExitStack
+) -> _Sounding:
     """Add a film's tracks to a file that is being made.
 
     Parameters
@@ -78,6 +82,8 @@ def add_sound(made: Any, plan: SoundPlan, open_files: contextlib.ExitStack) -> _
     made : av.container.OutputContainer
         With its stream of pictures.
     plan : SoundPlan
+    tick : Fraction
+        Seconds, of the pictures' times.
     open_files : contextlib.ExitStack
         Closes the film that the sound is taken from.
 
@@ -90,7 +96,7 @@ def add_sound(made: Any, plan: SoundPlan, open_files: contextlib.ExitStack) -> _
     if sound is None or not sound.tracks:
         return _Sounding([], Fraction(0))
     av = import_av()
-    lead = _lead(sound)
+    lead = _lead(sound, tick)
     film = open_files.enter_context(
         av.open(f"file:{sound.path}", options={"protocol_whitelist": "file"})
     )
@@ -107,8 +113,11 @@ def add_sound(made: Any, plan: SoundPlan, open_files: contextlib.ExitStack) -> _
     return _Sounding(_taken(film, sound, ways, lead), lead)
 
 
-def _lead(sound: Sound) -> Fraction:
-    """Return by how many seconds the sound begins before the pictures, where it may."""
+def _lead(sound: Sound, tick: Fraction) -> Fraction:
+    """Return by how much later the pictures begin, so that no sound is lost, in seconds.
+
+    It is a whole number of ticks, by which both are moved, so that they stay together.
+    """
     if sound.cut:
         return Fraction(0)
     av = import_av()
@@ -117,14 +126,29 @@ def _lead(sound: Sound) -> Fraction:
         seen = set()
         streams = [film.streams[track.stream] for track in sound.tracks]
         for packet in film.demux(*streams):
-            # What is marked only fills the decoder, and is not heard.
             if packet.pts is None or packet.is_discard or packet.stream_index in seen:
                 continue
             seen.add(packet.stream_index)
-            begins = min(begins, packet.pts * packet.time_base - sound.origin)
+            heard = packet.pts * packet.time_base + _filling(packet)
+            begins = min(begins, heard - sound.origin)
             if len(seen) == len(streams):
                 break
-    return -begins
+    if -begins < _TOGETHER:
+        return Fraction(0)
+    return math.ceil(-begins / tick) * tick
+
+
+def _has_none(_: str) -> bool:
+    """Stand in for what PyAV has since version 16."""
+    return False
+
+
+def _filling(packet: Any) -> Fraction:
+    """Return how much of a packet only fills the decoder, and is not heard, in seconds."""
+    if not getattr(packet, "has_sidedata", _has_none)("skip_samples"):
+        return Fraction(0)
+    samples = int.from_bytes(bytes(packet.get_sidedata("skip_samples"))[:4], "little")
+    return Fraction(samples, packet.stream.codec_context.sample_rate or 48000)
 
 
 def _taken(

@@ -17,8 +17,8 @@ from ..errors import FilmError
 from ..files import file_hash
 from .reader import Raw, Reader
 
-# Browsers show frames that claim less for a tenth of a second.
-_SHORTEST = 20  # ms
+# Browsers show frames that claim no more than this for a tenth of a second.
+_NOTHING = 10  # ms
 _INSTEAD = 100  # ms
 
 
@@ -86,8 +86,7 @@ class AnimationReader(Reader):
                 break
             times.append(now)
             shown = Fraction(str(image.info.get("duration") or 0))
-            exact = self._format == "WEBP" and shown
-            now += Fraction(shown if shown >= _SHORTEST or exact else _INSTEAD) / 1000
+            now += Fraction(shown if shown > _NOTHING else _INSTEAD) / 1000
         return times
 
 

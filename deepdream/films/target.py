@@ -150,7 +150,7 @@ class Target:
             What was written before could not be.
         """
         pixels = fitting(frame, self._making)
-        tick = tick_of(frame.time, self._kind.tick, self._ticks[-1] if self._ticks else None)
+        tick = tick_of(frame.time, self._kind, self._ticks[-1] if self._ticks else None)
         self._ticks.append(tick)
         self._follower.give((pixels, tick))
         self.done += 1

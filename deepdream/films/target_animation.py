@@ -38,6 +38,7 @@ class Animation:
 
     part_suffix = ".frames"
     playable = False
+    shortest = 1
 
     def __init__(self, making: Making) -> None:
         suffix = making.path.suffix.lower()
@@ -57,6 +58,8 @@ class Animation:
         )
         if self._format == "PNG" and not making.variable and making.rate.numerator < 1 << 16:
             self.tick = 1 / making.rate
+        if self._format == "GIF":
+            self.shortest = round(_GIF_FASTEST / self.tick)
         if self._format == "GIF" and 1 / making.rate < _GIF_FASTEST:
             self.notes.append(
                 "programs show no GIF faster than 50 frames per second: take every second frame"
@@ -102,7 +105,7 @@ class _PictureFile:
         if self._format == "GIF":
             palette = image.quantize(256, Image.Quantize.MEDIANCUT)
             image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG).save(
-                data, "GIF", optimize=False
+                data, "GIF", interlace=False
             )
         elif self._format == "PNG":
             image.save(data, "PNG")

@@ -65,7 +65,8 @@ _FAST_START = {"movflags": "+faststart"}  # the index in front: pages play befor
 _CONTAINERS = {
     ".mp4": _Container("mp4", _H264, _FAST_START),
     ".m4v": _Container("mp4", _H264, _FAST_START),
-    ".mov": _Container("mov", _H264, _FAST_START),
+    # QuickTime's older kind of metadata ends at 64 KiB.
+    ".mov": _Container("mov", _H264, {"movflags": "+faststart+use_metadata_tags"}),
     ".webm": _Container("webm", _VP9, {}),
     ".mkv": _Container("matroska", _H264, {}, lossless=_FFV1),
 }
@@ -77,6 +78,7 @@ class Film:
 
     part_suffix = ".mkv"  # plays as far as it is written
     playable = True
+    shortest = 1
 
     def __init__(self, making: Making) -> None:
         self._making = making
@@ -129,7 +131,7 @@ class Film:
             with av.open(str(parts[0])) as part:
                 stream = made.add_stream_from_template(part.streams.video[0])
             stream.time_base = self.tick
-            sound = add_sound(made, self._sound, open_files)
+            sound = add_sound(made, self._sound, self.tick, open_files)
             pictures = _packets(parts, ticks, shown, self.tick, stream, sound.lead)
             for packet in interleaved(pictures, sound):
                 made.mux(packet)

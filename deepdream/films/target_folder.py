@@ -21,6 +21,7 @@ class Folder:
 
     part_suffix = ".done"
     playable = False
+    shortest = 1
 
     def __init__(self, making: Making) -> None:
         check_quality(making.quality, ("lossless",), "a folder of pictures")
