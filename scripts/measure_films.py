@@ -176,9 +176,9 @@ def drift(net: Any, args: argparse.Namespace, folder: Path) -> None:
     apart = np.abs(np.array(means) - means[0])
     sharp = " ".join(f"{share:.2f}" for share in kept[-1])
     print(
-        f"\nA still scene of {len(shots)} frames: its mean colour goes at most {apart.max():.2f} grey "
-        f"levels from the first frame's; at the end {apart[-1].max():.2f}. Detail by band at the end, "
-        f"of the first frame's: {sharp}.",
+        f"\nA still scene of {len(shots)} frames: its mean colour goes at most {apart.max():.2f} "
+        f"grey levels from the first frame's; at the end {apart[-1].max():.2f}. Detail by band at "
+        f"the end, of the first frame's: {sharp}.",
         flush=True,
     )
 
