@@ -135,7 +135,7 @@ LEVELS = (
         "films.target",
     },
     {"dreaming.ascent.ascent", "dreaming.objectives.terms", "films.reel", "films.shots"},
-    {"dreaming.goals", "dreaming.parameters", "objectives"},
+    {"dreaming.goals", "dreaming.parameters", "dreaming.objectives.typed", "objectives"},
     {
         "running.arrays",
         "running.fillers",
