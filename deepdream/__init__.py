@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .dreaming.objectives.functions import objective_L2 as objective_L2
     from .dreaming.pictures.noise import noise as noise
     from .dreaming.styles import styles as styles
+    from .films.film import film as film
     from .galleries.make import gallery as gallery
     from .images import load_image as load_image
     from .images import save_image as save_image
@@ -47,6 +48,7 @@ _HOME = {
     "deprocess": "dreaming.dream2015",
     "draw": "drawing.diagram",
     "dream": "dreaming.dream",
+    "film": "films.film",
     "gallery": "galleries.make",
     "guide_features": "dreaming.dream2015",
     "load_image": "images",
