@@ -149,7 +149,9 @@ class Parameters:
     @property
     def waits(self) -> bool:
         """Tell whether steps do what a device cannot record."""
-        return self.transforms or any(self.values[name] != 0 for name in ("blur", "tv", "l2"))
+        v = self.values
+        moved = any(v[name] != 0 for name in ("blur", "tv", "l2"))
+        return self.transforms or moved or v["normalize"] == "spectrum"
 
     def arrays(self, masked: bool) -> float:
         """Return how many arrays of the picture's size a step takes, besides it and a gradient."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ..pictures.operations import Operations
 
-NORMALIZE = ("mean", "std", "laplacian")
+NORMALIZE = ("mean", "std", "laplacian", "spectrum")
 
 
 class Direction(NamedTuple):
