@@ -70,6 +70,7 @@ setup(
     package_data={
         "deepdream": ["py.typed", "stand_in/caffe/*.py"],
         "deepdream.reading": ["*.pyi", "caffe.proto", "caffe.desc"],
+        "deepdream.compiling": ["kernels-*.zip"],  # scripts/translate_kernels.py
         "deepdream.galleries": ["*.html", "*.css", "*.js"],
         "deepdream.models": ["classes/*.txt", "classes/*.families"],
         "deepdream.prototxt": ["*.md", "*/*.md", "*/*.prototxt"],

@@ -30,6 +30,7 @@ LEVELS = (
         "commands.parser",
         "dreaming.steps",
         "compiling.decorators",
+        "compiling.intermediate",
         "compiling.lanes",
         "compiling.packing",
         "color_profiles",
@@ -42,7 +43,6 @@ LEVELS = (
     {
         "compiling.machine_code",
         "compiling.products",
-        "compiling.translate",
         "reading.caffe_pb2",
         "reading.tensor_pickle",
         "reading.wire",
@@ -59,6 +59,7 @@ LEVELS = (
         "told_colors",
     },
     {
+        "compiling.translate",
         "dreaming.pictures.color_tables",
         "dreaming.fitting",
         "dreaming.pictures.finish",
@@ -103,7 +104,7 @@ LEVELS = (
     },
     {"reading.proto", "dreaming.ascent.pulls", "dreaming.objectives.given"},
     {"dreaming.ascent.ascent", "dreaming.objectives.terms"},
-    {"dreaming.goals", "dreaming.parameters", "objectives"},
+    {"dreaming.goals", "dreaming.parameters", "dreaming.objectives.typed", "objectives"},
     {
         "running.arrays",
         "running.fillers",

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
+import llvmlite.binding as llvm
 import numpy as np
 import pytest
 
-from deepdream.compiling import machine_code
+from deepdream.compiling import intermediate, machine_code
 from deepdream.compiling.machine_code import Kernel, folder_of, make_ready
+from deepdream.dreaming.pictures import kernels as pictures
 from deepdream.errors import EngineError
 from deepdream.running.plan import kernels as K
 
 ROOT = Path(__file__).resolve().parents[1]
+ON_X86 = pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "AMD64"), reason="intermediate code is for x86-64"
+)
 
 # Doubles three numbers by a kernel that compiles in a moment.
 CALL = """
 import sys
+from pathlib import Path
+from deepdream.compiling import intermediate
+if "numba" in sys.argv:
+    intermediate.ARCHIVE = Path("nowhere.zip")
 import numpy as np
 from deepdream.running.plan import kernels as K
 x, y, none = np.arange(3, dtype=np.float32), np.zeros(3, np.float32), np.empty(0, np.float32)
@@ -30,10 +41,13 @@ print("numba" in sys.modules, "torch" in sys.modules)
 """
 
 
-def start(folder: object) -> subprocess.Popen[str]:
+MAKERS = pytest.mark.parametrize("maker", ["llvm", pytest.param("numba", marks=pytest.mark.slow)])
+
+
+def start(folder: object, maker: str) -> subprocess.Popen[str]:
     """Start a process that calls a kernel, with a folder of its own for machine code."""
     return subprocess.Popen(
-        [sys.executable, "-c", CALL], cwd=ROOT, text=True, stdout=subprocess.PIPE,
+        [sys.executable, "-c", CALL, maker], cwd=ROOT, text=True, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, env={**os.environ, "DEEPDREAM_KERNELS": str(folder)},
     )  # fmt: skip
 
@@ -45,31 +59,34 @@ def ended(process: subprocess.Popen[str]) -> str:
     return said
 
 
-def test_numba_is_for_compiling_only(tmp_path: Path) -> None:
+@MAKERS
+def test_numba_is_for_compiling_only(tmp_path: Path, maker: str) -> None:
     """Neither the process that waits for the compiler nor the next one imports it."""
-    assert ended(start(tmp_path)) == "False False\n"
+    assert ended(start(tmp_path, maker)) == "False False\n"
     written = sorted(path.name.rpartition(".")[2] for path in tmp_path.glob("*/*"))
     assert written == ["json", "o"]
     before = [path.stat().st_mtime_ns for path in tmp_path.glob("*/*")]
 
-    assert ended(start(tmp_path)) == "False False\n"
+    assert ended(start(tmp_path, maker)) == "False False\n"
     assert [path.stat().st_mtime_ns for path in tmp_path.glob("*/*")] == before
 
 
-def test_processes_that_compile_at_the_same_time(tmp_path: Path) -> None:
+@MAKERS
+def test_processes_that_compile_at_the_same_time(tmp_path: Path, maker: str) -> None:
     """Each ends well, and what is kept is whole."""
-    for process in [start(tmp_path) for _ in range(3)]:
+    for process in [start(tmp_path, maker) for _ in range(3)]:
         ended(process)
     kept = [path.suffix for path in tmp_path.glob("*/*")]
     assert sorted(kept) == [".json", ".o"]
 
 
-def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+@MAKERS
+def test_a_folder_that_cannot_be_written(tmp_path: Path, maker: str) -> None:
     """The code lasts as long as the process."""
     file = tmp_path / "file"
     file.write_text("in the way")
 
-    ended(start(file))
+    ended(start(file, maker))
 
     assert file.read_text() == "in the way"
 
@@ -77,12 +94,12 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("what", [".o", ".json"])
 def test_damaged_code_is_compiled_again(tmp_path: Path, what: str) -> None:
     """A file that is not what was written is not run."""
-    ended(start(tmp_path))
+    ended(start(tmp_path, "llvm"))
     (damaged,) = tmp_path.glob(f"*/*{what}")
     whole = damaged.read_bytes()
     damaged.write_bytes(whole[: len(whole) // 2])
 
-    ended(start(tmp_path))
+    ended(start(tmp_path, "llvm"))
 
     if what == ".o":
         assert len(damaged.read_bytes()) > 0.9 * len(whole)
@@ -91,17 +108,63 @@ def test_damaged_code_is_compiled_again(tmp_path: Path, what: str) -> None:
 def test_another_source_or_processor_is_another_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     """The key changes with what the code depends on."""
     found = {folder_of(K.affine)}
-    for change in (
-        lambda: monkeypatch.setattr(machine_code, "processor", lambda: ("other", "")),
-        lambda: monkeypatch.setattr(machine_code, "PACKAGE", machine_code.PACKAGE / "compiling"),
-    ):
+    for name, other in (("processor", ("other", "")), ("sources", "other")):
         machine_code._key.cache_clear()
-        change()
+        monkeypatch.setattr(machine_code, name, lambda *package, other=other: other)
         found.add(folder_of(K.affine))
     monkeypatch.undo()
     machine_code._key.cache_clear()
 
     assert len(found) == 3
+
+
+# -- intermediate code ----------------------------------------------------------------------------
+
+
+def test_the_archives_are_fresh() -> None:
+    """They were made of the kernels as they are now (else: scripts/translate_kernels.py)."""
+    script = ROOT / "scripts" / "translate_kernels.py"
+    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_a_changed_source_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was made of another kernel, and what is damaged, is not used."""
+    known = K.affine.module, K.affine.name
+    with monkeypatch.context() as changed:
+        changed.setattr(intermediate, "sources", lambda package: "other")
+        assert intermediate.machine_code_of(*known) is None
+    archive = tmp_path / "kernels.zip"
+    archive.write_bytes(intermediate.ARCHIVE.read_bytes()[:-999])
+    monkeypatch.setattr(intermediate, "ARCHIVE", archive)
+    assert intermediate.machine_code_of(*known) is None
+
+
+@ON_X86
+def test_every_kernel_has_intermediate_code() -> None:
+    """LLVM reads it all, for both shapes of products; nothing of Python's is left in it."""
+    archives = sorted(intermediate.ARCHIVE.parent.glob("kernels-*.zip"))
+    assert [path.stem for path in archives] == ["kernels-14x32", "kernels-6x16"]
+    kernels = {
+        f"{kernel.module}.{kernel.name}.ll"
+        for module in (K, pictures)
+        for kernel in vars(module).values()
+        if isinstance(kernel, Kernel)
+    }
+    for path in archives:
+        with zipfile.ZipFile(path) as archive:
+            texts = {n: archive.read(n).decode() for n in archive.namelist() if n.endswith(".ll")}
+        assert set(texts) == kernels
+        for text in texts.values():
+            assert "numba.dynamic" not in text
+            llvm.parse_assembly(text).verify()
+
+
+@ON_X86
+def test_an_llvm_that_does_not_read_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numba takes its place."""
+    monkeypatch.setattr(intermediate, "_read", lambda *kernel: ({}, "no such instruction"))
+    assert intermediate.machine_code_of(K.affine.module, K.affine.name) is None
 
 
 def test_what_a_kernel_does_not_take() -> None:

@@ -561,6 +561,9 @@ def poisoned(planner: Planner, x: np.ndarray, gs: dict[str, np.ndarray]):
                 for start, shape, dtype in layout.saved[node]:
                     size = saved_array(block, start, shape, dtype).nbytes
                     alive[start : start + -(-size // 4)] = True
+                if node in layout.masked:
+                    start, pixels, step, _ = layout.masks[node.tops[0]]
+                    alive[start : start + -(-pixels * step // 4)] = True
         if tick == 0:
             for value in planner.program.inputs.values():
                 Array(alive, *layout.data[value], layout.shapes[value]).image[...] = True

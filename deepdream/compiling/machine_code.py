@@ -1,9 +1,9 @@
 """Kernels, called without Numba: machine code that is loaded in milliseconds.
 
-Numba takes as long to import as everything else that a dream does before its first step, so it is
-imported only where something is compiled: in processes of their own, several at once, the first
-time that a machine needs a kernel (`translate`). What they leave is object code, which lies in the
-user's cache folder and is loaded by LLVM alone.
+It is made the first time that a machine needs a kernel, and kept as object code in the user's cache
+folder. LLVM makes it of the `intermediate` code that this package brings along, in a moment; where
+there is none, Numba compiles the kernel's Python (`translate`), in processes of their own, several
+at once: importing it takes as long as everything else that a dream does before its first step.
 
 The code belongs to a processor, to the versions of what compiles, and to the kernel's source: each
 combination has a folder of its own. A file is there whole or not at all, so that processes may
@@ -28,7 +28,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ import llvmlite.binding as llvm
 import numpy as np
 
 from ..errors import EngineError
+from ..files import replacing
+from .intermediate import machine_code_of, sources
 from .processor import processor
 
 _log = logging.getLogger(__name__)
@@ -211,17 +213,43 @@ def make_ready(kernels: Iterable[Kernel]) -> None:
             kernel for kernel in wanted
             if not kernel.is_ready and not kernel.load(folder_of(kernel))
         ]  # fmt: skip
-        if not missing:
-            return
-        _tell()
         by_folder: dict[Path, list[Kernel]] = {}
         for kernel in missing:
             by_folder.setdefault(_writable(folder_of(kernel)), []).append(kernel)
         for folder, some in by_folder.items():
-            _compile(folder, some)
+            untranslated = [kernel for kernel in some if not _from_intermediate(folder, kernel)]
+            if untranslated:
+                _tell()
+                _compile(folder, untranslated)
             for kernel in some:
                 if not kernel.load(folder):
                     raise EngineError(f"{kernel} was compiled, but is not in '{folder}'")
+
+
+def _from_intermediate(folder: Path, kernel: Kernel) -> bool:
+    """Make machine code of what the package brings along; tell whether that was there."""
+    made = machine_code_of(kernel.module, kernel.name)
+    if made is not None:
+        keep(folder, kernel.module, kernel.name, *made)
+    return made is not None
+
+
+def keep(folder: Path, module: str, name: str, described: Mapping[str, Any], code: bytes) -> None:
+    """Write the files of a kernel's machine code, the description last.
+
+    Parameters
+    ----------
+    folder : Path
+    module, name : str
+        The kernel's.
+    described : mapping
+        ``symbol``, ``parameters``, and the code's ``sha256``.
+    code : bytes
+        Object code.
+    """
+    for suffix, content in ((".o", code), (".json", json.dumps(described).encode())):
+        with replacing(folder / f"{module}.{name}{suffix}") as path:
+            path.write_bytes(content)
 
 
 @functools.cache
@@ -247,11 +275,7 @@ def kernels_folder() -> Path:
 @functools.cache
 def _key(package: str) -> str:
     """Return what names all that the code of a package's kernels depends on."""
-    found = hashlib.sha256()
-    parts = package.split(".")[1:]
-    for folder in (PACKAGE / "compiling", PACKAGE.joinpath(*parts)):
-        for path in sorted(folder.glob("*.py")):
-            found.update(path.read_bytes())
+    found = hashlib.sha256(sources(package).encode())
     for name in ("numba", "llvmlite", "numpy"):
         found.update(f"{name} {importlib.metadata.version(name)} ".encode())
     found.update(" ".join((*processor(), sys.platform)).encode())

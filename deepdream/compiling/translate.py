@@ -1,4 +1,4 @@
-"""From a kernel's Python to machine code, the first time that a machine needs it.
+"""From a kernel's Python to machine code, by Numba.
 
     python -m deepdream.compiling.translate FOLDER CLAIMS MODULE:NAME ...
 
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,9 +24,9 @@ from numba import types
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array, populate_array
 
-from ..files import replacing
 from . import lanes as lanes
 from .decorators import FAST
+from .machine_code import keep
 
 
 def parameters(function: Any) -> list[str]:
@@ -119,14 +118,6 @@ def translate(module: str, name: str) -> tuple[dict[str, Any], bytes]:
     return described, code
 
 
-def write(folder: Path, module: str, name: str) -> None:
-    """Compile a kernel and write its files, the description last."""
-    described, code = translate(module, name)
-    for suffix, content in ((".o", code), (".json", json.dumps(described).encode())):
-        with replacing(folder / f"{module}.{name}{suffix}") as path:
-            path.write_bytes(content)
-
-
 def main(arguments: Sequence[str]) -> None:
     """Compile what no other process has begun, in the order of the list."""
     folder, *kernels = arguments
@@ -137,7 +128,7 @@ def main(arguments: Sequence[str]) -> None:
             (Path(claims) / f"{module}.{name}").touch(exist_ok=False)
         except FileExistsError:
             continue
-        write(Path(folder), module, name)
+        keep(Path(folder), module, name, *translate(module, name))
 
 
 if __name__ == "__main__":

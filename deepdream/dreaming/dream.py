@@ -223,7 +223,7 @@ def dream(
     Other nets, and those that have hooks or no plan, run layer by layer. The logger ``deepdream``
     tells which way it goes and how much memory it takes (level INFO, and WARNING for tiles).
     """
-    given = {"iter_n": iter_n, "octave_n": octave_n, "octave_scale": octave_scale,
+    given: dict[str, Any] = {"iter_n": iter_n, "octave_n": octave_n, "octave_scale": octave_scale,
              "octave_min": octave_min, "step_size": step_size, "jitter": jitter, "clip": clip,
              "smooth": smooth, "normalize": normalize, "bands": bands, "border": border,
              "keep_colors": keep_colors, "strength": strength, "blur": blur, "tv": tv, "l2": l2,

@@ -346,9 +346,12 @@ def on_blob(function: Function, blob: Any) -> Writer:
         return own
 
     def write(data: Any, diff: Any, part: Part) -> None:
+        # What an earlier pull has written at the blob is to stay.
+        kept = None if np.may_share_memory(diff, blob.diff) else blob.diff.copy()
         blob.diff[...] = 0
         ask(function, blob)
-        if not np.may_share_memory(diff, blob.diff):
+        if kept is not None:
             diff[...] = blob.diff
+            blob.diff[...] = kept
 
     return Writer(write)

@@ -171,6 +171,14 @@ class Share:
         return repr(self.term) if self.mask is None else f"{self.term!r}.where({self.mask!r})"
 
 
+KINDS: Mapping[str, Any] = {
+    kind.name: kind
+    for kind in (LayerTerm, ChannelTerm, NeuronTerm, DirectionTerm, LabelTerm, GuideTerm,
+                 FunctionTerm)
+}  # fmt: skip
+"""The kinds of terms, by what one types."""
+
+
 class Objective:
     """What a dream is to grow: terms with their weights.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import mmap
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -104,3 +104,22 @@ def saved_array(block: Any, start: int, shape: Shape, dtype: str) -> Any:
     from .tensors import typed
 
     return typed(part, dtype)[:count].view(shape)
+
+
+class Flags(NamedTuple):
+    """Bytes that tell, for each number of a value, whether an activation lets its gradient pass.
+
+    They lie as the value's data: those of channel c of pixel p are at ``start + p * step + c`` of
+    `flat`, and in `rows`, a view of (pixels, channels).
+    """
+
+    flat: Any
+    start: int
+    step: int
+    rows: Any
+
+
+def flags(block: Any, place: int, pixels: int, step: int, start: int, channels: int) -> Flags:
+    """Return a part of the flags at `place`, counted in floats, of a storage of `step` channels."""
+    whole = saved_array(block, place, (pixels, step), "uint8")
+    return Flags(whole.reshape(-1), start, step, whole[:, start : start + channels])

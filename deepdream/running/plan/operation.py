@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .arrays import Array, Shape, is_map
+from .arrays import Array, Flags, Shape, is_map
 from .program import Node, Value
 
 
@@ -29,9 +29,9 @@ class Site:
     saved: list[Any] = field(default_factory=list)
     workers: Any = None
     scratch: list[Any] = field(default_factory=list)
-    # Of the node that makes each bottom: to be applied to the bottom's diff, by whoever writes it
-    # last; with the mask its top's first channel.
-    masks: list[tuple[Any, int] | None] = field(default_factory=list)
+    mask: Flags | None = None  # of the tops, where the node ends with an activation
+    # Of each bottom: to be applied to the bottom's diff, by whoever writes it last.
+    masks: list[Flags | None] = field(default_factory=list)
     # Whether the last reader of each top applies this node's mask.
     masked: list[bool] = field(default_factory=list)
 
@@ -55,7 +55,7 @@ class Operation:
         self.prepared = site.prepared
         self.saved = site.saved
         self.workers, self.scratch_of = site.workers, site.scratch
-        self.bottom_masks, self.masked = site.masks, site.masked
+        self.mask, self.bottom_masks, self.masked = site.mask, site.masks, site.masked
         self.bind()
 
     @classmethod
@@ -110,16 +110,9 @@ class Activated(Operation):
     """What may end with an activation: keeps a mask of where the gradient passes."""
 
     @classmethod
-    def saves(
-        cls, node: Node, bottoms: Sequence[Shape], tops: Sequence[Shape]
-    ) -> list[tuple[Shape, str]]:
-        if node.activation is None or node.activation.everywhere:
-            return []
-        _, _, h, w = tops[0]
-        return [((h * w, sum(shape[1] for shape in tops)), "uint8")]
-
-    def bind(self) -> None:
-        self.mask = self.saved[0] if self.saved else None
+    def keeps_mask(cls, node: Node) -> bool:
+        """Tell whether there is anything that the activation stops."""
+        return node.activation is not None and not node.activation.everywhere
 
 
 def spanning(arrays: Sequence[Array]) -> Array:

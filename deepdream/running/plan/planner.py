@@ -12,14 +12,14 @@ import numpy as np
 
 from ...compiling.machine_code import Kernel, make_ready
 from ...errors import OutOfMemoryError
-from .allocate import joint_life, pack, place
-from .arrays import Array, Shape, is_map, new_block, saved_array
+from .allocate import Storage, joint_life, pack, place
+from .arrays import Array, Flags, Shape, flags, is_map, new_block, saved_array
 from .by_layer import ByLayer
 from .fold import fold
 from .fuse import fuse
 from .kernels import wait_while
 from .merge import merge
-from .operation import Operation, Site
+from .operation import Activated, Operation, Site
 from .program import Node, Program, Unplannable, Value
 from .prune import prune
 from .schedule import Schedule, backward_bottoms, schedule, with_gradient
@@ -169,6 +169,8 @@ class Layout:
     schedule: Schedule
     moving: set[Value]
     early: dict[Value, tuple[Node, int]]  # who masks their diffs: who writes them last
+    masked: set[Node]  # that keep a mask
+    masks: dict[Value, tuple[int, int, int, int]]  # place, pixels, step, start
     data: dict[Value, tuple[int, int]]  # start, step
     diff: dict[Value, tuple[int, int]]
     saved: dict[Node, list[tuple[int, Shape, str]]]
@@ -184,13 +186,10 @@ def lay_out(program: Program, inferred: Any, class_of: Any) -> Layout:
     moving = with_gradient(program)
     order = schedule(program, lambda node: kinds[node].reads_back(node))
 
-    early: dict[Value, tuple[Node, int]] = {}
-    for node in order.backward:  # the last one stays
-        for i in backward_bottoms(node, moving):
-            value = node.bottoms[i]
-            if _masked_early(value, order, program):
-                early[value] = node, i
-    early = {value: (node, i) for value, (node, i) in early.items() if kinds[node].masks}
+    masked = {
+        node for node, kind in kinds.items()
+        if node in order.saved and issubclass(kind, Activated) and kind.keeps_mask(node)
+    }  # fmt: skip
 
     def joinable(node: Node, value: Value) -> bool:
         return kinds[node] is not ByLayer and value.maker is not None
@@ -205,8 +204,10 @@ def lay_out(program: Program, inferred: Any, class_of: Any) -> Layout:
     sizes: list[int] = []
     lives: list[tuple[int, int]] = []
     found: list[list[tuple[Value, int, int, int]]] = []
+    data_storages: dict[Value, Storage] = {}
     for joins, used in ((joinable, order.data), (joinable_diff, order.diff)):
         storages = place(program, channels, list(used), joins)
+        data_storages = data_storages or storages
         entries = []
         for storage in dict.fromkeys(storages.values()):
             some = next(value for value in storage.members if value in used)
@@ -219,6 +220,18 @@ def lay_out(program: Program, inferred: Any, class_of: Any) -> Layout:
             sizes.append(pixels * storage.width)
             lives.append(joint_life(storage, used))
         found.append(entries)
+    # Masks lie as the data do, so that those of a Concat's bottoms are one of its top.
+    marked: dict[Value, tuple[int, tuple[int, int, int]]] = {}
+    for storage in dict.fromkeys(data_storages.values()):
+        makers = [v.maker for v in storage.members if v.maker in masked and v.maker]
+        if makers:
+            pixels = math.prod(shapes[makers[0].tops[0]][2:])
+            for value, start in storage.members.items():
+                marked[value] = len(sizes), (pixels, storage.width, start)
+            sizes.append(-(-pixels * storage.width // 4))
+            each = [order.saved[node] for node in makers]
+            lives.append((min(life[0] for life in each), max(life[1] for life in each)))
+    early = _masked_early(program, order, moving, kinds, masked, channels, data_storages)
     kept: dict[Node, list[tuple[int, Shape, str]]] = {}
     for node, life in order.saved.items():
         bottoms, tops = [shapes[v] for v in node.bottoms], [shapes[v] for v in node.tops]
@@ -233,6 +246,7 @@ def lay_out(program: Program, inferred: Any, class_of: Any) -> Layout:
         {value: (places[i] + at, width) for value, i, at, width in entries} for entries in found
     )
     saved = {node: [(places[i], s, t) for i, s, t in entries] for node, entries in kept.items()}
+    masks = {value: (places[i], *where) for value, (i, where) in marked.items()}
     scratch = blobs = 0
     for node, kind in kinds.items():
         bottoms, tops = [shapes[v] for v in node.bottoms], [shapes[v] for v in node.tops]
@@ -240,21 +254,62 @@ def lay_out(program: Program, inferred: Any, class_of: Any) -> Layout:
         if issubclass(kind, ByLayer):
             blobs += kind.memory(node, bottoms, tops)
     return Layout(
-        program, shapes, kinds, order, moving, early, data, diff, saved, floats, scratch, blobs
+        program,
+        shapes,
+        kinds,
+        order,
+        moving,
+        early,
+        masked,
+        masks,
+        data,
+        diff,
+        saved,
+        floats,
+        scratch,
+        blobs,
     )
 
 
-def _masked_early(value: Value, order: Schedule, program: Program) -> bool:
-    """Tell whether a value's activation may be gone through as soon as its diff is written."""
-    maker = value.maker
-    return (
-        maker is not None
-        and value in order.diff
-        and bool(order.saved.get(maker))
-        and maker.activation is not None
-        and not maker.activation.everywhere
-        and value not in program.targets.values()
-    )
+def _masked_early(
+    program: Program, order: Schedule, moving: set[Value], kinds: dict[Node, type[Operation]],
+    masked: set[Node], channels: dict[Value, int], storages: dict[Value, Storage],
+) -> dict[Value, tuple[Node, int]]:  # fmt: skip
+    """Return whose activations are gone through as soon as their diffs are written, and by whom.
+
+    A Concat's bottoms are where all of them are, and lie in the top: whoever writes the top's diff
+    last goes through the activations of all.
+    """
+    targets = set(program.targets.values())
+
+    def ready(value: Value) -> bool:
+        return value.maker in masked and value in order.diff and value not in targets
+
+    def joined(value: Value) -> bool:
+        """Tell whether a value is made of activated ones, side by side."""
+        maker = value.maker
+        if maker is None or maker.type != "Concat" or value in targets:
+            return False
+        own, at = storages[value], storages[value].members[value]
+        for bottom in maker.bottoms:
+            inside = storages[bottom] is own and own.members[bottom] == at
+            if not inside or bottom.readers != [maker] or not ready(bottom):
+                return False
+            at += channels[bottom]
+        return True
+
+    last: dict[Value, tuple[Node, int]] = {}
+    for node in order.backward:
+        for i in backward_bottoms(node, moving):
+            last[node.bottoms[i]] = node, i  # the last one stays
+    early = {}
+    for value, (node, i) in last.items():
+        if kinds[node].masks and ready(value):
+            early[value] = node, i
+        elif kinds[node].masks and joined(value):
+            assert value.maker is not None
+            early.update(dict.fromkeys([value, *value.maker.bottoms], (node, i)))
+    return early
 
 
 class Plan:
@@ -296,6 +351,11 @@ class Plan:
             for name, value in program.inputs.items()
             if value is not program.picture
         ]
+
+        def mask_of(values: Sequence[Value]) -> Flags:
+            c = sum(data[value].c for value in values)
+            return flags(block, *layout.masks[values[0]], c)
+
         operations: dict[Node, Operation] = {}
         for node in program.nodes:
             back = set(backward_bottoms(node, layout.moving))
@@ -310,7 +370,11 @@ class Plan:
                 [saved_array(block, *entry) for entry in layout.saved.get(node, [])],
                 self.workers,
                 scratch,
-                self._masks_below(node, layout, operations),
+                mask_of(node.tops) if node in layout.masked else None,
+                [
+                    mask_of([value]) if layout.early.get(value) == (node, i) else None
+                    for i, value in enumerate(node.bottoms)
+                ],
                 [value in layout.early for value in node.tops],
             )
             operations[node] = layout.kinds[node](site)
@@ -327,21 +391,6 @@ class Plan:
             end: diff[value].image if value in diff else data[value].image * 0
             for end, value in program.targets.items()
         }
-
-    @staticmethod
-    def _masks_below(
-        node: Node, layout: Layout, operations: dict[Node, Operation]
-    ) -> list[tuple[Any, int] | None]:
-        """Return the masks that a node applies for those before it, by bottom."""
-        found: list[tuple[Any, int] | None] = []
-        for i, value in enumerate(node.bottoms):
-            if layout.early.get(value) == (node, i) and value.maker is not None:
-                tops = value.maker.tops
-                offset = sum(layout.shapes[top][1] for top in tops[: tops.index(value)])
-                found.append((operations[value.maker].saved[0], offset))
-            else:
-                found.append(None)
-        return found
 
     def forward(self) -> None:
         """Compute `target_data` from `data`."""

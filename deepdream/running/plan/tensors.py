@@ -50,7 +50,7 @@ class TensorActivated(Activated):
             passes = y > 0
             if activation.kind == "Clip":
                 passes = (y >= activation.low) & (y <= activation.high)
-            self.mask.copy_(passes[0].flatten(1).t())
+            self.mask.rows.copy_(passes[0].flatten(1).t())
         if activation.kind == "ReLU":
             # As in the layer: -inf becomes NaN.
             return torch.ops.aten.leaky_relu_(y, 0.0)
@@ -61,7 +61,7 @@ class TensorActivated(Activated):
         g, offset = self.top_diffs[i], sum(top.c for top in self.tops[:i])
         assert g is not None
         if self.mask is not None:
-            g.rows.mul_(self.mask[:, offset : offset + g.c])
+            g.rows.mul_(self.mask.rows[:, offset : offset + g.c])
         return g.image
 
 
@@ -142,7 +142,7 @@ class Pointwise(TensorActivated):
         assert self.g is not None
         g = self.g.rows
         if self.mask is not None:
-            g.mul_(self.mask)
+            g.mul_(self.mask.rows)
         diff = self.bottom_diffs[0]
         assert diff is not None
         product = torch.mm(g.to(self.back.dtype), self.back).float()

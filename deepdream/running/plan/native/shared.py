@@ -34,12 +34,9 @@ class Native(Operation):
     masks = True
 
     def gate(self, i: int = 0) -> tuple[np.ndarray, int, int]:
-        """Return the mask for the diff of bottom `i`, its offset and its channels; or none."""
+        """Return the mask for the diff of bottom `i`, its start and its step; or none."""
         found = self.bottom_masks[i]
-        if found is None:
-            return NO_MASK, 0, 0
-        mask, offset = found
-        return mask.reshape(-1), offset, mask.shape[1]
+        return (NO_MASK, 0, 0) if found is None else (found.flat, found.start, found.step)
 
     def gating(self, i: int = 0, first: int = 0, line: int = 0, step: int = 1) -> Ending:
         """Return how a gradient for bottom `i` ends, as kernels take it.
@@ -50,10 +47,10 @@ class Native(Operation):
         first, line, step : int
             Number of the first pixel, and pixels from one line, and one column, to the next.
         """
-        mask, offset, width = self.gate(i)
-        if not width:
+        mask, start, apart = self.gate(i)
+        if not apart:
             return PLAIN
-        return kernels.GATE, 0.0, 0.0, mask, (offset + first * width, line * width, step * width)
+        return kernels.GATE, 0.0, 0.0, mask, (start + first * apart, line * apart, step * apart)
 
     def over(
         self, count: int, size: int, task: Callable[[int, int, int], None], unit: int = 1
@@ -92,8 +89,10 @@ class NativeActivated(Native, Activated):
         activation = self.node.activation
         self.act = KINDS[activation.kind] if activation else kernels.NONE
         self.low, self.high = (activation.low, activation.high) if activation else (0.0, 0.0)
-        self.flags = NO_MASK if self.mask is None else self.mask.reshape(-1)
-        self.width = sum(top.c for top in self.tops)
+        flags: tuple[np.ndarray, int, int] = (NO_MASK, 0, 0)
+        if self.mask is not None:
+            flags = self.mask.flat, self.mask.start, self.mask.step
+        self.flags, self.flags_at, self.flags_step = flags
         self.out = spanning(self.tops)
         gs = [g for g in self.top_diffs if g is not None]
         self.g = spanning(gs) if len(gs) == len(self.tops) else None
@@ -105,7 +104,8 @@ class NativeActivated(Native, Activated):
 
     def ending(self, first: int = 0, channel: int = 0) -> Ending:
         """Return how a top ends from pixel `first` and `channel` on, as kernels take it."""
-        place = (first * self.width + channel, self.width * self.out.w, self.width)
+        step = self.flags_step
+        place = (self.flags_at + first * step + channel, step * self.out.w, step)
         return self.act, self.low, self.high, self.flags, place
 
     def mask_diff(self, first: int, last: int) -> None:
@@ -115,7 +115,7 @@ class NativeActivated(Native, Activated):
         for offset, channels in self._open:
             start, line, step = pixels_of(g, first)
             at = (start + offset, line, step)
-            gate = (first * self.width + offset, 0, self.width)
+            gate = (self.flags_at + first * self.flags_step + offset, 0, self.flags_step)
             kernels.affine(
                 g.flat, at, NOTHING, 1.0, NOTHING, channels, kernels.GATE, 0.0, 0.0, self.flags,
                 gate, g.flat, at, False, (1, last - first),
