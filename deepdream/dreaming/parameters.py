@@ -160,6 +160,7 @@ class Parameters:
         if v["smooth"] != 0 or v["normalize"] != "mean" or self.waits:
             count += 2
         count += 3.5 * (v["normalize"] == "laplacian") + 3 * (v["tv"] != 0) + 2 * (v["l2"] != 0)
+        count += 8 * (v["normalize"] == "spectrum")
         return count + 2 * self.transforms
 
     def plain(self, octave_n: int) -> dict[str, Any]:
