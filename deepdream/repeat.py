@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from .dreaming.dream import OnStep, dream
 from .dreaming.frames import zoom
 from .dreaming.objectives.functions import objective_channel
-from .dreaming.objectives.terms import Objective, from_plain
+from .dreaming.objectives.objective import Objective
+from .dreaming.objectives.terms import from_plain
 from .dreaming.objectives.typed import why_not_again
 from .dreaming.parameters import wanted_size
 from .dreaming.pictures.noise import STRENGTH, noise

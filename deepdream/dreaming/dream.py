@@ -22,9 +22,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..images import Picture, as_picture
-from .goals import recommended_end as recommended_end
 from .objectives.functions import Function
-from .objectives.terms import Objective
+from .objectives.goals import recommended_end as recommended_end
+from .objectives.objective import Objective
 from .prepared import Prepared, Seed
 from .schedules import Scheduled
 from .steps import OnStep

@@ -17,9 +17,9 @@ from typing import Any, Union
 import numpy as np
 
 from ..display import display_for
-from ..dreaming.goals import as_guides
 from ..dreaming.objectives.functions import objective_channel
-from ..dreaming.objectives.terms import Objective
+from ..dreaming.objectives.goals import as_guides
+from ..dreaming.objectives.objective import Objective
 from ..dreaming.parameters import Parameters, check_precision, check_seed
 from ..dreaming.pictures.octaves import ALL
 from ..dreaming.prepared import Prepared, parted
