@@ -27,7 +27,6 @@ def add(commands: Any) -> None:
         "deepdream visualize --end class:hen,volcano,banana -o sheet.png",
         "deepdream visualize --end block10/output:0-8 -o channels.png",
         "deepdream visualize --end class:hen --diversity 4     # four pictures, none like another",
-        "deepdream labels                                      # the names of the classes",
     )  # fmt: skip
     parser.add_argument(
         "--end", action="append", required=True, metavar="WHAT",

@@ -18,8 +18,8 @@ from ..images import as_picture
 from ..picture import Picture
 from .dream import dream
 from .dream2015 import guide_features
-from .goals import recommended_end
 from .objectives.apart import Apart, gram
+from .objectives.goals import recommended_end
 from .objectives.terms import Objective, function
 from .objectives.typed import CLASS, split_channels, term_typed
 from .pictures.noise import noise
