@@ -89,6 +89,8 @@ _COMMANDS: Mapping[str, str] = {
         ("repeat again redo remake upscale enlarge", "rerun"),
         ("style presets looks", "styles"),
         ("layer ends list-layers blobs net network", "layers"),
+        ("visualise features feature class classes learnt", "visualize"),
+        ("label names class-names", "labels"),
         ("model list download fetch nets networks weights list-models add", "models"),
         ("examples replicate works", "reproduce"),
     )

@@ -295,7 +295,7 @@ def looks_apply(net: Any, size: tuple[int, int], style: str, parameters: Mapping
 def _name_of(picture: Picture, seed: int) -> str:
     """Return what a command calls a picture: its file, or a noise's size; empty for an array."""
     source = picture.source or {}
-    if source.get("noise") == seed and "size" in source:
+    if source.get("noise") == seed and "size" in source and "strength" not in source:
         w, h = source["size"]
         return f"noise:{w}x{h}"
     return str(source.get("file", ""))
