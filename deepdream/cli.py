@@ -22,6 +22,7 @@ from typing import Any
 
 from .commands import (
     dream,
+    film,
     gallery,
     labels,
     layers,
@@ -31,6 +32,7 @@ from .commands import (
     show,
     studio,
     styles,
+    visualize,
     zoom,
 )
 from .commands.parser import Parser
@@ -105,7 +107,8 @@ def build_parser() -> Parser:
     )  # fmt: skip
 
     for module in (
-        dream, studio, styles, layers, labels, zoom, gallery, show, rerun, models, reproduce,
+        dream, studio, film, zoom, visualize, styles, layers, labels, gallery, show, rerun,
+        models, reproduce,
     ):  # fmt: skip
         module.add(commands)
     return parser

@@ -78,6 +78,8 @@ def test_pytorch_is_an_extra(setup: dict[str, Any]) -> None:
     assert not required & NOT_FOR_A_DREAM
     assert extras["gpu"] == {"torch"}
     assert extras["hdf5"] == {"h5py"}
+    assert extras["film"] == {"av", "opencv-python-headless"}
+    assert extras["studio"] == {"starlette", "uvicorn"}
     assert extras["all"] == set().union(
         *(extras[extra] for extra in extras.keys() - {"all", "docs", "labs", "dev"})
     )
@@ -295,7 +297,7 @@ def test_pip_install_brings_what_a_dream_needs(installed: Path) -> None:
     assert megabytes(installed) < LARGEST
     own = next(installed.glob("lib/python*/site-packages/deepdream_caffe-*.dist-info"))
     extras = importlib.metadata.PathDistribution(own).metadata.get_all("Provides-Extra")
-    assert {"gpu", "hdf5", "all"} <= set(extras)
+    assert {"gpu", "hdf5", "film", "all"} <= set(extras)
 
 
 @pytest.mark.slow
@@ -348,7 +350,10 @@ def test_a_gpu_without_pytorch(installed: Path, outside: dict[str, str], tmp_pat
 def test_every_module_can_be_imported_without_pytorch(
     installed: Path, outside: dict[str, str], tmp_path: Path
 ) -> None:
-    """But for those that may import it, by tests/test_architecture.py: they compute on GPUs."""
+    """But for those that may import it, by tests/test_architecture.py: they compute on GPUs.
+
+    Nor without Starlette, which only the studio needs.
+    """
     code = (
         "import importlib, pkgutil, sys, deepdream\n"
         "left_out = tuple(f'{name}.' for name in sys.argv[1:])\n"
@@ -358,7 +363,8 @@ def test_every_module_can_be_imported_without_pytorch(
         "print(sum(name.startswith('deepdream.') for name in sys.modules))\n"
     )
     on_gpus = sorted(f"deepdream.{name}" for name in HEAVY["torch"])
-    done = run([installed / "bin" / "python", "-c", code, *on_gpus], tmp_path, outside)
+    extra = sorted(f"deepdream.{name}" for name in HEAVY["starlette"])
+    done = run([installed / "bin" / "python", "-c", code, *on_gpus, *extra], tmp_path, outside)
 
     assert int(done.stdout) > 100
     assert not {"deepdream.running.net", "deepdream.models.load"} & set(on_gpus)
@@ -387,7 +393,8 @@ ON_A_CPU = {
     "big = np.tile(img, (9, 9, 1))\ndeepdream.dream(net, big, max_memory='60M', **how)",
     "layer by layer": "net = deepdream.load_net()\n"
     "deepdream.deepdream(net, img, iter_n=1, octave_n=1, end='block3/output')",
-    "pycaffe": "import deepdream.caffe as caffe\nfrom deepdream.models.cache import prototxt_path\n"
+    "pycaffe": "import deepdream.caffe as caffe\n"
+    "from deepdream.models.prototxts import prototxt_path\n"
     "from deepdream.models.registry import MODELS\n"
     "import warnings; warnings.simplefilter('ignore')\ncaffe.set_mode_gpu(); caffe.set_mode_cpu()\n"
     "net = caffe.Net(str(prototxt_path(MODELS['squeezenet_v1.1'])), caffe.TEST)\n"

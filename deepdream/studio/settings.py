@@ -17,7 +17,7 @@ import numbers
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..dreaming.goals import ends_with_weights
+from ..dreaming.objectives.goals import ends_with_weights
 from ..dreaming.objectives.terms import guide as guide_term
 from ..dreaming.objectives.terms import label, layer
 from ..dreaming.parameters import Parameters, check_seed
