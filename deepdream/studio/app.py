@@ -92,12 +92,14 @@ def build(config: Config) -> Guard:
         lifespan=studio.lifespan,
         exception_handlers={
             DeepDreamError: _told,
+            Refused: _refused,
             HTTPException: _not_here,
             ClientDisconnect: _gone,
             OSError: _disk,
             MemoryError: _memory,
         },
     )
+    app.router.redirect_slashes = False
     guard = Guard(app, config.rules, lambda method, path: path in ("/api/pictures", "/api/masks"))
     guard.studio = studio  # type: ignore[attr-defined]
     return guard
@@ -385,6 +387,13 @@ async def _told(_: Request, error: Exception) -> Response:
     elif isinstance(error, (WriteError, OutOfMemoryError)):
         status = 507
     return _json({"error": str(error)}, status)
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    response = _json({"error": error.text}, error.status)
+    response.headers["connection"] = "close"  # what was not read would be the next request
+    return response
 
 
 async def _not_here(_: Request, error: Exception) -> Response:

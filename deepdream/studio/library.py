@@ -12,11 +12,13 @@ A picture's id is the beginning of its sha256, so that the same one is kept once
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import re
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,7 @@ from ..picture import Picture, to_uint8
 from ..picture_files import open_picture
 from ..recipe import find_recipe
 from .settings import from_recipe
-from .store import Shelf, empty_trash
+from .store import Shelf, empty_trash, open_plain
 
 SCREEN, THUMB = 2048, 480  # longer sides, in pixels
 MEGAPIXELS = 120
@@ -149,13 +151,10 @@ def _look_at(view: memoryview, name: str) -> Mapping[str, Any] | None:
     """Return the recipe of a picture; refuse it by its size before it is decoded."""
     if len(view) == 0:
         raise ImageError(f"'{name}' is empty: choose another picture.")
-    with open_picture(view, f"'{name}'") as image:
+    with _sized(view, name) as image:
         w, h = image.size
         if w * h > MEGAPIXELS * 1e6:
-            raise ImageError(
-                f"'{name}' has {w * h / 1e6:.0f} megapixels, and {MEGAPIXELS} are the most that "
-                "can be opened here: make it smaller first."
-            )
+            raise _too_large(name, w * h)
         needed = w * h * _BYTES_PER_PIXEL
         if needed > free_memory():
             raise OutOfMemoryError(
@@ -165,11 +164,38 @@ def _look_at(view: memoryview, name: str) -> Mapping[str, Any] | None:
         return find_recipe(image)
 
 
+@contextlib.contextmanager
+def _sized(view: memoryview, name: str) -> Iterator[Image.Image]:
+    """Open a picture; where Pillow refuses its size say how large it is."""
+    try:
+        with open_picture(view, f"'{name}'") as image:
+            yield image
+    except ImageError as error:
+        found = re.search(r"\((\d+) pixels\)", str(error))
+        if found and isinstance(error.__cause__, Image.DecompressionBombError):
+            raise _too_large(name, int(found[1])) from error
+        raise
+
+
+def _too_large(name: str, pixels: int) -> ImageError:
+    return ImageError(
+        f"'{name}' has {pixels / 1e6:.0f} megapixels, and {MEGAPIXELS} are the most that can be "
+        "opened here: make it smaller first."
+    )
+
+
+class _Named(io.BytesIO):
+    """A file whose name is what people call it: messages and recipes have no other."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        super().__init__(data)
+        self.name = name
+
+
 def load_named(file: Path, name: str) -> Picture:
     """Return the picture in a file of the library, whose source is what people call it."""
-    picture = load_image(file)
-    picture.source = {**(picture.source or {}), "file": name}
-    return picture
+    with open_plain(file) as opened:
+        return load_image(_Named(opened.read(), name))
 
 
 def write_small(picture: np.ndarray, folder: Path) -> None:

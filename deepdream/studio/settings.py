@@ -13,8 +13,9 @@ settings in the recipe that a picture carries.
 
 from __future__ import annotations
 
+import math
 import numbers
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ..dreaming.objectives.goals import ends_with_weights
@@ -29,7 +30,8 @@ from .store import is_id
 Settings = dict[str, Any]
 
 LONGEST = (64, 20_000)  # of the longer side, in pixels
-_MOST_STEPS, _MOST_OCTAVES = 2000, 40
+_MOST = {"iter_n": 2000, "octave_n": 40, "jitter": 1000, "smooth": 200, "blur": 200, "bands": 12}
+_MOST_OF_OTHERS = 10_000
 _MOST_TERMS, _MOST_GUIDES = 12, 4
 _MOST_CHARACTERS = 200
 
@@ -58,11 +60,11 @@ def checked(net: Any, given: Any) -> Settings:
         raise ParameterError(f"there is no setting called {str(unknown[0])[:40]!r}")
     found = {name: value for name, value in given.items() if value not in (None, {}, [])}
     _refuse_long(found)
+    for name in NOTEBOOK:  # before anything counts up to one of them
+        most = _MOST.get(name, _MOST_OF_OTHERS)
+        if any(abs(number) > most for number in _numbers(found.get(name))):
+            raise ParameterError(f"{name} is {found[name]!r}: {most} is the most that makes sense")
     chosen = Parameters(net, found.get("style"), {n: v for n, v in found.items() if n in NOTEBOOK})
-    if chosen.octave_n != "all" and chosen.octave_n > _MOST_OCTAVES:
-        raise ParameterError(f"octave_n is {chosen.octave_n}: {_MOST_OCTAVES} at most")
-    if chosen.largest("iter_n", 2) > _MOST_STEPS:
-        raise ParameterError(f"iter_n is {found['iter_n']!r}: {_MOST_STEPS} steps at most")
     if "end" in found:
         found["end"] = ends_with_weights(found["end"])
         for name in found["end"]:
@@ -96,6 +98,17 @@ def _refuse_long(found: Mapping[str, Any]) -> None:
             raise ParameterError(f"{name} is longer than any value that makes sense")
         if isinstance(value, str) and len(value) > _MOST_CHARACTERS:
             raise ParameterError(f"{name} is longer than any name")
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    """Yield the numbers in a value of JSON, however deep; those that are none as infinity."""
+    if isinstance(value, (int, float)):
+        yield value if math.isfinite(value) else math.inf
+    elif isinstance(value, list):
+        for each in value:
+            yield from _numbers(each)
+    elif isinstance(value, Mapping):
+        yield from _numbers(list(value.values()))
 
 
 def _check_pictures(found: Settings) -> None:
