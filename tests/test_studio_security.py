@@ -57,8 +57,8 @@ HOSTILE_ORIGINS = [
 CHANGES = [
     ("POST", "/api/pictures"), ("POST", "/api/masks"), ("POST", "/api/jobs"),
     ("POST", "/api/estimates"), ("DELETE", "/api/pictures/{id}"),
-    ("POST", "/api/pictures/{id}/looks"), ("POST", "/api/pictures/{id}/restore"), ("DELETE", "/api/dreams/{id}"),
-    ("POST", "/api/jobs/{id}/stop"), ("DELETE", "/api/jobs/{id}"),
+    ("POST", "/api/pictures/{id}/looks"), ("POST", "/api/pictures/{id}/restore"),
+    ("DELETE", "/api/dreams/{id}"), ("POST", "/api/jobs/{id}/stop"), ("DELETE", "/api/jobs/{id}"),
 ]  # fmt: skip
 READS = [
     ("GET", "/"), ("GET", "/api"), ("GET", "/api/pictures"), ("GET", "/api/dreams"),

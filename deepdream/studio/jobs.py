@@ -76,8 +76,8 @@ class Jobs:
     def _read_all(self) -> None:
         for path in sorted(self._path.glob("*.json")):
             job = read_json(path) if is_id(path.stem) else None
-            if job is None:
-                continue
+            if job is None or not {"id", "picture", "name", "settings", "state", "asked"} <= {*job}:
+                continue  # damaged, or of somebody else
             if job["state"] not in _ENDED:
                 job["state"] = "waiting"
                 job["progress"] = None

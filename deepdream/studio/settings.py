@@ -209,37 +209,31 @@ def from_recipe(net: Any, recipe: Mapping[str, Any]) -> tuple[Settings, list[str
     settings : dict
     left_out : list of {"network", "goal", "guide", "mask", "other"}
     """
+    try:
+        found, left_out = _told(net, recipe)
+        return checked(net, found), left_out
+    except Exception:  # a recipe may say anything
+        return {}, ["other"]
+
+
+def _told(net: Any, recipe: Mapping[str, Any]) -> tuple[Settings, list[str]]:
     left_out = []
-    if (recipe.get("model") or {}).get("name") != getattr(net.model, "name", None):
+    if recipe["model"].get("name") != getattr(net.model, "name", None):
         left_out.append("network")
-    parameters = recipe.get("parameters")
-    parameters = dict(parameters) if isinstance(parameters, Mapping) else {}
-    found: Settings = {}
+    parameters = recipe["parameters"]
     style = recipe.get("style")
-    found["style"] = style if isinstance(style, str) and style in STYLES else "2015"
+    found: Settings = {"style": style if style in STYLES else "2015", "seed": recipe.get("seed")}
     found.update((name, parameters[name]) for name in NOTEBOOK if name in parameters)
-    found["octave_n"] = parameters.get("octave_n", found.get("octave_n"))
     goal = _goal_of(parameters)
     if goal is None:
         left_out.append("goal")
     else:
         found.update(goal)
-    for name in ("guide", "mask"):
-        if recipe.get(name) is not None:
-            left_out.append(name)
-    found["seed"] = recipe.get("seed")
-    source = recipe.get("input")
+    left_out += [name for name in ("guide", "mask") if recipe.get(name) is not None]
     sides = [parameters.get("width"), parameters.get("height")]
-    if isinstance(source, Mapping) and any(sides):
-        found["longest"] = _longest(source.get("size"), *sides)
-    try:
-        return checked(net, found), left_out
-    except Exception:  # a recipe may say anything
-        kept = {name: found[name] for name in ("style", "seed", "strength") if name in found}
-        try:
-            return checked(net, kept), [*left_out, "other"]
-        except Exception:
-            return {}, [*left_out, "other"]
+    if any(sides):
+        found["longest"] = _longest(recipe["input"]["size"], *sides)
+    return found, left_out
 
 
 def _goal_of(parameters: Mapping[str, Any]) -> Settings | None:
@@ -263,11 +257,8 @@ def _goal_of(parameters: Mapping[str, Any]) -> Settings | None:
     return goal
 
 
-def _longest(size: Any, width: Any, height: Any) -> int | None:
+def _longest(size: Any, width: Any, height: Any) -> int:
     if width and height:
         return max(int(width), int(height))
-    try:
-        w, h = size
-        return round(width * max(1, h / w)) if width else round(height * max(1, w / h))
-    except (TypeError, ValueError, ZeroDivisionError):
-        return None
+    w, h = size
+    return round(width * max(1, h / w)) if width else round(height * max(1, w / h))
