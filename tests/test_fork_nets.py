@@ -76,6 +76,7 @@ def test_a_dream_in_octaves(name, tmp_path):
 
 
 DECODER = """
+force_backward: true
 layer { name: "data" type: "Input" top: "data"
   input_param { shape { dim: 1 dim: 3 dim: 72 dim: 96 } } }
 layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1"
