@@ -20,6 +20,7 @@ from .version import __version__ as __version__
 
 if TYPE_CHECKING:
     from . import caffe as caffe
+    from . import objectives as objectives
     from .display import show as show
     from .drawing.diagram import draw as draw
     from .dreaming.dream import dream as dream
@@ -29,12 +30,15 @@ if TYPE_CHECKING:
     from .dreaming.dream2015 import make_step as make_step
     from .dreaming.dream2015 import preprocess as preprocess
     from .dreaming.frames import zoom as zoom
-    from .dreaming.objectives import objective_channel as objective_channel
-    from .dreaming.objectives import objective_guide as objective_guide
-    from .dreaming.objectives import objective_L2 as objective_L2
+    from .dreaming.objectives.functions import objective_channel as objective_channel
+    from .dreaming.objectives.functions import objective_guide as objective_guide
+    from .dreaming.objectives.functions import objective_L2 as objective_L2
     from .dreaming.pictures.noise import noise as noise
     from .dreaming.styles import styles as styles
+    from .dreaming.visualize import visualize as visualize
+    from .films.film import film as film
     from .galleries.make import gallery as gallery
+    from .galleries.sheet import sheet as sheet
     from .images import load_image as load_image
     from .images import save_image as save_image
     from .models.load import load_net as load_net
@@ -46,30 +50,35 @@ _HOME = {
     "deprocess": "dreaming.dream2015",
     "draw": "drawing.diagram",
     "dream": "dreaming.dream",
+    "film": "films.film",
     "gallery": "galleries.make",
     "guide_features": "dreaming.dream2015",
     "load_image": "images",
     "load_net": "models.load",
     "make_step": "dreaming.dream2015",
     "noise": "dreaming.pictures.noise",
-    "objective_L2": "dreaming.objectives",
-    "objective_channel": "dreaming.objectives",
-    "objective_guide": "dreaming.objectives",
+    "objective_L2": "dreaming.objectives.functions",
+    "objective_channel": "dreaming.objectives.functions",
+    "objective_guide": "dreaming.objectives.functions",
     "preprocess": "dreaming.dream2015",
     "read_recipe": "recipe",
     "rerun": "repeat",
     "save_image": "images",
+    "sheet": "galleries.sheet",
     "show": "display",
     "styles": "dreaming.styles",
+    "visualize": "dreaming.visualize",
     "zoom": "dreaming.frames",
 }
 
-__all__ = ["DeepDreamError", "caffe", *_HOME]
+_MODULES = ("caffe", "objectives")
+
+__all__ = ["DeepDreamError", *_MODULES, *_HOME]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "caffe":
-        return import_module(".caffe", __name__)
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
     if name in _HOME:
         value = getattr(import_module(f".{_HOME[name]}", __name__), name)
         globals()[name] = value

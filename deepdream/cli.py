@@ -20,7 +20,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from .commands import dream, gallery, labels, layers, models, reproduce, rerun, show, styles, zoom
+from .commands import (
+    dream,
+    film,
+    gallery,
+    labels,
+    layers,
+    models,
+    reproduce,
+    rerun,
+    show,
+    styles,
+    visualize,
+    zoom,
+)
 from .commands.parser import Parser
 from .commands.words import in_flags
 from .errors import DeepDreamError
@@ -92,7 +105,10 @@ def build_parser() -> Parser:
         description="'deepdream COMMAND --help' tells what a command takes.",
     )  # fmt: skip
 
-    for module in (dream, styles, layers, labels, zoom, gallery, show, rerun, models, reproduce):
+    for module in (
+        dream, film, zoom, visualize, styles, layers, labels, gallery, show, rerun, models,
+        reproduce,
+    ):  # fmt: skip
         module.add(commands)
     return parser
 

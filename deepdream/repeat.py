@@ -11,15 +11,18 @@ composed at the size of the recipe, and goes on from there.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .dreaming.dream import OnStep, dream
 from .dreaming.frames import zoom
 from .dreaming.objectives.functions import objective_channel
+from .dreaming.objectives.objective import Objective
+from .dreaming.objectives.terms import from_plain
+from .dreaming.objectives.typed import why_not_again
 from .dreaming.parameters import wanted_size
-from .dreaming.pictures.noise import noise
+from .dreaming.pictures.noise import STRENGTH, noise
 from .dreaming.styles import NOTEBOOK, style_named
 from .errors import ImageError, MissingFileError, ParameterError, WeightsError
 from .files import FileName, file_hash
@@ -34,13 +37,15 @@ if TYPE_CHECKING:
     from .running.net import Net
 
 _CHANNEL = "objective_channel("
+_GIVE = "Give its place (--input, --guide or --mask)."
+_BESIDE = "Put it beside the picture."
 
 
 def rerun(
     path: FileName,
     *,
     img: FileName | None = None,
-    guide: FileName | None = None,
+    guide: FileName | Sequence[FileName] | None = None,
     mask: FileName | None = None,
     net: Net | None = None,
     on_step: OnStep | None = None,
@@ -54,8 +59,9 @@ def rerun(
     path : str or PathLike
         A picture that this package has written: a dream, a frame of a zoom, a picture of a gallery.
     img, guide, mask : str or PathLike, optional
-        The picture that it was made from, its guide and its mask. Without them they are looked for
-        by name beside `path`, one folder above, and in the current folder.
+        The picture that it was made from, its guide (a list of several) and its mask. Without them
+        they are looked for by name beside `path`, one folder above, and in the current folder; so
+        are the pictures of an objective's terms.
     net : Net, optional
         What is to dream, see `load_recipes_net`; needed where the recipe's network is not a
         registered one.
@@ -93,11 +99,24 @@ def rerun(
     beside = Path(os.fsdecode(path)).parent
     places = [beside, beside.parent, Path()]  # a gallery has its input above its folders
     picture = _start(recipe["input"], img, places)
-    for name, given in (("guide", guide), ("mask", mask)):
-        if recipe.get(name) is not None:
-            keywords[name] = load_image(find_file(recipe[name], given, places, f"its {name}"))
-        elif given is not None:
-            changes[name] = load_image(given)
+    guides: Sequence[FileName] | None = None
+    if guide is not None:
+        guides = [guide] if isinstance(guide, (str, bytes, os.PathLike)) else guide
+    if recipe.get("guide") is not None and "objective" not in changes:
+        keywords["guide"] = _guides(recipe["guide"], guides, places)
+    elif guides is not None:
+        changes["guide"] = [load_image(each) for each in guides]
+    if recipe.get("mask") is not None:
+        keywords["mask"] = load_image(find_file(recipe["mask"], mask, places, "its mask"))
+    elif mask is not None:
+        changes["mask"] = load_image(mask)
+    if isinstance(keywords.get("objective"), Mapping) and "objective" not in changes:
+        keywords["objective"] = from_plain(
+            keywords["objective"],
+            lambda known, what: load_image(
+                find_file(known, None, places, f"the {what} of a term", _BESIDE)
+            ),
+        )
     net = load_recipes_net(recipe) if net is None else net
     check_net(net, recipe["model"])
     keywords.update(seed=recipe["seed"], on_step=on_step, progress=progress)
@@ -154,8 +173,10 @@ def repeatable(recipe: Mapping[str, Any], name: str) -> dict[str, Any]:
     elif not isinstance(recipe.get("mask", {}), Mapping):
         reason = "its mask was an array, not a file"
     elif recipe.get("guide") is not None:
-        if not isinstance(recipe["guide"], Mapping):
+        if not all(isinstance(each, Mapping) for each in _listed(recipe["guide"])):
             reason = "its guide was an array, not a file"
+    elif isinstance(objective, Mapping):
+        reason, keywords["objective"] = why_not_again(objective), objective
     elif isinstance(objective, str) and objective.startswith(_CHANNEL):
         keywords["objective"] = objective_channel(int(objective[len(_CHANNEL) : -1]))
     elif objective not in (None, "objective_L2"):
@@ -183,10 +204,16 @@ def changed(
         Height and width of the picture that the dream began with.
     """
     kept = dict(keywords)
+    if "end" in changes and isinstance(kept.get("objective"), (Objective, Mapping)):
+        kept.pop("objective")  # whose terms name their layers
+    if isinstance(changes.get("objective"), Objective):
+        kept.pop("end", None)
     if "style" in changes:
         kept = {name: value for name, value in kept.items() if name not in NOTEBOOK}
         if end_of_style(changes["style"]):
             kept.pop("end", None)
+            if isinstance(kept.get("objective"), (Objective, Mapping)):
+                kept.pop("objective")
     if "guide" in changes or "objective" in changes:
         kept.pop("objective", None)
         kept.pop("guide", None)
@@ -203,17 +230,36 @@ def end_of_style(style: Any) -> bool:
     return bool(style_named(style).ends)
 
 
+def _listed(guide: Any) -> list[Any]:
+    return list(guide) if isinstance(guide, (list, tuple)) else [guide]
+
+
+def _guides(known: Any, given: Sequence[FileName] | None, places: list[Path]) -> list[Picture]:
+    """Return the guides that a recipe names."""
+    named = _listed(known)
+    paths: Sequence[FileName | None] = [None] * len(named) if given is None else given
+    if len(paths) != len(named):
+        raise ParameterError(
+            f"guide is given {len(paths)} times, the recipe names {len(named)}: give as many, in "
+            "the same order"
+        )
+    return [
+        load_image(find_file(each, path, places, "its guide")) for each, path in zip(named, paths)
+    ]
+
+
 def _start(known: Mapping[str, Any], given: FileName | None, places: list[Path]) -> Picture:
     """Return the picture that a recipe began with."""
     if "noise" in known:
         w, h = known["size"]
-        return noise(int(h), int(w), int(known["noise"]))
+        return noise(int(h), int(w), int(known["noise"]), known.get("strength", STRENGTH))
     return load_image(find_file(known, given, places, "the picture it was made from"))
 
 
 def find_file(
-    known: Mapping[str, Any] | None, given: FileName | None, places: Iterable[Path], what: str
-) -> Path:
+    known: Mapping[str, Any] | None, given: FileName | None, places: Iterable[Path], what: str,
+    advice: str = _GIVE,
+) -> Path:  # fmt: skip
     """Return the file that a recipe names.
 
     Parameters
@@ -226,6 +272,8 @@ def find_file(
         Folders to look into, otherwise.
     what : str
         What it is, for messages.
+    advice : str
+        What to do about it.
 
     Raises
     ------
@@ -240,10 +288,7 @@ def find_file(
     there = [path for path in paths if path.is_file()]
     if not there:
         where = " or ".join(f"'{path}'" for path in dict.fromkeys(paths))
-        raise MissingFileError(
-            f"{what}, '{name}', is missing: there is no {where}. Give its place "
-            "(--input, --guide or --mask)."
-        )
+        raise MissingFileError(f"{what}, '{name}', is missing: there is no {where}. {advice}")
     for path in there:
         if digits is None or file_hash(path) == digits:
             return path

@@ -38,7 +38,7 @@ CONTENTS = {
         "Walkthrough <walkthrough>", "labs", "glossary",
     ),
     "Use": ("cli", "api", "models", "layers", "pycaffe", "real-caffe", "docker"),
-    "Understand": ("conventions", "how-it-works", "known-differences", "performance"),
+    "Understand": ("conventions", "how-it-works", "known-differences", "wild-nets", "performance"),
     "Take part": ("add-a-layer", "decisions", "contributing", "photographs", "changelog"),
 }  # fmt: skip
 
@@ -250,7 +250,7 @@ def api() -> str:
     import deepdream
 
     grouped = [name for names in NAMES.values() for name in names]
-    if sorted([*grouped, "caffe"]) != sorted(deepdream.__all__):
+    if sorted([*grouped, "caffe", "objectives"]) != sorted(deepdream.__all__):
         raise SystemExit(f"make_site.py: NAMES is not deepdream.__all__: {deepdream.__all__}")
     blocks = []
     for heading, names in NAMES.items():
@@ -258,6 +258,11 @@ def api() -> str:
         for name in names:
             kind = "autoexception" if name == "DeepDreamError" else "autofunction"
             blocks.append(f"```{{eval-rst}}\n.. {kind}:: deepdream.{name}\n```\n")
+    blocks.append("## What grows: deepdream.objectives\n")
+    for name in deepdream.objectives.__all__:
+        kind = "autoclass" if name == "Objective" else "autofunction"
+        more = "\n   :members: where, plain" if name == "Objective" else ""
+        blocks.append(f"```{{eval-rst}}\n.. {kind}:: deepdream.objectives.{name}{more}\n```\n")
     return "\n".join(blocks)
 
 

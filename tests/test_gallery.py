@@ -21,6 +21,7 @@ from deepdream.dreaming.dream import dream
 from deepdream.dreaming.objectives import objective_channel
 from deepdream.dreaming.parameters import Parameters
 from deepdream.dreaming.pictures.noise import noise
+from deepdream.dreaming.prepared import Prepared
 from deepdream.errors import (
     MissingFileError,
     ParameterError,
@@ -469,15 +470,15 @@ def test_an_interrupted_gallery_goes_on(tmp_path, net):
 
 def test_ctrl_c_inside_a_step_drops_the_picture(tmp_path, net, monkeypatch):
     """`dream` returns the picture so far then; a gallery does not keep it."""
-    real = make.dream
+    real = Prepared.dream
 
-    def pressed(*args, **params):
-        made = real(*args, **params)
-        if args[2] == "a/3x3":
+    def pressed(self, *args, **params):
+        made = real(self, *args, **params)
+        if self.goal.ends == ("a/3x3",):
             made.recipe["stopped"] = True
         return made
 
-    monkeypatch.setattr(make, "dream", pressed)
+    monkeypatch.setattr(Prepared, "dream", pressed)
 
     with pytest.raises(KeyboardInterrupt):
         gallery(net, picture(), tmp_path, layers="a/*", **FEW)
@@ -1098,15 +1099,14 @@ def test_a_finished_gallery_with_a_failure_is_finished(tmp_path, model, capsys):
 
 def test_the_command_keeps_what_is_made_after_ctrl_c(tmp_path, model, sky, capsys, monkeypatch):
     """Status 130, and a line that says how to go on."""
-    real, calls = make.dream, itertools.count()
+    real, out = Prepared.dream, tmp_path / "gallery"
 
-    def pressed(*args, **params):
-        if next(calls) == 3:
+    def pressed(self, *args, **params):
+        if out.is_dir() and len(pictures_in(out)) == 3:
             raise KeyboardInterrupt
-        return real(*args, **params)
+        return real(self, *args, **params)
 
-    monkeypatch.setattr(make, "dream", pressed)
-    out = tmp_path / "gallery"
+    monkeypatch.setattr(Prepared, "dream", pressed)
 
     assert main(["gallery", str(sky), "-o", str(out), *model, *QUICK]) == 130
 

@@ -21,7 +21,7 @@ def test_the_public_names_are_the_ones_agreed():
     assert sorted(deepdream.__all__) == SURFACE["names"]
 
 
-@pytest.mark.parametrize("name", [n for n in SURFACE["names"] if n != "caffe"])
+@pytest.mark.parametrize("name", [n for n in SURFACE["names"] if n not in ("caffe", "objectives")])
 def test_every_public_name_is_documented(name):
     """Functions tell parameters, and what they return, yield or change."""
     value = getattr(deepdream, name)
@@ -32,6 +32,17 @@ def test_every_public_name_is_documented(name):
         assert "Parameters\n----------" in doc or not inspect.signature(value).parameters
         for parameter in inspect.signature(value).parameters:
             assert parameter in doc, parameter
+
+
+@pytest.mark.parametrize("name", deepdream.objectives.__all__)
+def test_every_term_is_documented(name):
+    """Those of `deepdream.objectives`, too."""
+    value = getattr(deepdream.objectives, name)
+    doc = inspect.getdoc(value)
+
+    assert doc
+    for parameter in inspect.signature(value).parameters:
+        assert parameter in doc, parameter
 
 
 @pytest.mark.parametrize("name", sorted(SURFACE["signatures"]))

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 from caffe_client import caffe_environment, caffe_python
+from helpers import assert_close
 from tiny import SMOOTH, write_tiny
 from uneven import SMOOTH as UNEVEN
 
 import deepdream
+from deepdream import objectives as o
 from deepdream.reading import caffe_pb2
 
 pytestmark = [pytest.mark.pycaffe, pytest.mark.slow]
@@ -84,6 +86,58 @@ print(json.dumps({"is_caffes": isinstance(net, caffe.Net), "torch": "torch" in s
     assert facts["recipe"] == {**ours.recipe, "engine": "caffe"}
     moved = np.linalg.norm(np.asarray(ours) - img)
     assert np.linalg.norm(theirs - np.asarray(ours)) < 1e-5 * moved
+
+
+def test_sums_on_both_engines(tmp_path: Path) -> None:
+    """Targets before the ReLU, before a split and behind it, with a mask, in stretches of Caffe's.
+
+    What it gives in one pass is what its own net gives, target by target.
+    """
+    prototxt, weights = write_tiny(tmp_path, text=SMOOTH)
+    img = np.random.RandomState(1).uniform(0, 255, (53, 71, 3)).astype(np.float32)
+    np.save(tmp_path / "in.npy", img)
+    ends = {"conv1": 0.5, "norm1": 1.0, "a/1x1": -0.3, "pool2": 1.0}
+    how = {"iter_n": 2, "octave_n": 2, "seed": 3}
+
+    asked(
+        """
+from deepdream import objectives as o
+net, img = load(), np.load(sys.argv[3] + "/in.npy")
+ends, how = json.loads(sys.argv[4])
+np.save(sys.argv[3] + "/sum.npy", np.asarray(deepdream.dream(net, img, ends, **how)))
+mask = np.arange(71)[None] * np.ones((53, 1)) / 70
+terms = o.channel("a/output", 2, 5).where(mask) + o.neuron("a/3x3", 1, 0.2, 0.7) + o.layer("norm1")
+np.save(sys.argv[3] + "/terms.npy", np.asarray(deepdream.dream(net, img, objective=terms, **how)))
+
+step = {"iter_n": 1, "octave_n": 1, "jitter": 0, "clip": False, "seed": 1}
+np.save(sys.argv[3] + "/step.npy", np.asarray(deepdream.dream(net, img, ends, **step)))
+total = 0
+for end, weight in ends.items():
+    net.blobs["data"].reshape(1, 3, 53, 71)
+    net.blobs["data"].data[0] = deepdream.preprocess(net, img)
+    net.forward(end=end)
+    for blob in net.blobs.values():
+        blob.diff[...] = 0
+    net.blobs[end].diff[...] = net.blobs[end].data
+    net.backward(start=end)
+    g = net.blobs["data"].diff[0].astype(np.float64)
+    total = total + weight * g / np.abs(g).mean()
+moved = 1.5 * total / np.abs(total).mean()
+np.save(sys.argv[3] + "/expected.npy", moved[::-1].transpose(1, 2, 0))
+print("{}")
+""",
+        prototxt, weights, tmp_path, json.dumps([ends, how]),
+    )  # fmt: skip
+    net = deepdream.load_net(prototxt, weights, mean=MEAN, device="cpu")
+    mask = np.arange(71)[None] * np.ones((53, 1)) / 70
+    terms = o.channel("a/output", 2, 5).where(mask) + o.neuron("a/3x3", 1, 0.2, 0.7)
+    terms = terms + o.layer("norm1")
+
+    assert_close(np.load(tmp_path / "step.npy") - img, np.load(tmp_path / "expected.npy"), 1e-5)
+    for name, ours in (("sum", deepdream.dream(net, img, ends, **how)),
+                       ("terms", deepdream.dream(net, img, objective=terms, **how))):  # fmt: skip
+        theirs = np.load(tmp_path / f"{name}.npy")
+        assert_close(theirs - img, np.asarray(ours) - img, 1e-5, name)
 
 
 def test_users_files_stay_as_they_are(tmp_path: Path) -> None:

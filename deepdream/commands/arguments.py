@@ -100,7 +100,8 @@ _DREAM_FLAGS: tuple[tuple[str, Any, str, str], ...] = (
     ("--step-size", "number", "S", "mean change per step, in grey levels of 255"),
     ("--jitter", "whole", "PIXELS", "move the picture at random for each step, so far at most"),
     ("--smooth", "number", "PIXELS", "smooth each step, against grain"),
-    ("--normalize", str, "HOW", "how a gradient becomes a step: mean, std or laplacian (bold)"),
+    ("--normalize", str, "HOW", "how a gradient becomes a step: mean, std, laplacian (bold) or "
+     "spectrum (whole things, soft)"),
     ("--bands", int, "N", "with --normalize laplacian: how many sizes of detail it tells apart"),
     ("--border", str, "HOW", "roll, reflect or edge: what the network sees beyond the edges"),
     ("--strength", float, "S", "0 is the picture, 1 the dream, more exaggerates"),
@@ -140,11 +141,12 @@ def dream_arguments(
         )
     if "--end" not in without:
         group.add_argument(
-            "--end",
-            metavar="LAYER",
-            help="the layer to dream at; 'deepdream layers' lists them "
+            "--end", action="append", metavar="LAYER",
+            help="the layer to dream at, LAYER:13,40-42 for some of its channels, or class:hen; "
+            "'deepdream layers' and 'deepdream labels' list them. Several times for several, each "
+            "with its weight if they are not to be equally strong: LAYER*0.5, class:hen*-0.2 "
             f"(default: {usual if recipe else f'{usual}, or {own}'})",
-        )
+        )  # fmt: skip
     for flag, kind, metavar, text in _DREAM_FLAGS:
         if flag not in without:
             group.add_argument(flag, type=_kind(kind), metavar=metavar, help=text)
@@ -156,14 +158,22 @@ def dream_arguments(
     for flag, text in (("clip", "cut colours off at black and white after each step"),
                        ("flip", "mirror the picture at random, for each step")):  # fmt: skip
         group.add_argument(f"--{flag}", action=argparse.BooleanOptionalAction, help=text)
+    several = "--end" not in without
+    if several:
+        group.add_argument(
+            "--balance", action=argparse.BooleanOptionalAction, default=None if recipe else True,
+            help="with several --end: let weights mean strength, whatever the scales of the layers",
+        )  # fmt: skip
     group.add_argument(
-        "--mask", metavar="IMAGE", help="white where the picture may change, black where not"
-    )
+        "--mask", action="append", metavar="IMAGE",
+        help="white where the picture may change, black where not"
+        + ("; several times: where each --end counts, in their order, - for everywhere"
+           if several else ""),
+    )  # fmt: skip
     group.add_argument(
-        "--guide",
-        metavar="IMAGE",
-        help="a picture to steer by: what grows is what the layer sees in it",
-    )
+        "--guide", action="append", metavar="IMAGE",
+        help="a picture to steer by: what grows is what the layer sees in it; or several",
+    )  # fmt: skip
     for flag in ("--width", "--height"):
         if flag not in without:
             group.add_argument(
@@ -267,13 +277,27 @@ def chosen(args: argparse.Namespace) -> dict[str, Any]:
     """
     from ..images import load_image
 
-    names = ["style", "end", "keep_colors", "clip", "flip", "width", "height", "max_memory",
+    names = ["style", "keep_colors", "clip", "flip", "balance", "width", "height", "max_memory",
              "precision", *(flag[2:].replace("-", "_") for flag, *_ in _DREAM_FLAGS)]  # fmt: skip
     found = {name: getattr(args, name, None) for name in names}
+    found.update(steered(args))
     for name in ("mask", "guide"):
-        file = getattr(args, name, None)
-        found[name] = None if file is None else load_image(file)
+        file = found.get(name)
+        if file is not None:
+            several = isinstance(file, list)
+            found[name] = [*map(load_image, file)] if several else load_image(file)
     return {name: value for name, value in found.items() if value is not None}
+
+
+def steered(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the keywords of `deepdream.dream` that say what is to grow, and where.
+
+    Of pictures that belong to the whole dream they are the names; those of single terms are loaded.
+    """
+    from ..dreaming.objectives.typed import steering
+
+    given = (getattr(args, name, None) or [] for name in ("end", "mask", "guide"))
+    return steering(*given)
 
 
 _NOISE = re.compile(r"noise:(\d+)x(\d+)", re.IGNORECASE)

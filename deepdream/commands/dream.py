@@ -29,6 +29,7 @@ def add(commands: Any) -> None:
         "deepdream dream PHOTO.jpg -o less.jpg --strength 0.6 --keep-colors",
         "deepdream dream PHOTO.jpg --style cities        # 'deepdream styles' lists the styles",
         "deepdream dream PHOTO.jpg --end block7/output   # 'deepdream layers' lists the layers",
+        "deepdream dream PHOTO.jpg --end block4/output --end 'block10/output*0.5'",
         "deepdream dream PHOTO.jpg --width 640           # smaller, and done sooner",
         "deepdream dream noise:1024x576 --style eyes     # a dream out of nothing",
     )  # fmt: skip
@@ -72,8 +73,7 @@ def run(args: argparse.Namespace) -> int:
     out = Path(args.out) if args.out else Path(f"{stem_of(args.image)}_dream.png")
     images.check_writable(out, args.depth)
     if args.preview:
-        others = args.image, args.guide, args.mask, out
-        check_preview(args.preview, filter(None, others))
+        check_preview(args.preview, [args.image, *(args.guide or []), *(args.mask or []), out])
     screen = find_screen() if args.show else None
     number = seed(args)
     img, keywords = load_start(args.image, number), chosen(args)

@@ -7,7 +7,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .arguments import chosen, collector_paused, command, dream_arguments, model_arguments
+from .arguments import (
+    chosen,
+    collector_paused,
+    command,
+    dream_arguments,
+    model_arguments,
+    steered,
+)
 
 
 def add(commands: Any) -> None:
@@ -53,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
     recipe = read_recipe(path)
     repeatable(recipe, str(path))  # before a net is loaded
+    given = steered(args)
     changes = {name: value for name, value in chosen(args).items() if name not in ("guide", "mask")}
     if args.seed is not None:
         changes["seed"] = args.seed
@@ -63,12 +71,12 @@ def run(args: argparse.Namespace) -> int:
     frames = int(recipe.get("frame", 0)) + 1
     with Bar(frames) as bar:
         made = rerun(
-            path, img=args.input, guide=args.guide, mask=args.mask, net=net, on_step=bar.step,
-            progress=False, **changes,
+            path, img=args.input, guide=given.get("guide"), mask=given.get("mask"), net=net,
+            on_step=bar.step, progress=False, **changes,
         )  # fmt: skip
     images.save_image(made, out, depth=args.depth or images.depth_for(out, recipe))
     stopped = made.recipe is not None and made.recipe.get("stopped")
-    new = [name for name in ("guide", "mask") if getattr(args, name) and name not in recipe]
+    new = [name for name in ("guide", "mask") if name in given and name not in recipe]
     different = [*changes, *new]
     what = f"changed: {', '.join(different)}" if different else compared(path, out)
     print(f"wrote {out} ({time.monotonic() - began:.0f} s); {what}")

@@ -39,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
 
 def lines(recipe: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield names and values, the network and the input before the parameters."""
+    from ..dreaming.objectives import typed
     from ..dreaming.schedules import in_words
 
     model = recipe.get("model") or {}
@@ -53,8 +54,10 @@ def lines(recipe: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "computed by", f"engine {recipe['engine']} on {recipe.get('device', 'a device')}"
     if "style" in recipe:
         yield "style", str(recipe["style"])
-    for what in ("input", "guide", "mask"):
-        source = recipe.get(what)
+    guides = recipe.get("guide")
+    shown_pictures = [("input", recipe.get("input"))]
+    shown_pictures += [("guide", g) for g in (guides if isinstance(guides, list) else [guides])]
+    for what, source in [*shown_pictures, ("mask", recipe.get("mask"))]:
         if isinstance(source, Mapping):
             w, h = source.get("size") or ("?", "?")
             if "noise" in source:
@@ -65,6 +68,9 @@ def lines(recipe: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         elif what == "input" or source is not None:
             yield what, "an array" if source is None else str(source)
     for name, value in (recipe.get("parameters") or {}).items():
+        if name in ("end", "objective"):
+            yield name, typed.in_words(value)
+            continue
         yield name, "all" if value == "all" else in_words(value)
     yield "seed", "none" if recipe.get("seed") is None else str(recipe["seed"])
     shown = {"deepdream", "command", "model", "engine", "device", "style", "input", "guide", "mask",

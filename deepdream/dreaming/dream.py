@@ -22,9 +22,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..images import Picture, as_picture
-from .goals import recommended_end as recommended_end
 from .objectives.functions import Function
-from .objectives.terms import Objective
+from .objectives.goals import recommended_end as recommended_end
+from .objectives.objective import Objective
 from .prepared import Prepared, Seed
 from .schedules import Scheduled
 from .steps import OnStep
@@ -108,10 +108,12 @@ def dream(
     smooth : float, schedule
         Pixels. The gradient is the mean of itself blurred by Gaussians with standard deviations of
         half, once and twice this: no grain of two or three pixels. 0 leaves it.
-    normalize : {"mean", "std", "laplacian"}
+    normalize : {"mean", "std", "laplacian", "spectrum"}
         How a gradient becomes a step: divided by its mean absolute value (the notebook's), by its
         standard deviation, or each band of a Laplacian pyramid by its own, so that coarse shapes
-        grow as fast as fine ones. `ascent.directions.direction` has the formulas.
+        grow as fast as fine ones. `ascent.directions.direction` has the formulas. Or in waves of
+        all lengths and in lightness and contrasts of colours, each at its own pace by Adam's rule:
+        what classes are legible in (`ascent.spectrum`).
     bands : int
         Of the pyramid.
     border : {"roll", "reflect", "edge"}
@@ -223,7 +225,7 @@ def dream(
     Other nets, and those that have hooks or no plan, run layer by layer. The logger ``deepdream``
     tells which way it goes and how much memory it takes (level INFO, and WARNING for tiles).
     """
-    given = {"iter_n": iter_n, "octave_n": octave_n, "octave_scale": octave_scale,
+    given: dict[str, Any] = {"iter_n": iter_n, "octave_n": octave_n, "octave_scale": octave_scale,
              "octave_min": octave_min, "step_size": step_size, "jitter": jitter, "clip": clip,
              "smooth": smooth, "normalize": normalize, "bands": bands, "border": border,
              "keep_colors": keep_colors, "strength": strength, "blur": blur, "tv": tv, "l2": l2,

@@ -28,9 +28,11 @@ from ..files import check_folder, make_folder, replacing
 from ..images import Picture, as_picture, check_depth, save_image, to_picture
 from ..recipe import describe_net
 from .dream2015 import next_frame, sample_grid
-from .fitting import SizeWarning
+from .objectives.goals import as_guides
+from .objectives.objective import Objective
 from .parameters import Parameters, check_seed
-from .prepared import Prepared
+from .pictures.fitting import SizeWarning
+from .prepared import Prepared, parted
 from .schedules import Schedule
 from .styles import NOTEBOOK, style_of
 
@@ -97,7 +99,7 @@ def _zoom(
         )
     given, scale = dict(given), float(scale)
     if given.get("guide") is not None:
-        given["guide"] = as_picture(given["guide"])
+        given["guide"] = as_guides(given["guide"])
     seed, on_step = given.pop("seed", None), given.pop("on_step", None)
     if seed is not None and not isinstance(seed, np.random.RandomState):
         seed = np.random.RandomState(seed)
@@ -161,7 +163,7 @@ def _frames(
             with warnings.catch_warnings():
                 if i:  # the first frame has said it
                     warnings.simplefilter("ignore", SizeWarning)
-                own, goal = _parted(params)
+                own, goal = parted(params)
                 if ready is None or not _same(goal, shared):
                     ready, shared = Prepared(net, **goal), goal
                 frame = ready.dream(frame, seed=seed, on_step=watch, progress=False, **own)
@@ -175,15 +177,6 @@ def _frames(
             if shown is not None:
                 shown.frame(i + 1)
             yield frame
-
-
-def _parted(params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the keywords that one picture may have by itself, and those for which a net is ready.
-
-    See `prepared.Prepared`.
-    """
-    own = {name: value for name, value in params.items() if name in _OWN}
-    return own, {name: value for name, value in params.items() if name not in _OWN}
 
 
 def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
@@ -334,8 +327,6 @@ def last_frame(folder: str | os.PathLike[str]) -> tuple[int, np.ndarray] | None:
 
 
 _STATE = "zoom.npz"
-_PICTURES = ("guide", "mask")
-_OWN = {*NOTEBOOK, "mask", "width", "height", "compose"}
 _SOME = 16  # octaves for which functions of the octave are written out
 _NO_MATTER = ("on_step", "max_memory", "progress")  # parameters that change no picture
 # What older folders do not tell of the network, and how a recipe calls it.
@@ -365,11 +356,12 @@ def _asked(
     for name, value in _differing(_settled(net, begin), settled).items():
         asked[f"first {name}"] = str(value)
     given = {name: value for name, value in given.items() if name not in (*NOTEBOOK, "style")}
-    if given.get("precision") == "float32":
-        del given["precision"]
+    for name, usual in (("precision", "float32"), ("balance", True)):
+        if given.get(name) == usual:
+            del given[name]
     for name, value in given.items():
         if value is not None:
-            asked[name] = _digest(to_picture(value)) if name in _PICTURES else str(value)
+            asked[name] = _as_text(name, value)
     known = describe_net(net)
     return {
         **asked,
@@ -379,6 +371,14 @@ def _asked(
         "network": str(net.name),
         **{name: str(known[key]) for name, key in _OF_THE_NET.items() if key in known},
     }
+
+
+def _as_text(name: str, value: Any) -> str:
+    if name == "guide":
+        return ", ".join(_digest(guide) for guide in as_guides(value))
+    if name == "mask":
+        return _digest(to_picture(value))
+    return json.dumps(value.plain()) if isinstance(value, Objective) else str(value)
 
 
 def _digest(picture: Picture) -> str:

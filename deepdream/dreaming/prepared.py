@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Union
@@ -25,17 +25,18 @@ from ..recipe import build_recipe
 from .ascent.ascent import Ascent, Source
 from .ascent.pulls import Pull
 from .dream2015 import guide_features, input_mean, input_name
-from .fitting import Fitting, SizeWarning, named, note_on
-from .goals import Goal
 from .objectives.functions import Function, objective_guide
-from .objectives.terms import GuideTerm, Term
+from .objectives.goals import Goal
+from .objectives.objective import GuideTerm, Term
 from .parameters import Parameters, check_precision, check_seed, composed_size, wanted_size
 from .pictures.borders import Canvas, Size, canvas_for, continued
 from .pictures.finish import finish_for
+from .pictures.fitting import Fitting, SizeWarning, named, note_on
 from .pictures.masks import as_mask
 from .pictures.masks import fitted as fitted_mask
 from .pictures.octaves import Bases, larger_sizes, octave_sizes
 from .steps import OnStep, Step
+from .styles import NOTEBOOK
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +47,10 @@ _NO_BLOBS = (
 )
 
 Seed = Union[int, np.random.RandomState, None]
+
+
+# Keywords that a single picture may have for itself; see `Prepared.dream`.
+_OWN = {*NOTEBOOK, "mask", "width", "height", "compose"}
 
 
 class _Stop(Exception):  # noqa: N818 (no error: `on_step` has had enough)
@@ -63,6 +68,9 @@ class Prepared:
         See `deepdream.dream`.
     keep : bool
         Keep what was made for a size, for the next picture, while `max_memory` allows it.
+    like : Prepared, optional
+        One whose plans serve here too, where net, layers and precision are the same: another
+        channel of a layer, say.
     **given
         Any other parameter that styles decide.
 
@@ -80,7 +88,7 @@ class Prepared:
     def __init__(
         self, net: Any, end: Any = None, *, style: Any = None, objective: Any = None,
         guide: Any = None, balance: bool = True, max_memory: int | str | None = None,
-        precision: str = "float32", keep: bool = True, **given: Any,
+        precision: str = "float32", keep: bool = True, like: Prepared | None = None, **given: Any,
     ) -> None:  # fmt: skip
         self._given, self._style = given, style
         chosen = Parameters(net, style, given)
@@ -91,8 +99,13 @@ class Prepared:
         self.goal = goal = Goal(net, end, objective, guide, chosen.style)
         self._mean = input_mean(net)
         self._max_memory, self._keep = max_memory, keep
-        self._planner, self._why_not = _planner(goal.net, goal.ends, precision)
+        self._planner: Any
+        self._why_not: str
         self._plans: Any = None
+        if like is not None and like._serves(goal, precision):
+            self._planner, self._why_not, self._plans = like._planner, like._why_not, like._plans
+        else:
+            self._planner, self._why_not = _planner(goal.net, goal.ends, precision)
         self._writers: dict[int, Any] = {}  # a plan's, by the function
         self._features: dict[tuple[bool, Term], Function] = {}  # by whether a plan has read them
         beside = self._planner is None
@@ -104,10 +117,15 @@ class Prepared:
         ]
         self._guides_grown = [pair for pair in dict.fromkeys(shapes) if pair[0] != pair[1]]
 
+    def _serves(self, goal: Goal, precision: str) -> bool:
+        """Tell whether the plans that are here are those for another goal."""
+        mine = self.goal
+        return mine.net is goal.net and mine.ends == goal.ends and self._precision == precision
+
     def dream(
         self, img: Any, *, mask: Any = None, width: int | None = None, height: int | None = None,
         compose: tuple[int, int] | None = None, seed: Seed = None, on_step: OnStep | None = None,
-        progress: bool | None = None, **changes: Any,
+        progress: bool | None = None, weights: Sequence[float] | None = None, **changes: Any,
     ) -> Picture:  # fmt: skip
         """Dream on a picture.
 
@@ -115,6 +133,8 @@ class Prepared:
         ----------
         img, mask, width, height, compose, seed, on_step, progress
             See `deepdream.dream`.
+        weights : sequence of float, optional
+            Other weights of the terms, in their order, for this picture.
         **changes
             Parameters that styles decide, where they are others for this picture.
 
@@ -133,8 +153,8 @@ class Prepared:
         UserWarning
             As `deepdream.dream`.
         """
-        goal, ends = self.goal, self.goal.ends
-        net = goal.net
+        goal = self.goal if weights is None else self.goal.weighed(weights)
+        net, ends = goal.net, goal.ends
         changes = {name: value for name, value in changes.items() if value is not None}
         chosen = Parameters(net, self._style, {**self._given, **changes})
         check_seed(seed)
@@ -161,7 +181,7 @@ class Prepared:
         note = note_on(ends, grown, len(sizes), chosen.border, self._guides_grown)
         if note:
             warnings.warn(note, SizeWarning, stacklevel=3)
-        source = self._source(canvases, chosen, size, masked is not None)
+        source = self._source(goal, canvases, chosen, size, masked is not None)
         bases = Bases(source.ops, start, self._mean, sizes,
                       None if composed is None else octave_n_found, original)  # fmt: skip
         ascent = Ascent(source, bases, canvases, self._mean, chosen.settled, masked,
@@ -208,12 +228,12 @@ class Prepared:
         return Picture(pixels, start.alpha, recipe, original.source)
 
     def _source(
-        self, canvases: list[Canvas], chosen: Parameters, size: Size, masked: bool
+        self, goal: Goal, canvases: list[Canvas], chosen: Parameters, size: Size, masked: bool
     ) -> Source:
         """Return where gradients come from, by a plan where there is one."""
         from ..memory import memory_limit
 
-        net, planner, why_not = self.goal.net, self._planner, self._why_not
+        net, planner, why_not = goal.net, self._planner, self._why_not
         # What a GPU of Caffe's has free only PyTorch could tell, which is not there.
         ours = getattr(net, "engine", "") == "deepdream"
         limit = memory_limit(self._max_memory, str(net.device) if ours else "cpu")
@@ -233,7 +253,7 @@ class Prepared:
                 return planned_features(alone, guide, limit)
 
             try:
-                pulls = self._pulls(size, True, planned)
+                pulls = self._pulls(goal, size, True, planned)
                 for pull in pulls:
                     if id(pull.function) not in self._writers:
                         self._writers[id(pull.function)] = writers_of([pull], planner)[0]
@@ -248,22 +268,26 @@ class Prepared:
                 why_not = f": {error}"
         from .ascent.net_source import NetSource
 
-        _check_memory(net, self.goal.ends, canvases[-1].shape, limit)
+        _check_memory(net, goal.ends, canvases[-1].shape, limit)
         if self._precision != "float32":
             raise ParameterError(
                 f"precision is {self._precision!r}, but this net runs layer by layer in "
                 f"float32{why_not}"
             )
         _log.info(f"layer by layer, without a plan{why_not}")
-        pulls = self._pulls(size, False, lambda end, guide: guide_features(net, guide, end))
+        pulls = self._pulls(goal, size, False, lambda end, guide: guide_features(net, guide, end))
         return NetSource(net, canvases, pulls, self._balance)
 
     def _pulls(
-        self, size: Size, planned: bool, features: Callable[[str, np.ndarray], np.ndarray]
+        self,
+        goal: Goal,
+        size: Size,
+        planned: bool,
+        features: Callable[[str, np.ndarray], np.ndarray],
     ) -> list[Pull]:
         """Return the terms for a picture of some size; guides are read when first wanted."""
         pulls = []
-        for share in self.goal.shares:
+        for share in goal.shares:
             term, mask = share.term, None
             if share.mask is not None:
                 mask = fitted_mask(share.mask.pixels, size, f"the mask of {term!r}")
@@ -287,6 +311,19 @@ class Prepared:
             return objective_guide(read[0])
         # Of several, all positions are there to choose from.
         return objective_guide(np.concatenate([f.reshape(f.shape[0], -1) for f in read], axis=1))
+
+
+def parted(keywords: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the keywords of `deepdream.dream` in two parts.
+
+    Returns
+    -------
+    dict, dict
+        What a single picture may have for itself (`Prepared.dream`), and for what a net is made
+        ready (`Prepared`).
+    """
+    own = {name: value for name, value in keywords.items() if name in _OWN}
+    return own, {name: value for name, value in keywords.items() if name not in _OWN}
 
 
 def _source_of(guides: list[Picture]) -> Any:

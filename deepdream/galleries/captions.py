@@ -264,7 +264,8 @@ def _precision(manifest: Manifest) -> str:
 def _guide(manifest: Manifest) -> str:
     if manifest.settings["parameters"].get("guide") is None:
         return "no guide"
-    return f"guide {manifest.about.get('guide') or 'a picture'}"
+    named = manifest.about.get("guide") or "a picture"
+    return f"guide {named if isinstance(named, str) else ' and '.join(named)}"
 
 
 def _objective(manifest: Manifest) -> str:

@@ -17,10 +17,13 @@ from typing import Any, Union
 import numpy as np
 
 from ..display import display_for
-from ..dreaming.dream import Step, dream
 from ..dreaming.objectives.functions import objective_channel
+from ..dreaming.objectives.goals import as_guides
+from ..dreaming.objectives.objective import Objective
 from ..dreaming.parameters import Parameters, check_precision, check_seed
 from ..dreaming.pictures.octaves import ALL
+from ..dreaming.prepared import Prepared, parted
+from ..dreaming.steps import Step
 from ..dreaming.styles import NOTEBOOK
 from ..errors import DeepDreamError, ParameterError
 from ..files import check_folder, make_folder
@@ -208,15 +211,15 @@ def write_gallery(
         "format": suffix,
     }
     name = _name_of(given, seed)
-    guide, mask = (getattr(params.get(name), "source", None) or {} for name in _PICTURES)
+    guides = [_file_of(guide) for guide in params.get("guide") or []]
     about = {
         "picture": name or "a picture",
         "size": [size[1], size[0]],
         "input": name,
         "width": size[1] if size != given.shape[:2] else None,
         "model_flags": model_flags(net, network),
-        "guide": guide.get("file"),
-        "mask": mask.get("file"),
+        "guide": guides if len(guides) > 1 and all(guides) else (guides or [None])[0],
+        "mask": _file_of(params.get("mask")),
         "style": chosen[0].style.name,
         "left_out": left_out(net),
     }
@@ -292,7 +295,7 @@ def looks_apply(net: Any, size: tuple[int, int], style: str, parameters: Mapping
 def _name_of(picture: Picture, seed: int) -> str:
     """Return what a command calls a picture: its file, or a noise's size; empty for an array."""
     source = picture.source or {}
-    if source.get("noise") == seed and "size" in source:
+    if source.get("noise") == seed and "size" in source and "strength" not in source:
         w, h = source["size"]
         return f"noise:{w}x{h}"
     return str(source.get("file", ""))
@@ -310,6 +313,7 @@ class _Maker:
         self._work = work
         self._thumbnails = Thumbnails()
         self._stopped = False
+        self._ready: Prepared | None = None
 
     def run(self, on_step: Any, progress: bool | None) -> Iterator[Entry]:
         w, h = self._manifest.about["size"]
@@ -364,8 +368,14 @@ class _Maker:
         try:
             with warnings.catch_warnings(record=True) as notes:
                 warnings.simplefilter("always")
-                picture = dream(self._net, self._start, target.layer, on_step=watch, progress=False,
-                                **params)  # fmt: skip
+                own, goal = parted(params)
+                seed, keep = goal.pop("seed"), target.channel is not None
+                # Channels of one layer share its plans.
+                like, self._ready = self._ready if keep else None, None
+                self._ready = Prepared(self._net, target.layer, like=like, keep=keep, **goal)
+                picture = self._ready.dream(
+                    self._start, seed=seed, on_step=watch, progress=False, **own
+                )
         except Exception as error:
             if watch.error is not None:
                 raise
@@ -453,10 +463,15 @@ def _checked(
         raise ParameterError(f"channels and {steers[0]} both given: one of them says what grows")
     if len(steers) > 1:
         raise ParameterError("guide and objective both given: a guide is an objective; leave one")
-    for name in _PICTURES:
-        if params.get(name) is not None:
-            known = to_picture if name == "mask" else as_picture  # a mask may have any scale
-            params[name] = known(params[name])
+    if isinstance(params.get("objective"), Objective):
+        raise ParameterError(
+            "objective is made of terms, which name their layers: a gallery goes through layers. A "
+            "function of a blob is expected"
+        )
+    if params.get("guide") is not None:
+        params["guide"] = as_guides(params["guide"])
+    if params.get("mask") is not None:
+        params["mask"] = to_picture(params["mask"])  # a mask may have any scale
     return params, chosen
 
 
@@ -486,8 +501,14 @@ def _digest(picture: Picture) -> str:
     return hashlib.sha256(np.ascontiguousarray(picture, np.float32).tobytes()).hexdigest()[:16]
 
 
+def _file_of(picture: Any) -> str | None:
+    return (getattr(picture, "source", None) or {}).get("file")
+
+
 def _named(value: Any) -> str:
-    """Return what tells a guide, or an objective, from another one."""
+    """Return what tells guides, or an objective, from others."""
+    if isinstance(value, list):
+        return ", ".join(map(_digest, value))
     if isinstance(value, Picture):
         return _digest(value)
     return str(getattr(value, "__qualname__", type(value).__qualname__))

@@ -190,7 +190,10 @@ def _difference(name: str, asked: _Facts, before: _Facts) -> str:
 def _guide(settings: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     if settings["parameters"].get("guide") is None:
         return "no guide"
-    return f"guide {about['guide']}" if about.get("guide") else "guide"
+    named = about.get("guide")
+    if not named:
+        return "guide"
+    return f"guide {named if isinstance(named, str) else ' and '.join(named)}"
 
 
 def _worded(name: str, value: Any) -> str:

@@ -66,7 +66,7 @@ def files_for(about: Mapping[str, Any]) -> list[str]:
     if "--model" in given and plain(given["--model"]) not in ALIASES:
         files.append(given["--model"])
     files += [given["--weights"]] if "--weights" in given else []
-    files += [about[name] for name in ("guide", "mask") if about.get(name)]
+    files += [file for name in ("guide", "mask") for file in _files(about.get(name))]
     return list(dict.fromkeys(map(str, files)))
 
 
@@ -104,8 +104,8 @@ def command_for(
         words += [*about["model_flags"], *_flag("--layers", target.layer)]
         words += ["--channels", str(target.channel)]
     for name in ("guide", "mask"):
-        if about.get(name):
-            words += [f"--{name}", about[name]]
+        for file in _files(about.get(name)):
+            words += [f"--{name}", file]
         parameters.pop(name, None)
     if parameters.pop("precision", "float32") != "float32":
         words += ["--precision", settings["parameters"]["precision"]]
@@ -153,6 +153,11 @@ def style_flags(parameters: Mapping[str, Any], style: str, usual: str) -> list[s
         else:
             flags += _flag(flag, text)
     return flags
+
+
+def _files(named: Any) -> list[str]:
+    """Return the files of guides, or of a mask."""
+    return list(named) if isinstance(named, (list, tuple)) else [named] if named else []
 
 
 def _same(one: Any, other: Any) -> bool:

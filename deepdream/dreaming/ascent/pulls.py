@@ -21,9 +21,9 @@ import numpy as np
 
 from ...errors import FlatGradientError, ShapeError
 from ..dream2015 import flat_gradient
-from ..fitting import named
 from ..objectives.functions import Function, Neuron, Part, ask, objective_L2
 from ..pictures.borders import Canvas, Size, Span
+from ..pictures.fitting import named
 from ..pictures.looks import Look
 from ..pictures.operations import Operations
 
@@ -346,9 +346,12 @@ def on_blob(function: Function, blob: Any) -> Writer:
         return own
 
     def write(data: Any, diff: Any, part: Part) -> None:
+        # What an earlier pull has written at the blob is to stay.
+        kept = None if np.may_share_memory(diff, blob.diff) else blob.diff.copy()
         blob.diff[...] = 0
         ask(function, blob)
-        if not np.may_share_memory(diff, blob.diff):
+        if kept is not None:
             diff[...] = blob.diff
+            blob.diff[...] = kept
 
     return Writer(write)

@@ -8,16 +8,18 @@ terms at layers of the net.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
-from ..errors import ParameterError, UnknownLayerError
-from ..images import as_picture
-from ..picture import Picture
-from .dream2015 import target_blob
-from .objectives.functions import Function, objective_L2
-from .objectives.given import Given
-from .objectives.terms import (
+from ...errors import ParameterError, UnknownLayerError
+from ...images import as_picture
+from ...picture import Picture
+from ..dream2015 import target_blob
+from ..styles import Style, end_of
+from .functions import Function, objective_L2
+from .given import Given
+from .objective import (
     ChannelTerm,
     FunctionTerm,
     GuideTerm,
@@ -28,7 +30,6 @@ from .objectives.terms import (
     Term,
     check_weight,
 )
-from .styles import Style, end_of
 
 End = Any  # a name, names, or a mapping of names to weights
 
@@ -99,10 +100,37 @@ class Goal:
                 Share(self._term(name, objective), weight) for name, weight in weights.items()
             )
             self.recorded = {"end": end, "objective": _recorded(objective, self.guides)}
+        self._whole = whole
         self.shares = self._settled(whole)
         for share in self.shares:
             target_blob(self.net, share.term.end)
         self.ends = _in_order(self.net, {share.term.end: None for share in self.shares})
+
+    def weighed(self, weights: Sequence[float]) -> Goal:
+        """Return the same goal with other weights of its terms, in their order.
+
+        Raises
+        ------
+        ParameterError
+            There are not as many weights as terms, one is no number, or all are zero.
+        """
+        shares = self._whole.shares
+        if len(weights) != len(shares):
+            raise ParameterError(
+                f"{len(weights)} weights for {len(shares)} terms: one for each is expected"
+            )
+        other = copy(self)
+        other._whole = Objective(
+            replace(share, weight=check_weight(weight, repr(share)))
+            for share, weight in zip(shares, weights)
+        )
+        other.shares = other._settled(other._whole)
+        if isinstance(self.recorded.get("end"), (str, type(None))):
+            other.recorded = {"objective": other._whole.plain()}
+        else:
+            named = {s.term.end: s.weight for s in other._whole.shares}
+            other.recorded = {**self.recorded, "end": named}
+        return other
 
     def _term(self, end: str, objective: Function | None) -> Term:
         if self.guides:
@@ -129,8 +157,8 @@ class Goal:
 
     def _classes(self, term: LabelTerm) -> ChannelTerm:
         """Return the channels of the layer before the softmax that a class's name stands for."""
-        from ..models.labels import find_labels, logits_of
-        from ..running.casting import cast
+        from ...models.labels import find_labels, logits_of
+        from ...running.casting import cast
 
         numbers = find_labels(self.net, term.label)
         end = logits_of(self.net)
