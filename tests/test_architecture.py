@@ -159,7 +159,6 @@ LEVELS = (
         "drawing.diagram",
         "drawing.table",
         "dreaming.visualize",
-        "galleries.sheet",
         "models.guarded",
         "running.casting",
         "running.net",
@@ -175,7 +174,7 @@ LEVELS = (
         "galleries.manifest",
         "galleries.recreate",
     },
-    {"commands.arguments", "dreaming.ascent.plan_source", "galleries.page"},
+    {"commands.arguments", "dreaming.ascent.plan_source", "galleries.page", "galleries.sheet"},
     {"galleries.make", "repeat", "reproduce.make"},
     {
         "commands.dream",
