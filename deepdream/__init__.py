@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .dreaming.pictures.noise import noise as noise
     from .dreaming.styles import styles as styles
     from .dreaming.visualize import visualize as visualize
+    from .films.film import film as film
     from .galleries.make import gallery as gallery
     from .galleries.sheet import sheet as sheet
     from .images import load_image as load_image
@@ -49,6 +50,7 @@ _HOME = {
     "deprocess": "dreaming.dream2015",
     "draw": "drawing.diagram",
     "dream": "dreaming.dream",
+    "film": "films.film",
     "gallery": "galleries.make",
     "guide_features": "dreaming.dream2015",
     "load_image": "images",

@@ -22,6 +22,7 @@ from typing import Any
 
 from .commands import (
     dream,
+    film,
     gallery,
     labels,
     layers,
@@ -105,18 +106,9 @@ def build_parser() -> Parser:
     )  # fmt: skip
 
     for module in (
-        dream,
-        styles,
-        layers,
-        labels,
-        zoom,
-        gallery,
-        visualize,
-        show,
-        rerun,
-        models,
+        dream, film, zoom, visualize, styles, layers, labels, gallery, show, rerun, models,
         reproduce,
-    ):
+    ):  # fmt: skip
         module.add(commands)
     return parser
 

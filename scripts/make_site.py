@@ -38,7 +38,7 @@ CONTENTS = {
         "Walkthrough <walkthrough>", "labs", "glossary",
     ),
     "Use": ("cli", "api", "models", "layers", "pycaffe", "real-caffe", "docker"),
-    "Understand": ("conventions", "how-it-works", "known-differences", "performance"),
+    "Understand": ("conventions", "how-it-works", "known-differences", "wild-nets", "performance"),
     "Take part": ("add-a-layer", "decisions", "contributing", "photographs", "changelog"),
 }  # fmt: skip
 

@@ -160,12 +160,19 @@ def test_targets_show_the_colours_that_went_in(tmp_path: Path, name: str) -> Non
     if not name.endswith(("png", "webp")):
         with av.open(str(tmp_path / name)) as film:
             frame = list(film.decode(video=0))[-1]
-            seen = frame.to_ndarray(format="rgb24")
+            told = (frame.colorspace, frame.color_range)
+            ways = {
+                "src_colorspace": "ITU709",
+                "src_color_range": "MPEG",
+                "dst_color_range": "JPEG",
+            }
+            # PyAV 15 looks at no tags by itself, and at a matrix only where a range is asked for.
+            seen = frame.to_ndarray(format="rgb24", **(ways if told == (1, 1) else {}))
             context = film.streams.video[0].codec_context
-            told = (context.color_primaries, context.color_trc)
+            told += (context.color_primaries, context.color_trc)
         assert np.abs(middles(seen) - COLOURS).max() <= most
         if not lossless:
-            assert (frame.colorspace, frame.color_range) == told == (1, 1)
+            assert told == (1, 1, 1, 1)
             assert frame.format.name == "yuv420p"
 
 

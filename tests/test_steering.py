@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
-from helpers import assert_close
+from helpers import assert_close, relative_error
 from hypothesis import assume, given, note, settings
 from hypothesis import strategies as st
 from plan_checks import normal, seeded_net
@@ -16,7 +16,7 @@ from random_graphs import random_graph
 from sums import SIZE, SUMS, one_by_one, step_of, summed
 from test_ascent import tight
 from test_dreaming import net_with_mean, picture
-from tiny import SMOOTH
+from tiny import SMOOTH, TINY
 
 import deepdream
 from deepdream import objectives as o
@@ -140,6 +140,44 @@ def test_stretches_give_the_sum_in_random_nets(seed):
 
     assume(np.isfinite(expected).all())
     assert_close(g.transpose(2, 0, 1), expected, 1e-5)
+
+
+OVERWRITTEN = (
+    TINY[: TINY.index('layer { name: "pool1"')]
+    .replace('"ReLU"', '"TanH"')
+    .replace(
+        'name: "relu1" type: "TanH" bottom: "conv1" top: "conv1"',
+        'name: "tanh" type: "TanH" bottom: "conv1" top: "tanh"',
+    )
+    + """
+layer { name: "scale" type: "Scale" bottom: "tanh" top: "tanh" scale_param { axis: 1 } }
+layer { name: "end" type: "Convolution" bottom: "tanh" top: "end"
+  convolution_param { num_output: 5 kernel_size: 3 } }
+"""
+)
+
+
+def test_what_a_layer_in_place_writes_over_is_gone_for_all_targets():
+    """A sum is one pass, as Caffe's stretches give it: TanH's gradient is of what is there then."""
+    img = picture(*SIZE)
+    net = net_with_mean(text=OVERWRITTEN)
+    x = preprocess(net, img)
+    net.blobs["data"].reshape(1, *x.shape)
+    net.blobs["data"].data[0] = x
+    net.forward(end="tanh")
+    own = net.blobs["tanh"].data.copy()
+    net.forward(start="scale", end="end")
+    net.blobs["end"].diff[...] = net.blobs["end"].data
+    net.backward(start="end", end="scale")
+    net.blobs["tanh"].diff[...] += own
+    net.backward(start="tanh")
+    expected = net.blobs["data"].diff[0].astype(np.float64)
+    one = one_by_one(net_with_mean(text=OVERWRITTEN), x, ["tanh", "end"])
+
+    found = change(net_with_mean(text=OVERWRITTEN), img, end=["tanh", "end"], balance=False)
+
+    assert_close(found, step_of(expected), 1e-5)
+    assert relative_error(step_of(sum(one.values())), step_of(expected)) > 0.01
 
 
 @ways

@@ -326,6 +326,24 @@ class Source:
         return np.asarray(resized(Picture(np.ascontiguousarray(pixels, np.float32)), self.size))
 
 
+def wanted_size(size: tuple[int, int], asked: Any) -> tuple[int, int]:
+    """Return the height and width that frames are to have.
+
+    Parameters
+    ----------
+    size : (int, int)
+        Height and width that they have.
+    asked
+        As for `open_source`.
+
+    Raises
+    ------
+    ParameterError
+        It is no size.
+    """
+    return _wanted(size, parse_size(asked))
+
+
 def _wanted(
     size: tuple[int, int], asked: tuple[int | None, int | None] | int | None
 ) -> tuple[int, int]:
