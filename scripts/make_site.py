@@ -133,9 +133,11 @@ What `import deepdream` offers. Names of Caffe's own are under `deepdream.caffe`
 # The public names, in the order in which one meets them.
 NAMES = {
     "Load and save": ("load_net", "load_image", "save_image", "noise"),
-    "Dream": ("dream", "styles", "zoom", "film", "gallery", "read_recipe", "rerun"),
+    "Dream": (
+        "dream", "styles", "zoom", "film", "gallery", "visualize", "read_recipe", "rerun",
+    ),  # fmt: skip
     "Objectives": ("objective_L2", "objective_channel", "objective_guide", "guide_features"),
-    "Show": ("show", "draw"),
+    "Show": ("show", "sheet", "draw"),
     "The notebook of 2015": ("deepdream", "make_step", "preprocess", "deprocess"),
     "Errors": ("DeepDreamError",),
 }
