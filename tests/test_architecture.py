@@ -183,6 +183,7 @@ LEVELS = (
     },
     {"commands.arguments", "dreaming.ascent.plan_source", "galleries.page"},
     {"commands.film_arguments", "galleries.make", "repeat", "reproduce.make"},
+    {"films.again"},
     {
         "commands.dream",
         "commands.film",
