@@ -235,11 +235,11 @@ def test_equal_weights_are_equally_strong():
 
 
 def test_shares_are_means_of_stretches():
-    """Whatever the ratio, each row counts once in all."""
-    x = np.random.RandomState(1).uniform(size=(11, 3))
+    """Whatever the ratio, each column counts once in all."""
+    x = np.random.RandomState(1).uniform(size=(3, 11))
     for n in (1, 3, 4, 11, 16):
         found = shares(x, n)
-        fine = np.repeat(x, n, axis=0).reshape(n, 11, 3).mean(axis=1)
+        fine = np.repeat(x, n, axis=1).reshape(3, n, 11).mean(axis=2)
         np.testing.assert_allclose(found, fine, rtol=1e-12)
 
 
