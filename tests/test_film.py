@@ -392,6 +392,28 @@ def test_the_command_makes_a_film_with_its_recipe(tmp_path: Path, capsys: Any) -
     assert recipe["first"] == {"iter_n": 3}
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
+def test_a_film_is_made_again_from_its_recipe(tmp_path: Path, capsys: Any, suffix: str) -> None:
+    """The same, byte for byte; with a change it is another, and says so."""
+    out, again = tmp_path / f"o{suffix}", tmp_path / f"again{suffix}"
+    given = command(tmp_path, out)
+    given[given.index("25")] = "4"
+    keys = tmp_path / "keys.csv"
+    keys.write_text("frame,strength,end:a/output,end:pool1\n0,0.5,1,0\n3,1,0.5,1\n")
+    at = given.index("--end")
+    given[at : at + 2] = ["--keyframes", str(keys)]
+    assert main([*given, "--turn", "1", "--loop", "--style", "bold"]) == 0
+    model = given[given.index("--model") : given.index("--model") + 4]
+    capsys.readouterr()
+
+    assert main(["rerun", str(out), "-o", str(again), *model]) == 0
+
+    assert "byte for byte" in capsys.readouterr().out
+    assert again.read_bytes() == out.read_bytes()
+    assert main(["rerun", str(out), "-o", str(again), *model, "--seed", "9"]) == 0
+    assert again.read_bytes() != out.read_bytes()
+
+
 def test_zoom_writes_films(tmp_path: Path, capsys: Any) -> None:
     """`zoom -o zoom.gif` is a film, `-o frames` a folder; flags of films belong to films."""
     given = ["zoom", *command(tmp_path, tmp_path / "zoom.gif")[1:]]
@@ -417,6 +439,6 @@ def test_an_end_that_is_a_time_is_no_layer(tmp_path: Path, capsys: Any) -> None:
         at = given.index(flag)
         del given[at : at + 2]
 
-    assert main([*given, "--until", "0:02"]) == 0
+    assert main([*given, "--end", "0:02"]) == 0
 
     assert open_source(tmp_path / "o.mp4").count == 2

@@ -166,6 +166,8 @@ class Filming:
     ----------
     net, source, out, **options
         See `film`.
+    recipe : mapping, optional
+        What the film is to carry, where it is made again from that.
 
     Attributes
     ----------
@@ -188,7 +190,8 @@ class Filming:
         every: int = 1, fps: Any = None, size: Any = None, frames: int | None = None,
         zoom: float = 0.0, turn: float = 0.0, shift: tuple[float, float] = (0.0, 0.0),
         ease: float = 0.0, loop: bool = False, keyframes: Any = None, quality: Any = None,
-        sound: bool = True, seed: int | None = None, **given: Any,
+        sound: bool = True, seed: int | None = None, recipe: Mapping[str, Any] | None = None,
+        **given: Any,
     ) -> None:  # fmt: skip
         if isinstance(given.get("end"), (int, float)):
             until = given.pop("end")
@@ -234,11 +237,11 @@ class Filming:
             "quality": quality, "sound": None if sound else False,
         }  # fmt: skip
         self.options = {name: value for name, value in said.items() if value is not None}
-        recipe = self._recipe(given)
+        told = self._recipe(given)
         self._reel = Reel(
             out, size=self.size, rate=self._shots.rate, variable=self._shots.variable,
-            sound=self._shots.sound if sound else None, quality=quality, recipe=recipe,
-            settings=self._settings(recipe),
+            sound=self._shots.sound if sound else None, quality=quality, recipe=recipe or told,
+            settings=self._settings(told),
         )  # fmt: skip
         self.notes = [*self._shots.warnings, *self._reel.notes]
         self.begun = self._reel.done
