@@ -35,8 +35,10 @@ if TYPE_CHECKING:
     from .dreaming.objectives.functions import objective_L2 as objective_L2
     from .dreaming.pictures.noise import noise as noise
     from .dreaming.styles import styles as styles
+    from .dreaming.visualize import visualize as visualize
     from .films.film import film as film
     from .galleries.make import gallery as gallery
+    from .galleries.sheet import sheet as sheet
     from .images import load_image as load_image
     from .images import save_image as save_image
     from .models.load import load_net as load_net
@@ -62,8 +64,10 @@ _HOME = {
     "read_recipe": "recipe",
     "rerun": "repeat",
     "save_image": "images",
+    "sheet": "galleries.sheet",
     "show": "display",
     "styles": "dreaming.styles",
+    "visualize": "dreaming.visualize",
     "zoom": "dreaming.frames",
 }
 

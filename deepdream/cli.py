@@ -31,6 +31,7 @@ from .commands import (
     rerun,
     show,
     styles,
+    visualize,
     zoom,
 )
 from .commands.parser import Parser
@@ -105,7 +106,8 @@ def build_parser() -> Parser:
     )  # fmt: skip
 
     for module in (
-        dream, film, zoom, styles, layers, labels, gallery, show, rerun, models, reproduce,
+        dream, film, zoom, visualize, styles, layers, labels, gallery, show, rerun, models,
+        reproduce,
     ):  # fmt: skip
         module.add(commands)
     return parser

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 from .dreaming.dream import OnStep, dream
 from .dreaming.frames import zoom
 from .dreaming.objectives.functions import objective_channel
-from .dreaming.objectives.terms import Objective, from_plain
+from .dreaming.objectives.objective import Objective
+from .dreaming.objectives.terms import from_plain
 from .dreaming.objectives.typed import why_not_again
 from .dreaming.parameters import wanted_size
-from .dreaming.pictures.noise import noise
+from .dreaming.pictures.noise import STRENGTH, noise
 from .dreaming.styles import NOTEBOOK, style_named
 from .errors import ImageError, MissingFileError, ParameterError, WeightsError
 from .files import FileName, file_hash
@@ -282,7 +283,7 @@ def _start(known: Mapping[str, Any], given: FileName | None, places: list[Path])
     """Return the picture that a recipe began with."""
     if "noise" in known:
         w, h = known["size"]
-        return noise(int(h), int(w), int(known["noise"]))
+        return noise(int(h), int(w), int(known["noise"]), known.get("strength", STRENGTH))
     return load_image(find_file(known, given, places, "the picture it was made from"))
 
 

@@ -37,8 +37,8 @@ CONTENTS = {
         "quickstart", "cookbook", "styles", "films", "what-if", "gallery",
         "Walkthrough <walkthrough>", "labs", "glossary",
     ),
-    "Use": ("cli", "api", "models", "layers", "pycaffe", "real-caffe", "docker"),
-    "Understand": ("conventions", "how-it-works", "known-differences", "performance"),
+    "Use": ("cli", "api", "film-files", "models", "layers", "pycaffe", "real-caffe", "docker"),
+    "Understand": ("conventions", "how-it-works", "known-differences", "wild-nets", "performance"),
     "Take part": ("add-a-layer", "decisions", "contributing", "photographs", "changelog"),
 }  # fmt: skip
 

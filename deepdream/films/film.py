@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from ..display import display_for
-from ..dreaming.fitting import SizeWarning
 from ..dreaming.parameters import check_seed
+from ..dreaming.pictures.fitting import SizeWarning
 from ..dreaming.pictures.masks import as_mask
 from ..dreaming.prepared import Prepared
 from ..dreaming.steps import OnStep
