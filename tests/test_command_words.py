@@ -182,6 +182,7 @@ def test_nothing_is_offered_for_an_option_like_none(capsys: pytest.CaptureFixtur
         (["dream"], "IMAGE is missing: the picture"),
         (["zoom", "sky.jpg"], "-o OUT is missing: "),
         (["dream", "my", "photo.jpg"], "'photo.jpg' is one too many"),
+        (["layers", "googlenet"], "A network is named so: deepdream layers --model googlenet"),
         (["dream", "sky.jpg", "--end"], "--end needs a value: --end LAYER"),
         (["dream", "sky.jpg", "--depth", "12"], "one of 8, 16 is expected"),
         (["dream", "sky.jpg", "--seed", "x"], "--seed is 'x': a whole number is expected"),

@@ -297,10 +297,11 @@ class Filming:
         return state
 
     def _ready_for(self, number: int, time: Fraction) -> Prepared:
-        """Return what dreams a frame; nothing is planned anew while the goal stays."""
+        """Return what dreams a frame; nothing is planned anew while its layers stay."""
         goal = self.script.goal(number, time)
         if self._ready is None or self._ready[0] != goal:
-            self._ready = goal, Prepared(self._net, **goal)
+            like = None if self._ready is None else self._ready[1]
+            self._ready = goal, Prepared(self._net, like=like, **goal)
         return self._ready[1]
 
     # -- the work
