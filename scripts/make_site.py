@@ -91,6 +91,7 @@ labs/lab1_gradients
 labs/lab2_octaves
 labs/lab3_objectives
 labs/lab4_layers
+labs/lab5_objectives
 instructor
 ```
 
