@@ -120,6 +120,21 @@ def test_a_gif_of_30_frames_per_second_lasts_as_long(tmp_path: Path) -> None:
     assert delays[:6] == [30, 40, 30, 30, 40, 30]
 
 
+def test_gifs_keep_hues(tmp_path: Path) -> None:
+    """256 colours and dithering, seen from afar, are the colours that went in."""
+    y, x = np.mgrid[:96, :144]
+    frame = np.stack([255 - 1.6 * x, 60 + 1.9 * y, 90 + 60 * np.sin(x / 11 + y / 7)], axis=2)
+    frame = np.clip(frame, 0, 255).astype(np.float32)
+    with open_target(tmp_path / "out.gif", size=(96, 144), rate=10) as target:
+        for i in range(2):
+            target.add(Frame(frame, Fraction(i, 10), i))
+
+    seen = next(iter(open_source(tmp_path / "out.gif").frames())).pixels
+    blocks = (seen - frame).reshape(12, 8, 18, 8, 3).mean(axis=(1, 3))
+    assert np.abs(blocks).max() < 7
+    assert np.abs(blocks.mean(axis=(0, 1))).max() < 1
+
+
 @pytest.mark.parametrize("name", ANIMATIONS)
 def test_equal_frames_stay_frames(tmp_path: Path, name: str) -> None:
     """A pause keeps its length, even where nothing else moves."""
