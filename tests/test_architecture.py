@@ -165,7 +165,6 @@ LEVELS = (
         "drawing.diagram",
         "drawing.table",
         "dreaming.visualize",
-        "galleries.sheet",
         "models.guarded",
         "running.casting",
         "running.net",
@@ -181,7 +180,7 @@ LEVELS = (
         "galleries.manifest",
         "galleries.recreate",
     },
-    {"commands.arguments", "dreaming.ascent.plan_source", "galleries.page"},
+    {"commands.arguments", "dreaming.ascent.plan_source", "galleries.page", "galleries.sheet"},
     {"commands.film_arguments", "galleries.make", "repeat", "reproduce.make"},
     {"films.again"},
     {

@@ -20,7 +20,9 @@ from deepdream.dreaming.objectives.apart import Apart, gram
 from deepdream.dreaming.pictures.operations import Operations
 from deepdream.dreaming.visualize import caption, diverse, each_of
 from deepdream.errors import ParameterError, ShapeError, UnknownLabelError
+from deepdream.galleries.sheet import sheet_of
 from deepdream.models.load import load_graph
+from deepdream.picture import resized
 
 SIZE = (34, 45)  # height and width
 
@@ -306,6 +308,20 @@ def test_captions_are_below_their_pictures() -> None:
 def test_no_sheet(pictures: list[Any], how: dict[str, Any], message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         deepdream.sheet(pictures, **how)
+
+
+def test_a_gallery_of_channels_on_a_sheet(net: Any, tmp_path: Path) -> None:
+    """Made by the mechanism of `visualize`'s sheets, from the folder."""
+    img = 127 + 9 * noise(30, 40, 3)
+    how: dict[str, Any] = {"iter_n": 1, "octave_n": 1, "suffix": ".png"}
+    deepdream.gallery(net, img, tmp_path / "g", layers="conv1", channels="1,4,5", **how)
+    made = sheet_of(tmp_path / "g", cell=20)
+    files = [tmp_path / "g" / f"conv1_channel{n}.png" for n in (1, 4, 5)]
+
+    assert made.shape == (12 + 2 * (15 + 22 + 12), 12 + 2 * 32, 3)
+    small = [resized(deepdream.load_image(file), (15, 20)) for file in sorted(files)]
+    np.testing.assert_allclose(made[12:27, 12:32], small[0], atol=1)
+    np.testing.assert_allclose(made[12:27, 44:64], small[1], atol=1)
 
 
 # -- the command ---------------------------------------------------------------------------------
