@@ -201,6 +201,45 @@ def test_phones_are_upright(tmp_path: Path, degrees: int, mirrored: str) -> None
     assert np.abs(frame.pixels - shown).max() < 6
 
 
+@pytest.mark.parametrize("name", ["film.ts", "film.mp4"])
+def test_interlaced_films_are_not_combed(tmp_path: Path, name: str) -> None:
+    """Rows of two times become frames of one; numbers and times stay, from any frame on."""
+
+    def scene(time: float) -> np.ndarray:
+        frame = np.full((64, 96, 3), 60, np.uint8)
+        frame[16:48, round(8 + 6 * time) : round(32 + 6 * time)] = 200
+        return frame
+
+    woven = []
+    for i in range(9):
+        frame = scene(i)
+        frame[1::2] = scene(i + 0.5)[1::2]
+        woven.append(frame)
+    how = {
+        "film.ts": {
+            "codec": "mpeg2video",
+            "options": {"b": "9M", "flags": "+ildct+ilme", "g": "3"},
+        },
+        "film.mp4": {"options": {"crf": "4", "g": "3", "x264-params": "tff=1"}},
+    }[name]
+    path = make_film(tmp_path / name, woven, **how)  # type: ignore[arg-type]
+
+    source = open_source(path)
+    frames = list(source.frames())
+
+    def combed(pixels: np.ndarray) -> float:
+        rows = np.asarray(pixels, np.float32)[20:44, :, 1]
+        return float(np.abs(2 * rows[1:-1] - rows[:-2] - rows[2:]).mean())
+
+    assert source.warnings == [f"'{name}' is interlaced: whole frames are made of its rows (bwdif)"]
+    assert [frame.number for frame in frames] == list(range(9))
+    assert [frame.time for frame in frames] == [Fraction(i, 25) for i in range(9)]
+    assert combed(woven[4]) > 5
+    assert combed(frames[4].pixels) < 2
+    for one, other in zip(source.frames(7), frames[7:]):
+        np.testing.assert_array_equal(one.pixels, other.pixels)
+
+
 def test_pixels_that_are_not_square(tmp_path: Path) -> None:
     """A DVD's frames are shown wider than they are stored, and come so."""
     path = make_film(tmp_path / "film.mkv", 2, aspect=Fraction(16, 11))

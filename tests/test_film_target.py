@@ -238,6 +238,35 @@ def test_sound_from_the_middle(tmp_path: Path) -> None:
     assert 0.96 < after[-1][0] < 1
 
 
+def test_all_tracks_are_taken(tmp_path: Path) -> None:
+    """Two languages stay two, with their names."""
+    for codec in ("aac", "libmp3lame"):
+        make_film(tmp_path / f"{codec}.mkv", 30, sound=codec)
+    with av.open(str(tmp_path / "in.mkv"), "w") as out:
+        opened = [av.open(str(tmp_path / f"{codec}.mkv")) for codec in ("aac", "libmp3lame")]
+        streams = [opened[0].streams.video[0], *(film.streams.audio[0] for film in opened)]
+        made = [out.add_stream_from_template(stream) for stream in streams]
+        for stream, language in zip(made[1:], ("fra", "deu")):
+            stream.metadata["language"] = language
+        for stream, new in zip(streams, made):
+            for packet in stream.container.demux(stream):
+                if packet.size:
+                    packet.stream = new
+                    out.mux(packet)
+            stream.container.seek(0)
+        for film in opened:
+            film.close()
+
+    write(tmp_path / "out.mp4", even(30), sound=open_source(tmp_path / "in.mkv").sound)
+
+    with av.open(str(tmp_path / "out.mp4")) as film:
+        tracks = film.streams.audio
+        assert [track.metadata["language"] for track in tracks] == ["fra", "deu"]
+        assert [track.codec_context.name[:3] for track in tracks] == ["aac", "mp3"]
+    before = {data for _, data in packets_of(tmp_path / "in.mkv")}
+    assert before == {data for _, data in packets_of(tmp_path / "out.mp4")}
+
+
 def test_sound_of_a_film_that_ends_early(tmp_path: Path) -> None:
     """Fewer frames than the source gives: the sound ends with the last of them."""
     make_film(tmp_path / "in.mp4", 75, sound="aac")

@@ -20,6 +20,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Mapping
 from fractions import Fraction
@@ -302,7 +303,11 @@ class Reel:
                 make_film(self._kind, parts, self._ticks, self.path)
         finally:
             self.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        # In one step, so that half of it is never taken for work to go on with.
+        gone = self.folder.with_name(f".{self.folder.name}.{secrets.token_hex(4)}")
+        with naming(self.folder):
+            self.folder.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
     def close(self) -> None:
         """Leave the work as it is; another `Reel` of the same path goes on there."""

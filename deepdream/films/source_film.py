@@ -19,6 +19,7 @@ from ..errors import FilmError
 from ..files import file_hash
 from .decoded import pixels_of
 from .hdr import is_hdr, name_of
+from .interlaced import whole_frames
 from .libraries import import_av
 from .orientation import Turn, parse_matrix
 from .reader import Raw, Reader
@@ -98,10 +99,10 @@ class FilmReader(Reader):
                 f"'{path.name}' is an HDR film ({name_of(self._transfer)}): its colours are mapped "
                 "to sRGB, and its brightest light is rolled off"
             )
-        if first.interlaced_frame:
+        self._woven = bool(first.interlaced_frame)
+        if self._woven:
             self.warnings.append(
-                f"'{path.name}' is interlaced: what moves is combed. Deinterlace it first, as by "
-                "ffmpeg -i IN -vf bwdif OUT"
+                f"'{path.name}' is interlaced: whole frames are made of its rows (bwdif)"
             )
         self.times = None
         origin = Fraction(0)
@@ -128,7 +129,7 @@ class FilmReader(Reader):
     def read(self, first: int = 0) -> Iterator[Raw]:
         """Yield the frames from `first` on; those that are damaged are left out."""
         begin = self._seekable(first)
-        frames = self._decoded(begin)
+        frames = self._whole(begin)
         last = -1
         for place, frame in enumerate(frames):
             number = self._number(frame, place, last)
@@ -146,7 +147,7 @@ class FilmReader(Reader):
 
     def _from_start(self, index: int) -> Iterator[Raw]:
         last = -1
-        for place, frame in enumerate(self._decoded(None)):
+        for place, frame in enumerate(self._whole(None)):
             number = self._number(frame, place, last)
             if number is not None and number > last:
                 last = number
@@ -257,6 +258,11 @@ class FilmReader(Reader):
         return _Index(
             times if exact else None, np.unique(np.array(keys, np.int64)), frames, packets, end
         )
+
+    def _whole(self, begin: int | None) -> Generator[Any, None, None]:
+        """Yield decoded frames, none of them interlaced."""
+        frames = self._decoded(begin)
+        yield from whole_frames(frames, self._time_base) if self._woven else frames
 
     def _decoded(self, begin: int | None) -> Generator[Any, None, None]:
         with self._open() as container:
