@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 from film_files import make_film, number_of, numbered, packets_of
 from PIL import Image
 
-from deepdream.errors import FilmError, ParameterError, WriteError
+from deepdream.cli import main
+from deepdream.errors import EngineError, FilmError, ImageError, ParameterError, WriteError
 from deepdream.films.frame import Frame
 from deepdream.films.source import open_source
 from deepdream.films.target import open_target
@@ -159,6 +161,40 @@ def test_the_recipe_is_in_the_file(tmp_path: Path, name: str) -> None:
     write(tmp_path / name, even(3), recipe=RECIPE)
 
     assert read_recipe(tmp_path / name) == RECIPE
+
+
+def test_show_tells_how_a_film_was_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command reads films as it reads pictures."""
+    write(tmp_path / "out.mp4", even(2), recipe=RECIPE)
+
+    assert main(["show", str(tmp_path / "out.mp4")]) == 0
+    told = capsys.readouterr().out
+    assert "deepdream 0.1, film" in told
+    assert "läufer" in told
+
+
+def test_films_without_a_recipe(tmp_path: Path) -> None:
+    """Are told apart from what is no film, and from films that PyAV is missing for."""
+    write(tmp_path / "out.mp4", even(2))
+
+    with pytest.raises(ImageError, match="carries no recipe"):
+        read_recipe(tmp_path / "out.mp4")
+    (tmp_path / "broken.mp4").write_bytes((tmp_path / "out.mp4").read_bytes()[:36])
+    with pytest.raises(FilmError, match="is no film that can be read"):
+        read_recipe(tmp_path / "broken.mp4")
+
+
+def test_animations_and_folders_need_no_pyav(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only films do; the error says what to install."""
+    monkeypatch.setitem(sys.modules, "av", None)
+
+    for name in (*ANIMATIONS, "out"):
+        write(tmp_path / name, even(2))
+        assert open_source(tmp_path / name).count == 2
+    with pytest.raises(EngineError, match=r"pip install 'deepdream-caffe\[film\]'"):
+        open_target(tmp_path / "out.mp4", size=(36, 52), rate=25)
 
 
 def test_a_folder_of_pictures(tmp_path: Path) -> None:
