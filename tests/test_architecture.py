@@ -56,8 +56,8 @@ LEVELS = (
         "compiling.machine_code",
         "compiling.products",
         "films.comment",
+        "films.interlaced",
         "films.source_animation",
-        "films.source_film",
         "films.sound_copy",
         "reading.caffe_pb2",
         "reading.tensor_pickle",
@@ -99,6 +99,7 @@ LEVELS = (
     {
         "films.camera",
         "films.keyframes",
+        "films.source_film",
         "films.steady",
         "films.target_animation",
         "films.target_film",
