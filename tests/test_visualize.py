@@ -115,6 +115,21 @@ def test_long_waves_and_lightness_are_stronger() -> None:
     assert blue_red.std() < light.std()
 
 
+def test_contrast_is_kept_at_a_photographs_or_the_pictures_own() -> None:
+    """Around the picture's mean; what has less stays as it is."""
+    for start, kept in ((4, 48), (70, 70)):
+        spectrum, n = Spectrum(Operations(), SIZE), noise(*SIZE, 3)
+        spectrum.limit(20 + start * n / n.std())
+        grown = 20 + 90 * (n - n.mean()) / n.std()
+        limited = spectrum.limit(grown)
+
+        assert limited.std() == pytest.approx(kept, rel=1e-3)
+        assert limited.mean() == pytest.approx(20, abs=1e-3)
+        np.testing.assert_allclose((limited - 20) / kept, (grown - 20) / 90, atol=1e-3)
+        small = 20 + 30 * n / n.std()
+        assert spectrum.limit(small) is small
+
+
 def test_colors_are_orthonormal() -> None:
     colors = np.float64(Spectrum(Operations(), (5, 6))._colors)
 
