@@ -91,6 +91,11 @@ def rerun(
     recipe = read_recipe(path)
     keywords = repeatable(recipe, os.fsdecode(path))
     changes = {name: value for name, value in changes.items() if value is not None}
+    if recipe["command"] == "film":
+        raise ParameterError(
+            f"'{os.fsdecode(path)}' is a film: 'deepdream rerun' on the command line makes it "
+            "again, or deepdream.films.again.rerun_film"
+        )
     if changes and recipe["command"] == "zoom":
         raise ParameterError(
             f"'{os.fsdecode(path)}' is a frame of a zoom: it can be made again as it is, not with "
@@ -99,24 +104,7 @@ def rerun(
     beside = Path(os.fsdecode(path)).parent
     places = [beside, beside.parent, Path()]  # a gallery has its input above its folders
     picture = _start(recipe["input"], img, places)
-    guides: Sequence[FileName] | None = None
-    if guide is not None:
-        guides = [guide] if isinstance(guide, (str, bytes, os.PathLike)) else guide
-    if recipe.get("guide") is not None and "objective" not in changes:
-        keywords["guide"] = _guides(recipe["guide"], guides, places)
-    elif guides is not None:
-        changes["guide"] = [load_image(each) for each in guides]
-    if recipe.get("mask") is not None:
-        keywords["mask"] = load_image(find_file(recipe["mask"], mask, places, "its mask"))
-    elif mask is not None:
-        changes["mask"] = load_image(mask)
-    if isinstance(keywords.get("objective"), Mapping) and "objective" not in changes:
-        keywords["objective"] = from_plain(
-            keywords["objective"],
-            lambda known, what: load_image(
-                find_file(known, None, places, f"the {what} of a term", _BESIDE)
-            ),
-        )
+    pictures_again(recipe, keywords, changes, places, guide, mask)
     net = load_recipes_net(recipe) if net is None else net
     check_net(net, recipe["model"])
     keywords.update(seed=recipe["seed"], on_step=on_step, progress=progress)
@@ -137,6 +125,49 @@ def rerun(
         "deepdream": __version__,
     }
     return made
+
+
+def pictures_again(
+    recipe: Mapping[str, Any], keywords: dict[str, Any], changes: dict[str, Any],
+    places: list[Path], guide: FileName | Sequence[FileName] | None, mask: FileName | None,
+) -> None:  # fmt: skip
+    """Load guides, mask and the pictures of terms, and put them among the keywords of a dream.
+
+    Parameters
+    ----------
+    recipe : mapping
+    keywords : dict
+        From `repeatable`; it gets what the recipe names.
+    changes : dict
+        What is to be another; it gets what is given and the recipe does not name.
+    places : list of Path
+        Folders to look into.
+    guide, mask : str or PathLike, optional
+        Where the user says that they are.
+
+    Raises
+    ------
+    MissingFileError, ParameterError
+        See `find_file`.
+    """
+    guides: Sequence[FileName] | None = None
+    if guide is not None:
+        guides = [guide] if isinstance(guide, (str, bytes, os.PathLike)) else guide
+    if recipe.get("guide") is not None and "objective" not in changes:
+        keywords["guide"] = _guides(recipe["guide"], guides, places)
+    elif guides is not None:
+        changes["guide"] = [load_image(each) for each in guides]
+    if recipe.get("mask") is not None:
+        keywords["mask"] = load_image(find_file(recipe["mask"], mask, places, "its mask"))
+    elif mask is not None:
+        changes["mask"] = load_image(mask)
+    if isinstance(keywords.get("objective"), Mapping) and "objective" not in changes:
+        keywords["objective"] = from_plain(
+            keywords["objective"],
+            lambda known, what: load_image(
+                find_file(known, None, places, f"the {what} of a term", _BESIDE)
+            ),
+        )
 
 
 def repeatable(recipe: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -162,7 +193,7 @@ def repeatable(recipe: Mapping[str, Any], name: str) -> dict[str, Any]:
             f"it is one of a work's; 'deepdream reproduce {recipe['reproduces']} "
             f"--seed {recipe.get('seed')}' makes it"
         )
-    elif recipe.get("command") not in ("dream", "zoom"):
+    elif recipe.get("command") not in ("dream", "zoom", "film"):
         reason = f"it was made by '{recipe.get('command')}', which cannot be repeated"
     elif recipe.get("stopped"):
         reason = "its dream was stopped early, and nobody knows at which moment"

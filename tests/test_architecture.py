@@ -182,6 +182,7 @@ LEVELS = (
     },
     {"commands.arguments", "dreaming.ascent.plan_source", "galleries.page", "galleries.sheet"},
     {"commands.film_arguments", "galleries.make", "repeat", "reproduce.make"},
+    {"films.again"},
     {
         "commands.dream",
         "commands.film",

@@ -69,8 +69,8 @@ class Prepared:
     keep : bool
         Keep what was made for a size, for the next picture, while `max_memory` allows it.
     like : Prepared, optional
-        One whose plans serve here too, where net, layers and precision are the same: another
-        channel of a layer, say.
+        One whose plans serve here too, where net, layers and precision are the same: for another
+        channel of a layer, say, or for other weights. Guides that it has read are not read again.
     **given
         Any other parameter that styles decide.
 
@@ -102,12 +102,16 @@ class Prepared:
         self._planner: Any
         self._why_not: str
         self._plans: Any = None
-        if like is not None and like._serves(goal, precision):
+        self._writers: dict[int, Any] = {}  # a plan's, by the function
+        self._features: dict[tuple[bool, Term], Function] = {}  # by whether a plan has read them
+        if like is not None and like.goal.net is goal.net and like._precision == precision:
+            self._features, self._writers = like._features, like._writers
+        else:
+            like = None
+        if like is not None and like.goal.ends == goal.ends:
             self._planner, self._why_not, self._plans = like._planner, like._why_not, like._plans
         else:
             self._planner, self._why_not = _planner(goal.net, goal.ends, precision)
-        self._writers: dict[int, Any] = {}  # a plan's, by the function
-        self._features: dict[tuple[bool, Term], Function] = {}  # by whether a plan has read them
         beside = self._planner is None
         guides = [(s.term.end, p) for s in goal.shares if isinstance(s.term, GuideTerm)
                   for p in s.term.pictures]  # fmt: skip
@@ -116,11 +120,6 @@ class Prepared:
             for at, shown in guides
         ]
         self._guides_grown = [pair for pair in dict.fromkeys(shapes) if pair[0] != pair[1]]
-
-    def _serves(self, goal: Goal, precision: str) -> bool:
-        """Tell whether the plans that are here are those for another goal."""
-        mine = self.goal
-        return mine.net is goal.net and mine.ends == goal.ends and self._precision == precision
 
     def dream(
         self, img: Any, *, mask: Any = None, width: int | None = None, height: int | None = None,
@@ -266,7 +265,7 @@ class Prepared:
                 return made
             except Unplannable as error:
                 why_not = f": {error}"
-        from .ascent.net_source import NetSource
+        from .ascent.net_source import NetSource, same_bits
 
         _check_memory(net, goal.ends, canvases[-1].shape, limit)
         if self._precision != "float32":
@@ -275,7 +274,12 @@ class Prepared:
                 f"float32{why_not}"
             )
         _log.info(f"layer by layer, without a plan{why_not}")
-        pulls = self._pulls(goal, size, False, lambda end, guide: guide_features(net, guide, end))
+
+        def read(end: str, guide: np.ndarray) -> np.ndarray:
+            with same_bits(net):
+                return guide_features(net, guide, end)
+
+        pulls = self._pulls(goal, size, False, read)
         return NetSource(net, canvases, pulls, self._balance)
 
     def _pulls(
