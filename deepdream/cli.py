@@ -5,8 +5,8 @@ Flags are the keywords of those functions, their defaults are read from the sign
 notes, which speak of keywords, are put into the words of flags here, where they are printed.
 Modules that take long to load are imported by the command that needs them: help is there at once.
 
-Exit status: 0 when done, 2 for an error that was expected (one to three lines, no traceback),
-130 after Ctrl-C, when what was made so far has been kept.
+Exit status: 0 when done, 1 where some pictures of a batch failed, 2 for an error that was expected
+(one to three lines, no traceback), 130 after Ctrl-C, when what was made so far has been kept.
 """
 
 from __future__ import annotations
@@ -20,7 +20,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from .commands import dream, gallery, labels, layers, models, reproduce, rerun, show, styles, zoom
+from .commands import (
+    batch,
+    dream,
+    gallery,
+    labels,
+    layers,
+    models,
+    reproduce,
+    rerun,
+    show,
+    styles,
+    zoom,
+)
 from .commands.parser import Parser
 from .commands.words import in_flags
 from .errors import DeepDreamError
@@ -92,7 +104,19 @@ def build_parser() -> Parser:
         description="'deepdream COMMAND --help' tells what a command takes.",
     )  # fmt: skip
 
-    for module in (dream, styles, layers, labels, zoom, gallery, show, rerun, models, reproduce):
+    for module in (
+        dream,
+        styles,
+        layers,
+        labels,
+        zoom,
+        gallery,
+        batch,
+        show,
+        rerun,
+        models,
+        reproduce,
+    ):
         module.add(commands)
     return parser
 

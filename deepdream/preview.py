@@ -123,7 +123,7 @@ class Preview:
         if done > done_before:
             left = f", {clock((now - began) * (1 - done) / (done - done_before))} left"
         text = f"{self._where}{left}"
-        h, w = self._size
+        h, w = shown_size(self._size, step.size)  # pictures of a batch have shapes of their own
         jpeg = encode(sample(step, (h, w)), "JPEG", (w, h), quality=80)
         # Decoded before it is drawn, or the picture would flicker.
         html = (

@@ -11,7 +11,7 @@ composed at the size of the recipe, and goes on from there.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from .dreaming.objectives.terms import Objective, from_plain
 from .dreaming.objectives.typed import why_not_again
 from .dreaming.parameters import wanted_size
 from .dreaming.pictures.noise import noise
-from .dreaming.styles import NOTEBOOK, style_named
+from .dreaming.styles import NOTEBOOK, STYLES, style_named
 from .errors import ImageError, MissingFileError, ParameterError, WeightsError
 from .files import FileName, file_hash
 from .images import load_image
@@ -98,24 +98,7 @@ def rerun(
     beside = Path(os.fsdecode(path)).parent
     places = [beside, beside.parent, Path()]  # a gallery has its input above its folders
     picture = _start(recipe["input"], img, places)
-    guides: Sequence[FileName] | None = None
-    if guide is not None:
-        guides = [guide] if isinstance(guide, (str, bytes, os.PathLike)) else guide
-    if recipe.get("guide") is not None and "objective" not in changes:
-        keywords["guide"] = _guides(recipe["guide"], guides, places)
-    elif guides is not None:
-        changes["guide"] = [load_image(each) for each in guides]
-    if recipe.get("mask") is not None:
-        keywords["mask"] = load_image(find_file(recipe["mask"], mask, places, "its mask"))
-    elif mask is not None:
-        changes["mask"] = load_image(mask)
-    if isinstance(keywords.get("objective"), Mapping) and "objective" not in changes:
-        keywords["objective"] = from_plain(
-            keywords["objective"],
-            lambda known, what: load_image(
-                find_file(known, None, places, f"the {what} of a term", _BESIDE)
-            ),
-        )
+    changes.update(_steered(recipe, keywords, changes, guide, mask, places))
     net = load_recipes_net(recipe) if net is None else net
     check_net(net, recipe["model"])
     keywords.update(seed=recipe["seed"], on_step=on_step, progress=progress)
@@ -136,6 +119,73 @@ def rerun(
         "deepdream": __version__,
     }
     return made
+
+
+def _steered(
+    recipe: Mapping[str, Any], keywords: dict[str, Any], changes: Collection[str],
+    guide: Any, mask: FileName | None, places: list[Path],
+) -> dict[str, Any]:  # fmt: skip
+    """Load the pictures that steer a recipe's dream, into its `keywords`.
+
+    Returns
+    -------
+    dict
+        Those that are given, and were none of the recipe's.
+    """
+    more: dict[str, Any] = {}
+    guides: Sequence[FileName] | None = None
+    if guide is not None:
+        guides = [guide] if isinstance(guide, (str, bytes, os.PathLike)) else guide
+    if recipe.get("guide") is not None and "objective" not in changes:
+        keywords["guide"] = _guides(recipe["guide"], guides, places)
+    elif guides is not None:
+        more["guide"] = [load_image(each) for each in guides]
+    if recipe.get("mask") is not None:
+        keywords["mask"] = load_image(find_file(recipe["mask"], mask, places, "its mask"))
+    elif mask is not None:
+        more["mask"] = load_image(mask)
+    if isinstance(keywords.get("objective"), Mapping) and "objective" not in changes:
+        keywords["objective"] = from_plain(
+            keywords["objective"],
+            lambda known, what: load_image(
+                find_file(known, None, places, f"the {what} of a term", _BESIDE)
+            ),
+        )
+    return more
+
+
+def for_others(recipe: Mapping[str, Any], name: str, places: list[Path]) -> dict[str, Any]:
+    """Return the keywords of `dream` that make a recipe's dream of any picture.
+
+    Parameters
+    ----------
+    recipe : mapping
+        From `read_recipe`; that of a zoom's frame gives the dream of its frames.
+    name : str
+        The picture's, for messages.
+    places : list of Path
+        Where its guide and its mask are looked for, by their names.
+
+    Raises
+    ------
+    ImageError
+        It cannot be repeated; or it is of a dream that was enlarged, which is composed at the size
+        of its own picture.
+    MissingFileError, ParameterError
+        See `rerun`.
+    """
+    # The picture, the seed and the moment at which it was stopped are those of the other dreams.
+    any_picture = {**recipe, "input": {}, "seed": 0, "stopped": None}
+    keywords = repeatable(any_picture, name)
+    if "compose" in keywords:
+        raise ImageError(
+            f"'{name}' was enlarged by a rerun, from a dream of its own picture: give the recipe "
+            "of the smaller one, and enlarge the dreams that you like by deepdream rerun --width"
+        )
+    _steered(recipe, keywords, (), None, None, places)
+    if recipe.get("style") in STYLES:  # a name; all that it decides is there
+        keywords = {**NOTEBOOK, **keywords, "style": recipe["style"]}
+    return keywords
 
 
 def repeatable(recipe: Mapping[str, Any], name: str) -> dict[str, Any]:

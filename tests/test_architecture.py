@@ -27,7 +27,6 @@ LEVELS = (
         "version",
     },
     {
-        "commands.parser",
         "dreaming.steps",
         "compiling.decorators",
         "compiling.intermediate",
@@ -41,6 +40,7 @@ LEVELS = (
         "terminal",
     },
     {
+        "commands.parser",
         "compiling.machine_code",
         "compiling.products",
         "reading.caffe_pb2",
@@ -113,9 +113,17 @@ LEVELS = (
         "running.wiring",
     },
     {"running.blob", "dreaming.ascent.net_source"},
-    {"dreaming.prepared", "running.sizes"},
-    {"running.layers", "running.geometry", "models.bundled", "dreaming.dream", "dreaming.frames"},
-    {"running.graph", "running.tiles"},
+    {"dreaming.prepared", "running.sizes", "jobs.notes"},
+    {
+        "running.layers",
+        "running.geometry",
+        "models.bundled",
+        "dreaming.dream",
+        "dreaming.frames",
+        "batches.sources",
+        "jobs.job",
+    },
+    {"running.graph", "running.tiles", "jobs.run"},
     {
         "drawing.boxes",
         "drawing.raster",
@@ -145,7 +153,9 @@ LEVELS = (
     },
     {"commands.arguments", "dreaming.ascent.plan_source", "galleries.page"},
     {"galleries.make", "repeat", "reproduce.make"},
+    {"batches.make"},
     {
+        "commands.batch",
         "commands.dream",
         "commands.gallery",
         "commands.labels",
