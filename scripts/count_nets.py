@@ -60,6 +60,7 @@ def judge(path: Path) -> tuple[str, str]:
         words = first_line(error)
         return ("no net" if any(sign in words for sign in NO_NETS) else "not read"), words
     try:
+        without_fillers(message)
         net = Net(message, 1, force_backward=True, param_diffs=False, lenient=True)
         end = middle(net, message)
         gradient = gradient_at(net, end)
@@ -69,6 +70,15 @@ def judge(path: Path) -> tuple[str, str]:
     if not np.isfinite(gradient).all() or not gradient.any():
         return "no gradient", f"at '{end}' it is zero or not finite"
     return "gradient", f"at '{end}'" + (f", {len(net.unbuilt)} layers left out" * bool(net.unbuilt))
+
+
+def without_fillers(message: Any) -> None:
+    """Take away what parameters hold without weights: a net that is dreamt with has weights."""
+    for layer in (*message.layer, *message.layers):
+        for name in ("convolution_param", "inner_product_param"):
+            if layer.HasField(name):
+                getattr(layer, name).ClearField("weight_filler")
+                getattr(layer, name).ClearField("bias_filler")
 
 
 def middle(net: Any, message: Any) -> str:
@@ -87,7 +97,7 @@ def middle(net: Any, message: Any) -> str:
 
 
 def gradient_at(net: Any, end: str) -> np.ndarray:
-    """Return the gradient at the first input for the length of a layer's first top."""
+    """Return the gradient for the length of a layer's first top, at the input with most of it."""
     seed_weights(net)
     rng = np.random.RandomState(0)
     for name in net.inputs:
@@ -99,8 +109,9 @@ def gradient_at(net: Any, end: str) -> np.ndarray:
     top = net.blobs[net.top_names[end][0]]
     top.diff[...] = top.data
     net.backward(start=end)
-    gradient: np.ndarray = net.blobs[net.inputs[0]].diff
-    return gradient
+    # Of several inputs a layer in the middle may read any.
+    gradients: list[np.ndarray] = [net.blobs[name].diff for name in net.inputs]
+    return max(gradients, key=lambda gradient: np.abs(gradient).max(initial=0))
 
 
 def first_line(error: Exception) -> str:

@@ -55,12 +55,13 @@ def simplified(text: str) -> str:
 
 def translate(path: Path) -> None:
     """Write the archive for the processor that the environment names."""
+    import llvmlite.binding as llvm
+
     from deepdream.compiling import intermediate, translate
     from deepdream.compiling.machine_code import Kernel
 
-    files = {
-        intermediate.SOURCES: json.dumps({name: intermediate.sources(name) for name in PACKAGES})
-    }
+    made_of: dict[str, object] = {name: intermediate.sources(name) for name in PACKAGES}
+    files = {intermediate.SOURCES: json.dumps({**made_of, "llvm": llvm.llvm_version_info})}
     for package in PACKAGES:
         for kernel in list(vars(importlib.import_module(package)).values()):
             if not isinstance(kernel, Kernel):

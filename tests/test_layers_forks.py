@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from one_layer import OneLayer, away_from, check_gradient, distinct, fill_params, normal
@@ -85,6 +87,37 @@ def test_relu6(slope, in_place):
         check_gradient(OneLayer(text, SHAPE), away_from([0, 6], 4 * normal(3, *SHAPE)))
 
 
+@pytest.mark.parametrize("in_place", [False, True])
+def test_hard_sigmoid(in_place):
+    x = np.array([-9.0, -2.6, -1, 0, 2, 2.6, 30])
+    net = OneLayer('type: "HardSigmoid"', x.shape, in_place=in_place)
+
+    (y,) = net.forward(x)
+    (diff,) = net.backward(np.full(x.shape, 3.0))
+
+    np.testing.assert_allclose(y, [0, 0, 0.3, 0.5, 0.9, 1, 1], rtol=1e-12)
+    np.testing.assert_allclose(diff, [0, 0, 0.6, 0.6, 0.6, 0, 0], rtol=1e-12)
+    if not in_place:
+        net = OneLayer('type: "HardSigmoid"', SHAPE)
+        check_gradient(net, away_from([-2.5, 2.5], 2 * normal(3, *SHAPE)))
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_mish(in_place):
+    """By the formula, value for value; large values neither overflow nor lose their gradient."""
+    x = np.array([-700.0, -20, -3, -0.5, 0, 1, 8, 700])
+    net = OneLayer('type: "Mish"', x.shape, in_place=in_place)
+
+    (y,) = net.forward(x)
+    (diff,) = net.backward(np.ones(x.shape))
+
+    wanted = [v * math.tanh(math.log1p(math.exp(v))) if v < 30 else v for v in x]
+    np.testing.assert_allclose(y, wanted, rtol=1e-7, atol=1e-12)
+    np.testing.assert_allclose(diff[[0, 4, 7]], [0, 0.6, 1], atol=1e-12)
+    if not in_place:
+        check_gradient(OneLayer('type: "Mish"', SHAPE), 3 * normal(3, *SHAPE))
+
+
 @pytest.mark.parametrize("factors", [(2, 6), (2, 6, 1, 1)])
 def test_axpy(factors):
     """y = a x + b, a for each channel of each item."""
@@ -146,6 +179,21 @@ def test_permute_refuses():
         OneLayer('type: "Permute" permute_param { order: 1 order: 1 }', SHAPE)
     with pytest.raises(PrototxtError, match="order is 4: 0 to 3 is expected"):
         OneLayer('type: "Permute" permute_param { order: 4 }', SHAPE)
+
+
+def test_transpose():
+    net = OneLayer(
+        'type: "Transpose" transpose_param { dim: 3 dim: 2 dim: 0 dim: 1 }', SHAPE
+    )  # fmt: skip
+    x = normal(1, *SHAPE)
+
+    (y,) = net.forward(x)
+
+    for n, c, i, j in np.ndindex(*SHAPE):
+        assert y[j, i, n, c] == x[n, c, i, j]
+    check_gradient(net, x)
+    with pytest.raises(PrototxtError, match="2 dim for 4 axes: one for each is expected"):
+        OneLayer('type: "Transpose" transpose_param { dim: 1 dim: 0 }', SHAPE)
 
 
 def darknet(x, s, reverse, shape):
@@ -301,6 +349,42 @@ def test_upsample_by_the_places_of_a_maximum(param, size, kernel):
     np.testing.assert_array_equal(y, expected)
     check_gradient(net, values, places, bottoms=[0])
     assert [net.layer.allow_force_backward(i) for i in (0, 1)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("param", "size"), [("unpool_size: 8", (8, 8)), ("unpool_h: 7 unpool_w: 10", (7, 10))]
+)
+def test_unpooling(param, size):
+    """Values at the places where the pooling found them."""
+    picture = normal(1, 2, 3, *size)
+    pool = OneLayer(
+        'type: "Pooling" pooling_param { kernel_size: 2 stride: 2 }', picture.shape, tops=2
+    )
+    values, places = pool.forward(picture)
+    text = f'type: "Unpooling" unpooling_param {{ unpool: MAX kernel_size: 2 stride: 2 {param} }}'
+    net = OneLayer(text, values.shape, places.shape)
+
+    (y,) = net.forward(values, places)
+
+    expected = np.zeros_like(picture)
+    for n, c, i, j in np.ndindex(*values.shape):
+        where = int(places[n, c, i, j])
+        expected[n, c, where // size[1], where % size[1]] = values[n, c, i, j]
+    np.testing.assert_array_equal(y, expected)
+    check_gradient(net, values, places, bottoms=[0])
+
+
+@pytest.mark.parametrize(
+    ("param", "message"),
+    [
+        ("kernel_size: 2 stride: 2", "unpool_size, or both"),
+        ("unpool_h: 8", "unpool_size, or both"),
+        ("unpool: TILE unpool_size: 8", "unpool is TILE: only MAX"),
+    ],
+)
+def test_unpooling_refuses(param, message):
+    with pytest.raises(PrototxtError, match=message):
+        OneLayer(f'type: "Unpooling" unpooling_param {{ {param} }}', SHAPE, SHAPE)
 
 
 def test_upsample_repeats():

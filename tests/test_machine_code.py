@@ -129,10 +129,13 @@ def test_the_archives_are_fresh() -> None:
 
 
 def test_a_changed_source_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was made of another kernel, and what is damaged, is not used."""
+    """What was made of another kernel, by a later LLVM, or what is damaged is not used."""
     known = K.affine.module, K.affine.name
     with monkeypatch.context() as changed:
         changed.setattr(intermediate, "sources", lambda package: "other")
+        assert intermediate.machine_code_of(*known) is None
+    with monkeypatch.context() as changed:
+        changed.setattr(llvm, "llvm_version_info", (14, 0, 6))
         assert intermediate.machine_code_of(*known) is None
     archive = tmp_path / "kernels.zip"
     archive.write_bytes(intermediate.ARCHIVE.read_bytes()[:-999])

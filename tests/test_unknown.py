@@ -373,3 +373,149 @@ def test_errors_are_of_this_package():
     assert issubclass(UnknownLayerTypeError, DeepDreamError)
     with pytest.raises(UnknownLayerTypeError, match="layer type 'Data' is not known"):
         Net(parse_prototxt('layer { name: "d" type: "Data" top: "data" }' + LOSS), 1)
+
+
+def test_each_list_of_pictures_gets_its_input():
+    """Labels get none: they are what only losses read."""
+    text = """
+layer { name: "a" type: "ImageData" top: "colour" top: "one"
+  image_data_param { source: "x" new_height: 40 new_width: 56 } }
+layer { name: "b" type: "ImageData" top: "grey" top: "two"
+  image_data_param { source: "x" new_height: 20 new_width: 28 is_color: false } }
+layer { name: "l" type: "Data" top: "label" data_param { source: "y" } }
+layer { name: "half" type: "Pooling" bottom: "colour" top: "half"
+  pooling_param { kernel_size: 2 stride: 2 } }
+layer { name: "cat" type: "Concat" bottom: "half" bottom: "grey" top: "cat" }
+"""
+    loss = 'layer { name: "loss" type: "EuclideanLoss" bottom: "cat" bottom: "label" top: "loss" }'
+
+    with pytest.raises(PrototxtError, match="Input layers in place of") as caught:
+        Net(parse_prototxt(text + loss), 1)
+
+    assert "without what reads 'label' ('loss')" in str(caught.value)
+    lines = str(caught.value).split(":\n", 1)[1]
+    net = Net(parse_prototxt(lines + text.split('data_param { source: "y" } }')[1]), 1)
+    assert net.inputs == ["colour", "grey"]
+    assert tuple(net.blobs["cat"].shape) == (1, 4, 20, 28)
+
+
+SEGNET = """
+layer { name: "data" type: "DenseImageData" top: "data" top: "label"
+  dense_image_data_param { source: "/SegNet/CamVid/test.txt" batch_size: 4 } }
+layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1"
+  convolution_param { num_output: 4 kernel_size: 3 pad: 1 weight_filler { type: "xavier" } } }
+layer { name: "pool1" type: "Pooling" bottom: "conv1" top: "pool1" top: "mask"
+  pooling_param { kernel_size: 8 stride: 8 } }
+layer { name: "pool2" type: "Pooling" bottom: "pool1" top: "pool2" top: "mask2"
+  pooling_param { kernel_size: 2 stride: 2 } }
+layer { name: "up" type: "Upsample" bottom: "pool2" bottom: "mask2" top: "up"
+  upsample_param { scale: 2 pad_out_h: true } }
+"""
+
+
+def test_segnets_files_for_inference_are_dreamt_on(tmp_path):
+    """They begin with a list of pictures, whose labels nobody reads."""
+    prototxt, weights = tmp_path / "inference.prototxt", tmp_path / "x.caffemodel"
+    prototxt.write_text(SEGNET)
+    with pytest.warns(UserWarning, match="reads a list of pictures"):
+        net = Net(parse_prototxt(SEGNET), 1, lenient=True)
+    seed_weights(net)
+    net.save(weights)
+
+    with pytest.warns(UserWarning, match=r"'data' \(DenseImageData\) reads a list of pictures"):
+        net = deepdream.load_net(prototxt, weights, mean=(1, 2, 3))
+
+    assert tuple(net.blobs["data"].shape) == (1, 3, 360, 480)
+    assert tuple(net.blobs["up"].shape) == (1, 4, 45, 60)
+    picture = np.random.RandomState(1).randint(0, 256, (96, 128, 3)).astype(np.uint8)
+    made = deepdream.dream(net, picture, end="pool1", iter_n=2, octave_n=2, seed=1)
+    assert (np.asarray(made) != picture).any()
+
+
+def test_segnets_files_for_training_are_refused():
+    """There the labels are read, and Net itself replaces nothing."""
+    loss = 'layer { name: "l" type: "EuclideanLoss" bottom: "up" bottom: "label" top: "l" }'
+    for text, lenient in ((SEGNET + loss, True), (SEGNET, False)):
+        with pytest.raises(PrototxtError, match="(?s)describes training.*dim: 360 dim: 480"):
+            Net(parse_prototxt(text), 1, lenient=lenient)
+
+
+# -- heads that are wrong ------------------------------------------------------------------------
+
+WRONG_HEADS = {
+    "reads what nobody makes": (
+        'layer { name: "fc" type: "InnerProduct" bottom: "fc" top: "fc"\n'
+        "  inner_product_param { num_output: 5 } }",
+        "it reads blob 'fc', which no layer before it makes",
+    ),
+    "does not fit": (
+        'layer { name: "fc" type: "Reshape" bottom: "conv2" top: "fc"\n'
+        "  reshape_param { shape { dim: 0 dim: 7 } } }",
+        "cannot become",
+    ),
+    "lacks a parameter": (
+        'layer { name: "fc" type: "Convolution" bottom: "conv2" top: "fc"\n'
+        "  convolution_param { kernel_size: 3 } }",
+        "num_output is 0",
+    ),
+}
+
+
+@pytest.mark.parametrize("head", WRONG_HEADS)
+def test_a_head_that_cannot_be_built_costs_no_dream(head):
+    """The layers before it are there, and what reads it is not; Net itself raises."""
+    text, reason = WRONG_HEADS[head]
+    text = BODY + text + '\nlayer { name: "p" type: "Softmax" bottom: "fc" top: "p" }'
+
+    with pytest.warns(UserWarning, match=f"layer 'fc' cannot be built: .*{reason}"):
+        net = Net(parse_prototxt(text), 1, force_backward=True, lenient=True)
+
+    assert list(net.unbuilt) == ["fc", "p"]
+    assert reason in net.unbuilt["fc"]
+    assert net.outputs == ["conv2"]
+    assert "conv2_conv2_0_split" not in net.blobs
+    with pytest.raises((PrototxtError, ShapeError), match="fc"):
+        Net(parse_prototxt(text), 1)
+
+
+def test_what_is_wrong_in_the_first_half_is_an_error():
+    """There it is a slip of whoever writes the net."""
+    text = BODY.replace('bottom: "data"', 'bottom: "daat"')
+    with pytest.raises(PrototxtError, match="(?s)reads blob 'daat'.*Did you mean 'data'"):
+        Net(parse_prototxt(text), 1, lenient=True)
+    text = BODY.replace("kernel_size: 3 stride: 2 weight_filler", "stride: 2 weight_filler")
+    with pytest.raises(PrototxtError, match="conv1"):
+        Net(parse_prototxt(text), 1, lenient=True)
+
+
+def test_graphs_without_weights_leave_the_same_out(tmp_path):
+    """What the command lists before there are weights."""
+    path = tmp_path / "net.prototxt"
+    path.write_text(BODY + WRONG_HEADS["does not fit"][0])
+    assert list(load_graph(str(path)).unbuilt) == ["fc"]
+
+
+# -- pooling over volumes ------------------------------------------------------------------------
+
+WINDOW = """
+layer { name: "p" type: "Pooling" bottom: "conv2" top: "p"
+  pooling_param { pool: MAX kernel_size: 2 kernel_size: 2 stride: 2 stride: %d } }
+"""
+
+
+def test_a_window_with_equal_lengths_for_each_axis_is_read():
+    """Variants repeat kernel_size and stride."""
+    with pytest.warns(UserWarning, match="passed over.*another 'kernel_size'"):
+        net = Net(parse_prototxt(BODY + WINDOW % 2), 1)
+    one = BODY + (WINDOW % 2).replace("kernel_size: 2 kernel_size: 2 stride: 2 stride: 2",
+                                      "kernel_size: 2 stride: 2")  # fmt: skip
+    assert tuple(net.blobs["p"].shape) == tuple(Net(parse_prototxt(one), 1).blobs["p"].shape)
+
+
+def test_a_window_with_other_lengths_is_left_out():
+    """What it means for rows and columns is not certain."""
+    with pytest.warns(UserWarning, match="passed over.*another 'kernel_size'"):
+        message = parse_prototxt(BODY + WINDOW % 3)
+    with pytest.warns(UserWarning, match="'p' cannot be built: .*another 'stride'"):
+        net = Net(message, 1)
+    assert list(net.unbuilt) == ["p"]

@@ -78,6 +78,7 @@ TYPES = {
     146: "Crop",
     147: "PReLU",
     148: "Interp",
+    149: "Unpooling",
 }
 
 
@@ -173,7 +174,7 @@ def test_every_parameter_message_of_v1_travels():
     for name in names:
         getattr(layer, name).SetInParent()
 
-    assert len(names) == 38
+    assert len(names) == 39
     assert {field.name for field, _ in upgrade(net).layer[0].ListFields()} == set(names)
 
 

@@ -93,3 +93,50 @@ def test_stored_gradients_are_passed_over(tmp_path):
     for blob in net.params["fc"]:
         assert blob.data.any()
         assert not blob.diff.any()
+
+
+BN = """
+layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 dim: 4 dim: 5 } } }
+layer { name: "bn" type: "BatchNorm" bottom: "x" top: "bn" }
+"""
+C3 = np.array([2, 3, 5], np.float32)
+NVIDIA = [C3, 4 * C3, np.array([1], np.float32), C3 + 1, C3 - 7]
+
+
+def batch_norm_file(tmp_path, blobs):
+    """Return a file with a BatchNorm layer's blobs, each as (1, c, 1, 1)."""
+    file = NetParameter()
+    layer = file.layer.add(name="bn", type="BatchNorm")
+    for values in blobs:
+        layer.blobs.add(data=values).shape.dim.extend([1, len(values), 1, 1])
+    path = tmp_path / "nvidia.caffemodel"
+    path.write_bytes(file.SerializeToString())
+    return path
+
+
+def test_nvidias_scale_and_bias_are_used_though_the_prototxt_names_none(tmp_path):
+    """Five blobs are mean, variance, 1, scale and bias, whichever of the two files says so."""
+    path = batch_norm_file(tmp_path, NVIDIA)
+    x = np.random.RandomState(1).standard_normal((2, 3, 4, 5)).astype(np.float32)
+
+    with pytest.warns(UserWarning, match="'bn' .BatchNorm. has a scale and a bias, as NVIDIA's"):
+        net = Net(parse_prototxt(BN), 1, weights=path)
+    (y,) = net.forward(x=x).values()
+
+    mean, var, _, scale, bias = (np.float64(blob).reshape(1, -1, 1, 1) for blob in NVIDIA)
+    wanted = (x - mean) / np.sqrt(var + 1e-5) * scale + bias
+    np.testing.assert_allclose(y, wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_a_net_that_is_built_already_says_what_to_add(tmp_path):
+    net = Net(parse_prototxt(BN), 1)
+    with pytest.raises(WeightsError, match="mean, variance, 1, scale and bias.\nAdd batch_norm"):
+        net.copy_from(batch_norm_file(tmp_path, NVIDIA))
+
+
+@pytest.mark.parametrize("blobs", [NVIDIA[:4], [*NVIDIA[:2], *NVIDIA[3:], NVIDIA[2]]])
+def test_other_blobs_of_batch_norm_are_refused(tmp_path, blobs):
+    """What they mean is not certain."""
+    path = batch_norm_file(tmp_path, blobs)
+    with pytest.raises(WeightsError, match="belong to different models"):
+        Net(parse_prototxt(BN), 1, weights=path)

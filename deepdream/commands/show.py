@@ -1,4 +1,4 @@
-"""``deepdream show``: how a picture was made."""
+"""``deepdream show``: how a picture or a film was made."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from .arguments import command
 def add(commands: Any) -> None:
     """Add the command's parser."""
     parser = command(
-        commands, "show", run, "tell how a picture was made: the recipe that it carries",
-        "deepdream show dream.png",
+        commands, "show", run, "tell how a picture or a film was made: the recipe that it carries",
+        "deepdream show dream.png", "deepdream show dream.mp4",
     )  # fmt: skip
-    parser.add_argument("file", metavar="FILE", help="a picture that deepdream has written")
+    parser.add_argument(
+        "file", metavar="FILE", help="a picture or a film that deepdream has written"
+    )
     parser.add_argument("--json", action="store_true", help="as JSON, for programs")
 
 

@@ -5,8 +5,8 @@ make machine code of that. So the first half is done once, by ``scripts/translat
 lies beside this module: one archive for processors whose products have 14 rows (AVX-512) and one
 for 6 (`processor`). A first run on a machine then waits a second instead of ten.
 
-It is LLVM 20's text for x86-64, on any system. Where that does not fit, another processor or an
-older LLVM, and where a kernel's source has been changed since, there is no intermediate code, and
+It is LLVM's text for x86-64, on any system. Where that does not fit, another processor or an older
+LLVM, and where a kernel's source has been changed since, there is no intermediate code, and
 Numba compiles the kernel.
 """
 
@@ -29,7 +29,8 @@ _log = logging.getLogger(__name__)
 
 PACKAGE = Path(__file__).resolve().parents[1]
 ARCHIVE = Path(__file__).with_name(f"kernels-{ROWS}x{PANEL}.zip")
-SOURCES = "sources.json"  # in the archive: what `sources` was for each package
+# In the archive: what `sources` was for each package, and the version of LLVM, as "llvm".
+SOURCES = "sources.json"
 
 # What a kernel's intermediate code depends on besides the kernel's own package.
 _SHAPING = ("decorators", "kinds", "lanes", "processor", "products", "translate")
@@ -66,7 +67,7 @@ def machine_code_of(module: str, name: str) -> tuple[dict[str, Any], bytes] | No
     described, text = found
     try:
         code = compiled(text)
-    except RuntimeError as error:  # an LLVM that does not read it
+    except (AttributeError, RuntimeError) as error:  # another llvmlite, an LLVM that cannot read it
         _log.info(f"{module}.{name}: no use of the intermediate code, {error}")
         return None
     return {**described, "sha256": hashlib.sha256(code).hexdigest()}, code
@@ -78,11 +79,14 @@ def _read(module: str, name: str) -> tuple[dict[str, Any], str] | None:
         return None
     try:
         with zipfile.ZipFile(ARCHIVE) as archive:
-            if json.loads(archive.read(SOURCES)).get(package) != sources(package):
+            made_of = json.loads(archive.read(SOURCES))
+            if made_of.get(package) != sources(package):
+                return None
+            if tuple(made_of["llvm"]) > llvm.llvm_version_info:  # it reads what is older
                 return None
             described = json.loads(archive.read(f"{module}.{name}.json"))
             return described, archive.read(f"{module}.{name}.ll").decode()
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
         return None
 
 

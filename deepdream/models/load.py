@@ -188,7 +188,12 @@ def load_graph(model: FileName | None = None) -> Graph:
     from ..running.graph import Graph, read_wired
 
     source, wired = read_wired(prototxt, lenient=True)
-    graph: Any = Graph(source, wired, TEST)
+    graph: Any = Graph(
+        source,
+        wired,
+        TEST,
+        again=lambda refused: read_wired(prototxt, lenient=True, refused=refused)[1],
+    )
     graph.model = entry
     return cast("Graph", graph)
 

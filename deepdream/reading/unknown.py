@@ -6,6 +6,8 @@ by blanks, so that lines and columns stay as they are, and tells where they were
 
 * in messages that only training reads, and fields that only say how to compute (``engine``), they
   mean nothing here: `Aside.harmless`;
+* of pooling windows with a length for each axis, as for volumes, the first length stays, and the
+  others are harmless where they are the same;
 * anywhere else in a layer they belong to the layer, which then cannot be built, see
   `deepdream.running.wiring`.
 
@@ -47,6 +49,9 @@ _HOW = {
     "mn_grad_compress_param", "multinode", "quantize", "reduce_buckets", "weights_sharing",
     "compile_net_state", "bn_stats_batch_size", "debug", "optimize_mem",
 }  # fmt: skip
+
+# Fields of PoolingParameter that variants repeat, one value for each axis.
+_PER_AXIS = {"kernel_size", "pad", "stride"}
 
 _LAYERS = {"layer": "LayerParameter", "layers": "V1LayerParameter"}
 
@@ -126,6 +131,7 @@ class _Reader:
 
     def message(self, descriptor: Any, end: str, layer: int) -> None:
         """Read fields up to `end`, of the layer number `layer`."""
+        first: dict[str, str] = {}  # fields of a pooling window, with their first values
         while self.peek() != end:
             if self.peek() in (",", ";"):
                 self.take()
@@ -144,7 +150,14 @@ class _Reader:
             elif field.enum_type is not None:
                 self.enum(descriptor, field, name, layer)
             else:
+                start = self.at
                 self.value()
+                if descriptor.name == "PoolingParameter" and name[0] in _PER_AXIS:
+                    value = "".join(token[0] for token in self.tokens[start : self.at])
+                    if name[0] in first:
+                        what = f"another '{name[0]}' of PoolingParameter"
+                        self.set_aside(name, what, layer, value == first[name[0]])
+                    first.setdefault(name[0], value)
         if end:
             self.take()
 

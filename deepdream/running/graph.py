@@ -13,8 +13,9 @@ import contextlib
 import difflib
 import os
 import re
+import warnings
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -45,11 +46,15 @@ from .layers import (
     unknown_type,
 )
 from .vectors import DtypeVec, IntVec, Named, StringVec
-from .wiring import filter_net, insert_splits, leave_out, refuse_training
+from .wiring import filter_net, in_head, inputs_for_lists, insert_splits, leave_out, refuse_training
 
 Shape = tuple[int, ...]
 
 AUTOMATIC = "(automatic)"  # what Caffe calls the top of a loss layer that has none
+
+
+# Gives a description once more, without layers that cannot be built (name to reason).
+Rewire = Callable[[Mapping[str, str]], Any]
 
 
 class Graph:
@@ -67,6 +72,9 @@ class Graph:
         Let gradients reach the inputs, whether or not there is a loss.
     device, dtype, param_diffs
         See `net.Net`.
+    again : callable, optional
+        Where a layer of the second half, the head, cannot be built, is asked for the description
+        without the layers of its mapping (name to reason); without it that is an error.
 
     Attributes
     ----------
@@ -91,6 +99,7 @@ class Graph:
         device: str = "cpu",
         dtype: Any = np.float32,
         param_diffs: bool = True,
+        again: Rewire | None = None,
     ) -> None:
         self.source = source
         self.name: str = wired.name
@@ -100,17 +109,9 @@ class Graph:
         self.dtype = dtype
         self._force_backward = force_backward or wired.force_backward
         self._param_diffs = param_diffs
-        self._layers: list[Layer] = []
-        self._layer_names: list[str] = StringVec()
-        self._bottoms: list[list[Blob]] = []
-        self._tops: list[list[Blob]] = []
-        self._bottom_names: list[list[str]] = []
-        self._top_names: list[list[str]] = []
-        self._by_name = Named("blob", "net.blobs[{name!r}].data[...] = array")
-        self._made: list[tuple[str, Blob]] = []  # every blob, also those that share a name
+        wired = self._build_before_head(wired, again) if again else self._build(wired)
         self.unbuilt = OrderedDict((p.name, p.not_understood[0]) for p in wired.left_out)
         self._unbuilt_blobs = {top: p.name for p in wired.left_out for top in p.top}
-        self._build(wired)
         self._plan_backward(wired)
         self._share_params(wired)
         self._refuse_enormous()
@@ -123,7 +124,33 @@ class Graph:
         where = f"layer '{self._layer_names[layer]}' ({self._layers[layer].type}){shapes}"
         return named(f"{self.source}: {where}")
 
-    def _build(self, wired: Any) -> None:
+    def _build_before_head(self, wired: Any, again: Rewire) -> Any:
+        """Build a net, or what comes before the layers of its head that cannot be built."""
+        refused: dict[str, str] = {}
+        while True:
+            try:
+                return self._build(wired)
+            except (PrototxtError, ShapeError) as error:
+                i = len(self._bottoms)  # the layer that was about to be built
+                param = wired.layer[i]
+                if not in_head(i, len(wired.layer)) or param.name in refused:
+                    raise
+                reason = str(error)
+                for start in (f"{self.source}: layer '{param.name}'", f" ({param.type})", ": "):
+                    reason = reason[len(start) :] if reason.startswith(start) else reason
+                refused[param.name] = reason
+            wired = again(refused)
+
+    def _build(self, wired: Any) -> Any:
+        """Make the layers and blobs of a description, and return the description."""
+        self._layers: list[Layer] = []
+        self._layer_names: list[str] = StringVec()
+        self._bottoms: list[list[Blob]] = []
+        self._tops: list[list[Blob]] = []
+        self._bottom_names: list[list[str]] = []
+        self._top_names: list[list[str]] = []
+        self._by_name = Named("blob", "net.blobs[{name!r}].data[...] = array")
+        self._made: list[tuple[str, Blob]] = []  # every blob, also those that share a name
         available: OrderedDict[str, None] = OrderedDict()
         self._input_names: list[str] = []
         for i, param in enumerate(wired.layer):
@@ -168,6 +195,7 @@ class Graph:
                         "delete those beyond"
                     )
         self._output_names: list[str] = sorted(available, key=str.encode)
+        return wired
 
     def _plan_backward(self, wired: Any) -> None:
         """Decide which layers run backward and which bottoms get a gradient."""
@@ -544,6 +572,7 @@ def read_wired(
     level: int = 0,
     stages: Sequence[str] = (),
     lenient: bool = False,
+    refused: Mapping[str, str] | None = None,
 ) -> tuple[str, Any]:
     """Read a prototxt and bring it into the form that a `Graph` is built from.
 
@@ -553,6 +582,8 @@ def read_wired(
         Of any Caffe version.
     phase, level, stages, lenient
         See `net.Net`.
+    refused : mapping of str to str, optional
+        Layers to leave out, with the reasons: building has shown that they cannot be built.
 
     Returns
     -------
@@ -573,13 +604,31 @@ def read_wired(
     with named(source):
         described = upgrade(message)
         kept = filter_net(described, phase, int(level), stages)
+        if lenient:
+            kept, listed = inputs_for_lists(kept)
+            _warn_of_lists(source, listed)
         refuse_training(described, kept)
+        known = refused or {}
         built = leave_out(kept, _why_not)
         if lenient or built.left_out:  # the layers of somebody else's head
-            built = leave_out(kept, lambda param: _why_not(param) or _why_no_code(param))
+            built = leave_out(
+                kept,
+                lambda param: known.get(param.name) or _why_not(param) or _why_no_code(param),
+                unmade=lenient,
+            )
         if built.left_out and not any(layer.bottom for layer in built.layer):
             _refuse(built.left_out[0])
         return source, insert_splits(built)
+
+
+def _warn_of_lists(source: str, names: Sequence[str]) -> None:
+    """Tell that an input stands for a list of pictures."""
+    if names:
+        warnings.warn(
+            f"{source}: layer '{names[0]}' (DenseImageData) reads a list of pictures: the picture "
+            "that is dreamt on stands in its place.",
+            stacklevel=4,
+        )
 
 
 def _why_not(param: Any) -> str:

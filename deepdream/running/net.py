@@ -29,6 +29,7 @@ from .blob import Blob, Changes, shapes_of
 from .graph import Graph, read_wired
 from .layers import TEST, TRAIN, Layer
 from .weights import (
+    add_scale_bias,
     arrays,
     check_all_loaded,
     describe,
@@ -121,11 +122,25 @@ class Net(Graph):
         weights = None if weights is None else os.fsdecode(weights)
         source, wired = read_wired(network_file, phase, level or 0, stages or (), lenient)
         loaded = None if weights is None else read_caffemodel(weights, copy=False)
-        _warn_of_left_out(source, wired)
+
+        def told_by_weights(wired: Any) -> Any:
+            if loaded is not None:
+                add_scale_bias(wired, loaded, os.fsdecode(weights or ""))
+            return wired
+
+        def again(refused: Mapping[str, str]) -> Any:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # all was said the first time
+                rest = read_wired(
+                    network_file, phase, level or 0, stages or (), lenient, refused
+                )[1]  # fmt: skip
+            return told_by_weights(rest)
+
         super().__init__(
-            source, wired, int(phase), force_backward=force_backward, device=device, dtype=dtype,
-            param_diffs=param_diffs,
+            source, told_by_weights(wired), int(phase), force_backward=force_backward,
+            device=device, dtype=dtype, param_diffs=param_diffs, again=again if lenient else None,
         )  # fmt: skip
+        _warn_of_left_out(source, self.unbuilt)
         for layer, tops in zip(self._layers, self._tops):
             for top, loss_weight in zip(tops, layer.loss_weights):
                 if loss_weight:  # where backward starts
@@ -636,15 +651,15 @@ def _check_arguments(network_file: Any, phase: Any, level: Any, stages: Any, wei
 _CALL = "Net('deploy.prototxt', caffe.TEST, weights='x.caffemodel')"
 
 
-def _warn_of_left_out(source: str, wired: Any) -> None:
+def _warn_of_left_out(source: str, unbuilt: Mapping[str, str]) -> None:
     """Tell which layers cannot be built."""
-    if not wired.left_out:
+    if not unbuilt:
         return
-    first = wired.left_out[0]
-    rest = len(wired.left_out) - 1
+    name, reason = next(iter(unbuilt.items()))
+    rest = len(unbuilt) - 1
     more = f", and {rest} more that cannot, or that read such ones" if rest else ""
     warnings.warn(
-        f"{source}: layer '{first.name}' cannot be built: {first.not_understood[0]}{more}. The net "
+        f"{source}: layer '{name}' cannot be built: {reason.rstrip('.')}{more}. The net "
         "ends before them; net.unbuilt has the reasons (deepdream layers shows them).",
         stacklevel=4,
     )

@@ -50,6 +50,12 @@ def load_weights(net: Graph, weights: Weights, source: str) -> None:
             continue
         arrays = weights[name]
         if len(arrays) != len(layer.blobs):
+            if layer.type == "BatchNorm" and _of_nvidia(arrays):
+                raise WeightsError(
+                    f"{source}: layer '{name}' has 5 weight blobs, as NVIDIA's Caffe writes them: "
+                    "mean, variance, 1, scale and bias.\nAdd batch_norm_param { scale_bias: true "
+                    f"}} to the layer in {net.source}, or load both files at once."
+                )
             raise WeightsError(
                 f"{source}: layer '{name}' has {len(arrays)} weight blobs, {net.source} "
                 f"expects {len(layer.blobs)}: the two files belong to different models"
@@ -63,6 +69,52 @@ def load_weights(net: Graph, weights: Weights, source: str) -> None:
             pairs.append((blob, array))
     for blob, array in pairs:
         blob.data[...] = array.reshape(tuple(blob.shape))
+
+
+def add_scale_bias(wired: Any, weights: Weights, source: str) -> None:
+    """Add ``scale_bias`` to the BatchNorm layers whose weights hold a scale and a bias.
+
+    Files of NVIDIA's Caffe have five blobs then: mean, variance, a 1, scale and bias.
+
+    Parameters
+    ----------
+    wired : NetParameter
+        The description, before it is built; changed in place.
+    weights : mapping of str to sequence of ndarray
+        Layer name to blobs.
+    source : str
+        Where the weights come from, for the message.
+
+    Warns
+    -----
+    UserWarning
+        Once, with the first layer's name.
+
+    Notes
+    -----
+    Source: ``batch_norm_layer.cpp`` of NVIDIA/caffe, where ``scale_bias`` decides about the number
+    of blobs, and their order is this.
+    """
+    told: list[str] = []
+    for layer in wired.layer:
+        p = layer.batch_norm_param
+        plain = not (p.scale_bias or p.HasField("scale_filler") or p.HasField("bias_filler"))
+        if layer.type == "BatchNorm" and plain and _of_nvidia(weights.get(layer.name, ())):
+            p.scale_bias = True
+            told.append(layer.name)
+    if told:
+        more = f" and {len(told) - 1} more" if len(told) > 1 else ""
+        warnings.warn(
+            f"{source}: layer '{told[0]}'{more} (BatchNorm) has a scale and a bias, as NVIDIA's "
+            "Caffe writes them: they are used, as if the prototxt said scale_bias: true.",
+            stacklevel=4,
+        )
+
+
+def _of_nvidia(arrays: Sequence[np.ndarray]) -> bool:
+    """Tell whether blobs are mean, variance, one number, scale and bias."""
+    sizes = [array.size for array in arrays]
+    return len(sizes) == 5 and sizes[2] == 1 and len({*sizes[:2], *sizes[3:]}) == 1
 
 
 def check_all_loaded(net: Graph, weights: Weights, source: str, strict: bool) -> None:

@@ -2,8 +2,8 @@
 
 `filter_net` leaves out the layers that do not belong to a phase, level or stage; `leave_out` those
 that cannot be built, with all that depends on them, so that a net whose head is a mystery can be
-dreamt on before it, and `refuse_training` says what to write where a net begins with a database;
-`insert_splits`
+dreamt on before it; `inputs_for_lists` puts an Input where SegNet's files name a list of pictures,
+and `refuse_training` says what to write where a net begins with a database; `insert_splits`
 puts a Split layer after every blob that more than one layer reads, so that each blob has one
 reader and its gradient one writer. Messages in, messages out; nothing is built here.
 
@@ -73,7 +73,7 @@ def _meets(rule: Any, phase: int, level: int, stages: set[str]) -> bool:
     return not any(stage in stages for stage in rule.not_stage)
 
 
-def leave_out(net: Any, why_not: Callable[[Any], str]) -> Any:
+def leave_out(net: Any, why_not: Callable[[Any], str], unmade: bool = False) -> Any:
     """Return a copy of `net` without the layers that cannot be built, and what depends on them.
 
     Parameters
@@ -82,6 +82,8 @@ def leave_out(net: Any, why_not: Callable[[Any], str]) -> Any:
         An upgraded and filtered net.
     why_not : callable
         Tells of a LayerParameter why it cannot be built; an empty string where it can.
+    unmade : bool
+        Leave out, too, what reads a blob that no layer makes, where that is in the net's head.
 
     Returns
     -------
@@ -92,8 +94,18 @@ def leave_out(net: Any, why_not: Callable[[Any], str]) -> Any:
     built.CopyFrom(net)
     del built.layer[:]
     lost: dict[str, str] = {}  # blob -> the layer whose version of it there is not
-    for layer in net.layer:
+    made: set[str] = set()
+    for i, layer in enumerate(net.layer):
         reason = why_not(layer)
+        if not reason and unmade and in_head(i, len(net.layer)):
+            reason = next(
+                (
+                    f"it reads blob '{blob}', which no layer before it makes.{nearest(blob, made)}"
+                    for blob in layer.bottom
+                    if blob not in made and blob not in lost
+                ),
+                "",
+            )
         if not reason:
             reason = next(
                 (f"it reads '{blob}' of '{lost[blob]}'" for blob in layer.bottom if blob in lost),
@@ -102,6 +114,7 @@ def leave_out(net: Any, why_not: Callable[[Any], str]) -> Any:
         if not reason:
             for blob in layer.top:
                 lost.pop(blob, None)
+                made.add(blob)
             built.layer.add().CopyFrom(layer)
             continue
         lost.update((blob, layer.name) for blob in layer.top)
@@ -110,6 +123,56 @@ def leave_out(net: Any, why_not: Callable[[Any], str]) -> Any:
         del left.blobs[:]
         left.not_understood[:] = [reason]
     return built
+
+
+def in_head(index: int, layers: int) -> bool:
+    """Tell whether a layer belongs to a net's second half, which is where its head is.
+
+    What is wrong there costs a dream nothing; in the first half it is more likely a slip of
+    whoever writes the net, and an error.
+    """
+    return 2 * index >= layers
+
+
+def inputs_for_lists(net: Any) -> tuple[Any, list[str]]:
+    """Put an Input in place of each DenseImageData layer whose labels nobody reads.
+
+    SegNet's files for inference begin so: they name a list of pictures, and no size, which comes
+    from the pictures themselves.
+
+    Parameters
+    ----------
+    net : NetParameter
+        An upgraded and filtered net.
+
+    Returns
+    -------
+    (NetParameter, list of str)
+        A copy, or the net itself where there is nothing to do; and the replaced layers' names.
+    """
+    read = {blob for layer in net.layer for blob in layer.bottom}
+    listed = [
+        i
+        for i, layer in enumerate(net.layer)
+        if layer.type == "DenseImageData"
+        and layer.top
+        and layer.top[0] in read
+        and not read.intersection(layer.top[1:])
+    ]
+    if not listed:
+        return net, []
+    changed = type(net)()
+    changed.CopyFrom(net)
+    for i in listed:
+        layer = changed.layer[i]
+        channels, height, width, _ = _record_size([layer])
+        top = layer.top[0]
+        name = layer.name
+        layer.Clear()
+        layer.name, layer.type = name, "Input"
+        layer.top.append(top)
+        layer.input_param.shape.add().dim.extend((1, channels, height, width))
+    return changed, [net.layer[i].name for i in listed]
 
 
 # Layers that read records of a database or a list, and the field that says how.
@@ -121,7 +184,8 @@ _DATA = {
     "WindowData": "window_data_param",
 }  # fmt: skip
 
-_EXAMPLE = 224  # pixels, where a description does not tell
+_EXAMPLE = 224, 224  # height and width, where a description does not tell
+_OF_SEGNET = 360, 480  # what SegNet's files are made for, which tell none
 
 
 def refuse_training(described: Any, kept: Any) -> None:
@@ -166,22 +230,49 @@ def training_advice(net: Any) -> str:
     data = [layer for layer in net.layer if layer.type in _DATA]
     if not data:
         return ""
-    first = next((layer for layer in data if layer.top), data[0])
-    top = first.top[0] if len(first.top) else "data"
-    channels, height, width, told = _record_size(data)
-    labels = {blob for layer in data for blob in layer.top} - {top}
+    pictures = _pictures(net, data)
+    read = {blob for layer in net.layer for blob in layer.bottom}
+    labels = {blob for layer in data for blob in layer.top}.intersection(read).difference(pictures)
     readers = [layer.name for layer in net.layer if labels.intersection(layer.bottom)]
     without = ""
     if readers:
         shown = ", ".join(repr(name) for name in dict.fromkeys(readers))
         without = f", without what reads {', '.join(map(repr, sorted(labels)))} ({shown})"
+    lines, told = [], True
+    for top, layers in pictures.items():
+        channels, height, width, tells = _record_size(layers)
+        told = told and tells
+        lines.append(
+            f'layer {{ name: "{top}" type: "Input" top: "{top}"\n'
+            f"  input_param {{ shape {{ dim: 1 dim: {channels} dim: {height} dim: {width} }} }} }}"
+        )
     size = "" if told else " (the size is an example: the file tells none)"
+    what = "an Input layer" if len(lines) == 1 else "Input layers"
     return (
-        "this describes training. Give the net's deploy.prototxt, or put an Input layer in place "
-        f"of the data layers{without}{size}:\n"
-        f'layer {{ name: "{top}" type: "Input" top: "{top}"\n'
-        f"  input_param {{ shape {{ dim: 1 dim: {channels} dim: {height} dim: {width} }} }} }}"
+        f"this describes training. Give the net's deploy.prototxt, or put {what} in place "
+        f"of the data layers{without}{size}:\n" + "\n".join(lines)
     )
+
+
+def _pictures(net: Any, data: Sequence[Any]) -> dict[str, list[Any]]:
+    """Return the blobs that data layers make of pictures, each with the layers that make it.
+
+    That are the first tops, but for those that only losses read: they are labels.
+    """
+    readers: dict[str, list[str]] = defaultdict(list)
+    for layer in net.layer:
+        for blob in layer.bottom:
+            readers[blob].append(layer.type)
+    made: dict[str, list[Any]] = defaultdict(list)
+    for layer in data:
+        if layer.top:
+            made[layer.top[0]].append(layer)
+    found = {
+        blob: layers
+        for blob, layers in made.items()
+        if any(not kind.endswith(("Loss", "Accuracy", "Silence")) for kind in readers[blob])
+    }
+    return found or dict(list(made.items())[:1]) or {"data": list(data)}
 
 
 def _record_size(data: Sequence[Any]) -> tuple[int, int, int, bool]:
@@ -202,7 +293,8 @@ def _record_size(data: Sequence[Any]) -> tuple[int, int, int, bool]:
         means = len(layer.transform_param.mean_value)
         channels = 1 if means == 1 and channels == 3 and layer.type == "Data" else channels
     if not height:
-        return channels, _EXAMPLE, _EXAMPLE, False
+        lists = any(layer.type == "DenseImageData" for layer in data)
+        return (channels, *(_OF_SEGNET if lists else _EXAMPLE), False)
     return channels, height, width, True
 
 

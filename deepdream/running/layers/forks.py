@@ -19,7 +19,7 @@ import numpy as np
 from ...errors import PrototxtError, ShapeError
 from ..arrays import Array
 from ..blob import Blob
-from .activation import NeuronLayer
+from .activation import NeuronLayer, sigmoid
 from .base import TEST, Layer, Shape, Window, in_range, refuse_in_place, register
 from .vision import ConvolutionLayer
 
@@ -92,6 +92,49 @@ class ReLU6Layer(NeuronLayer):
         step += x > 0
         step *= x < 6
         self.ops.multiply(g, step, out=diff)
+
+
+@register("HardSigmoid")
+class HardSigmoidLayer(NeuronLayer):
+    """y = 0.2 * x + 0.5, but at least 0 and at most 1.
+
+    Source: ``hard_sigmoid_layer.cpp`` of eric612/MobileNet-YOLO. Its gradient looks at the top
+    where the bottom is meant, and passes everywhere; here it is that of the formula.
+    """
+
+    def function(self, x: Array, y: Array) -> None:
+        self.ops.multiply(x, 0.2, out=y)
+        y += 0.5
+        self.ops.clip(y, 0.0, 1.0, out=y)
+
+    def gradient(self, x: Array, y: Array, g: Array, diff: Array) -> None:
+        inside = self.ops.zeros_like(y)
+        inside += y > 0
+        inside *= y < 1
+        inside *= 0.2
+        self.ops.multiply(g, inside, out=diff)
+
+
+@register("Mish")
+class MishLayer(Layer):
+    """y = x * tanh(log(1 + e^x)).
+
+    Source: ``mish_layer.cpp`` of troyliu0105/caffe, after D. Misra, Mish (2019).
+    """
+
+    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        x = bottom[0].get_data()
+        q = sigmoid(self.ops, -x)  # 1 / (1 + e^x)
+        square = q * q
+        factor = (1 - square) / (1 + square)  # tanh(log(1 + e^x)), with nothing that overflows
+        self.keep(factor + x * (4 * square * (1 - q) / (1 + square) ** 2))
+        self.ops.multiply(x, factor, out=top[0].mutable_data())
+
+    def backward(
+        self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]
+    ) -> None:
+        if propagate_down[0]:
+            self.ops.multiply(top[0].get_diff(), self.kept(), out=bottom[0].mutable_diff())
 
 
 @register("Axpy")
@@ -198,12 +241,19 @@ class PermuteLayer(MovingLayer):
     Source: ``permute_layer.cpp`` of weiliu89/caffe (SSD).
     """
 
+    field = "order"
+
+    def named_axes(self) -> Sequence[int]:
+        """Return the axes as the prototxt names them."""
+        order: Sequence[int] = self.param.permute_param.order
+        return order
+
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         super().setup(bottom, top)
         axes = len(bottom[0].shape)
-        named = [in_range("order", axis, 0, axes - 1) for axis in self.param.permute_param.order]
+        named = [in_range(self.field, axis, 0, axes - 1) for axis in self.named_axes()]
         if len(set(named)) < len(named):
-            raise PrototxtError(f"order {named} names an axis twice")
+            raise PrototxtError(f"{self.field} {named} names an axis twice")
         self.order = (*named, *(axis for axis in range(axes) if axis not in named))
 
     def top_shapes(self, bottom_shapes: Sequence[Shape]) -> list[Shape]:
@@ -214,6 +264,27 @@ class PermuteLayer(MovingLayer):
 
     def view(self, x: Array) -> Array:
         return self.ops.moveaxis(x, self.order, tuple(range(len(self.order))))
+
+
+@register("Transpose")
+class TransposeLayer(PermuteLayer):
+    """Axes in another order: axis i of the top is axis ``dim[i]`` of the bottom.
+
+    Source: ``transpose_layer.cpp`` of tianzhi0549/caffe (CTPN).
+    """
+
+    field = "dim"
+
+    def named_axes(self) -> Sequence[int]:
+        dim: Sequence[int] = self.param.transpose_param.dim
+        return dim
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        super().setup(bottom, top)
+        if len(self.named_axes()) != len(self.order):
+            raise PrototxtError(
+                f"{len(self.named_axes())} dim for {len(self.order)} axes: one for each is expected"
+            )
 
 
 @register("Reorg")
@@ -501,6 +572,35 @@ class UpsampleLayer(Layer):
         planes = self._planes(g)
         picked = self.ops.pick(planes, self._places(bottom, planes.shape[2]), 2)
         diff[...] = picked.reshape(diff.shape)
+
+
+@register("Unpooling")
+class UnpoolingLayer(UpsampleLayer):
+    """A larger picture: each value goes to the place where a maximum was, all others are 0.
+
+    The second bottom is the second top of a max Pooling. The size is ``unpool_size``, or
+    ``unpool_h`` x ``unpool_w``, and has to be given: what variants compute without it differs.
+
+    Source: ``unpooling_layer.cpp`` of HyeonwooNoh/caffe (DeconvNet).
+    """
+
+    bottoms = (2, 2)
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        refuse_in_place(bottom, top)
+        p = self.param.unpooling_param
+        if p.unpool != 0:
+            raise PrototxtError(
+                f"unpool is {p.UnpoolMethod.Name(p.unpool)}: only MAX means the same everywhere"
+            )
+        if p.HasField("unpool_size"):
+            sides = p.unpool_size, p.unpool_size
+        elif p.HasField("unpool_h") and p.HasField("unpool_w"):
+            sides = p.unpool_h, p.unpool_w
+        else:
+            raise PrototxtError("unpool_size, or both of unpool_h and unpool_w, are expected")
+        self.size = in_range("unpool_size", sides[0], 1), in_range("unpool_size", sides[1], 1)
+        self.less, self.scale = (0, 0), (1, 1)
 
 
 # Fields that only one kind of BN has.

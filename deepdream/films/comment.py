@@ -1,0 +1,42 @@
+"""The comment in a film's metadata, where its recipe is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ..errors import FilmError
+from .libraries import import_av
+
+# MP4 and QuickTime, but not the pictures in the same container; Matroska and WebM; AVI.
+_FILM = re.compile(
+    rb"....ftyp(?!heic|heix|heim|heis|hevc|mif1|msf1|avif|avis|crx)|\x1aE\xdf\xa3|RIFF....AVI ",
+    re.DOTALL,
+)
+
+
+def is_film(head: bytes) -> bool:
+    """Tell by its first bytes whether a file is a film that may have a comment."""
+    return _FILM.match(head) is not None
+
+
+def read_comment(path: Path) -> str:
+    """Return the comment of a film; empty where there is none.
+
+    Raises
+    ------
+    FilmError
+        FFmpeg cannot read it.
+    EngineError
+        PyAV is not installed.
+    """
+    av = import_av()
+    try:
+        with av.open(
+            f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace"
+        ) as film:
+            tags = {name.lower(): value for name, value in film.metadata.items()}
+    except (av.error.FFmpegError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise FilmError(f"'{path}' is no film that can be read: {reason}.") from error
+    return str(tags.get("comment", ""))

@@ -1,0 +1,42 @@
+"""What films need besides, imported when a film is first opened: the extra ``[film]``.
+
+PyAV is FFmpeg's libraries as a package, so that no program ``ffmpeg`` need be installed.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from ..errors import EngineError
+
+_INSTALL = "Install it with: pip install 'deepdream-caffe[film]'"
+
+
+def import_av() -> Any:
+    """Return the module ``av``.
+
+    Raises
+    ------
+    EngineError
+        It is not installed.
+    """
+    return _imported("av", "films are read and written with PyAV")
+
+
+def import_cv2() -> Any:
+    """Return the module ``cv2``.
+
+    Raises
+    ------
+    EngineError
+        It is not installed.
+    """
+    return _imported("cv2", "the motion in a film is found with OpenCV")
+
+
+def _imported(name: str, why: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise EngineError(f"{why}, which cannot be imported ({error}).\n{_INSTALL}") from error

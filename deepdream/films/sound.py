@@ -1,0 +1,54 @@
+"""The sound of a film: which packets of it go with the frames that are taken."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Track(NamedTuple):
+    """One stream of sound.
+
+    Attributes
+    ----------
+    stream : int
+        Its index in its file.
+    codec : str
+        FFmpeg's name: ``"aac"``, ``"opus"``.
+    """
+
+    stream: int
+    codec: str
+
+
+class Sound(NamedTuple):
+    """The sound that belongs to frames.
+
+    Attributes
+    ----------
+    path : Path
+        The film's file.
+    origin : Fraction
+        The file's own time of the first frame that is taken, in seconds.
+    tracks : tuple of Track
+    end : Fraction or None
+        How long it lasts, in seconds from `origin`; None to the end.
+    cut : bool
+        Whether what is before `origin` is left out. Where a film is taken from its first frame,
+        sound that begins a little earlier is its own.
+    """
+
+    path: Path
+    origin: Fraction
+    tracks: tuple[Track, ...]
+    end: Fraction | None = None
+    cut: bool = False
+
+    def between(self, start: Fraction, end: Fraction | None) -> Sound:
+        """Return the sound from a time to another, in seconds from the source's first frame."""
+        return self._replace(
+            origin=self.origin + start,
+            end=None if end is None else end - start,
+            cut=start > 0,
+        )

@@ -1,0 +1,101 @@
+"""Animations that Pillow reads: GIF, PNG, WebP, AVIF.
+
+FFmpeg reads most of them, too, but not WebP's, and with other ideas of times and transparency.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..errors import FilmError
+from ..files import file_hash
+from .reader import Raw, Reader
+
+# Browsers show frames that claim no more than this for a tenth of a second.
+_NOTHING = 10  # ms
+_INSTEAD = 100  # ms
+
+
+class AnimationReader(Reader):
+    """An animation.
+
+    Parameters
+    ----------
+    path : Path
+        A file that Pillow reads, of more than one frame.
+
+    Raises
+    ------
+    FilmError
+        It has one frame: a picture, not a film.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path.name)
+        self._path = path
+        with Image.open(path) as image:
+            self._format = str(image.format)
+            frames = getattr(image, "n_frames", 1)
+            if frames < 2:
+                raise FilmError(
+                    f"'{path}' is a picture ({self._format}), not a film: deepdream dream takes "
+                    "it, and deepdream zoom makes a film of it."
+                )
+            self.size = (image.height, image.width)
+            self.times = self._times_of(image, frames)
+        self.count = len(self.times)
+        if self.count < frames:
+            self.cut_after(self.count - 1, frames)
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of the file."""
+        return file_hash(self._path)
+
+    def describe(self) -> str:
+        """Return the format."""
+        return f"animated {self._format}, no sound"
+
+    def read(self, first: int = 0) -> Iterator[Raw]:
+        """Yield the frames from `first` on."""
+        assert self.times is not None
+        with Image.open(self._path) as image:
+            for number in range(first, len(self.times)):
+                image.seek(number)
+                yield Raw(number, self.times[number], _on_white(image))
+
+    def _times_of(self, image: Image.Image, frames: int) -> list[Fraction]:
+        """Return when each frame begins; the file is gone through, and may end early."""
+        times: list[Fraction] = []
+        now = Fraction(0)
+        for number in range(frames):
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # of damage, which is told once
+                    image.seek(number)
+                    image.load()  # WebP tells how long a frame is shown when it is decoded
+            except Exception:  # Pillow raises nearly anything for damaged files
+                if not times:
+                    raise FilmError(f"'{self._path}' is damaged in its first frame.") from None
+                break
+            times.append(now)
+            shown = Fraction(str(image.info.get("duration") or 0))
+            now += Fraction(shown if shown > _NOTHING else _INSTEAD) / 1000
+        return times
+
+
+def _on_white(image: Image.Image) -> np.ndarray:
+    """Return (h, w, 3) float32 colours; what is transparent is white, as on a page."""
+    both = np.asarray(image.convert("RGBA"))
+    colours = both[..., :3].astype(np.float32)
+    alpha = both[..., 3]
+    if alpha.min() == 255:
+        return colours
+    seen: np.ndarray = 255 + (colours - 255) * (alpha[..., np.newaxis] / np.float32(255))
+    return seen

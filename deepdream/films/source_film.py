@@ -1,0 +1,313 @@
+"""Films that FFmpeg reads.
+
+All packets are gone through once when a film is opened, without decoding: that gives the time of
+every frame, how many there are, whether they come evenly, and where decoding can begin, for exact
+seeking. What a file claims about itself is wrong too often.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import FilmError
+from ..files import file_hash
+from .decoded import pixels_of
+from .hdr import is_hdr, name_of
+from .libraries import import_av
+from .orientation import Turn, parse_matrix
+from .reader import Raw, Reader
+from .sound import Sound, Track
+
+# Demuxers that take something for a film that is none, or would open other files, and the network.
+_REFUSED = {"concat", "dash", "hls", "image2", "imf", "lavfi", "tty"}
+_ONLY_FILES = {"protocol_whitelist": "file"}
+_UNKNOWN_TRANSFER = 2
+
+
+class _Index(NamedTuple):
+    """What the packets of a film say.
+
+    Attributes
+    ----------
+    pts : (frames,) int64 ndarray, or None
+        When each frame is shown, ascending, in the stream's units. None where the file does not
+        tell for every frame: then frames are counted.
+    keys : (n,) int64 ndarray
+        Those of frames where decoding can begin.
+    frames : int
+        How many there are.
+    """
+
+    pts: np.ndarray | None
+    keys: np.ndarray
+    frames: int
+
+
+class FilmReader(Reader):
+    """A film.
+
+    Parameters
+    ----------
+    path : Path
+        A file; see `source.open_source` for what is done before.
+
+    Raises
+    ------
+    FilmError
+        FFmpeg cannot read it, or there are no pictures in it.
+    EngineError
+        PyAV is not installed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path.name)
+        self._path = path
+        self._av = import_av()
+        with self._open() as container:
+            stream = self._stream(container)
+            self._codec = str(stream.codec_context.name)
+            self._time_base = Fraction(stream.time_base)
+            self.hints = [stream.guessed_rate, stream.average_rate, stream.base_rate]
+            claimed = int(stream.frames or 0)
+            length = container.duration
+            tracks = [
+                Track(audio.index, str(audio.codec_context.name))
+                for audio in container.streams.audio
+                if audio.codec_context is not None and audio.codec_context.name
+            ]
+            self._index = self._indexed(container, stream)
+        first = self._first_frame()
+        self._turn = _turn_of(first)
+        self._transfer = self._transfer_of(first)
+        self.size = self._turn.size(self._shown_size(first))
+        if is_hdr(self._transfer):
+            self.warnings.append(
+                f"'{path.name}' is an HDR film ({name_of(self._transfer)}): its colours are mapped "
+                "to sRGB, and its brightest light is rolled off"
+            )
+        if first.interlaced_frame:
+            self.warnings.append(
+                f"'{path.name}' is interlaced: what moves is combed. Deinterlace it first, as by "
+                "ffmpeg -i IN -vf bwdif OUT"
+            )
+        self.times = None
+        origin = Fraction(0)
+        if self._index.pts is not None:
+            pts, unit = self._index.pts, self._time_base
+            origin = int(pts[0]) * unit
+            self.times = [int(value - pts[0]) * unit for value in pts]
+        self.count = self._index.frames
+        self.tracks = Sound(path, origin, tuple(tracks)) if tracks else None
+        self._note_a_cut(claimed, length, origin)
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of the file."""
+        return file_hash(self._path)
+
+    def describe(self) -> str:
+        """Return the codec and the sound."""
+        sound = ", ".join(track.codec for track in self.tracks.tracks) if self.tracks else ""
+        return f"{self._codec}{f', sound {sound}' if sound else ', no sound'}"
+
+    def read(self, first: int = 0) -> Iterator[Raw]:
+        """Yield the frames from `first` on; those that are damaged are left out."""
+        begin = self._seekable(first)
+        frames = self._decoded(begin)
+        last = -1
+        for place, frame in enumerate(frames):
+            number = self._number(frame, place, last)
+            if number is None or number <= last:
+                continue
+            if last < 0 and begin is not None and number > first:
+                frames.close()  # the seek went too far
+                yield from self._from_start(first)
+                return
+            last = number
+            if number >= first:
+                yield self._raw(number, frame)
+        if last < first and begin is not None:
+            yield from self._from_start(first)
+
+    def _from_start(self, index: int) -> Iterator[Raw]:
+        last = -1
+        for place, frame in enumerate(self._decoded(None)):
+            number = self._number(frame, place, last)
+            if number is not None and number > last:
+                last = number
+                if number >= index:
+                    yield self._raw(number, frame)
+
+    def _raw(self, number: int, frame: Any) -> Raw:
+        time = self.times[number] if self.times is not None else None
+        return Raw(number, time, self._pixels(frame))
+
+    def _pixels(self, frame: Any) -> np.ndarray:
+        return self._turn.apply(pixels_of(frame, self._transfer))
+
+    def _number(self, frame: Any, place: int, last: int) -> int | None:
+        """Return which frame of the film a decoded one is."""
+        pts = self._index.pts
+        if pts is None:
+            return place
+        if frame.pts is None:
+            return last + 1 if last + 1 < len(pts) else None
+        number = int(np.searchsorted(pts, frame.pts))
+        if number < len(pts) and pts[number] == frame.pts:
+            return number
+        return None  # before the film's beginning, by an edit list
+
+    def _seekable(self, index: int) -> int | None:
+        """Return the time to seek to for a frame; None to begin at the start.
+
+        It is the key frame before the last one: frames around one where references do not begin
+        anew (an open group of pictures) are right by then.
+        """
+        pts, keys = self._index.pts, self._index.keys
+        if pts is None or len(keys) < 2:
+            return None
+        place = int(np.searchsorted(keys, pts[min(index, len(pts) - 1)], side="right")) - 2
+        return int(keys[place]) if place > 0 else None
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[Any]:
+        name = str(self._path)
+        try:
+            # Without the protocol FFmpeg takes what stands before a colon for one.
+            container = self._av.open(
+                f"file:{name}", options=dict(_ONLY_FILES), metadata_errors="replace"
+            )
+        except (self._av.error.FFmpegError, UnicodeError, ValueError) as error:
+            raise FilmError(self._unreadable(error)) from error
+        try:
+            if container.format.name.split(",")[0] in _REFUSED:
+                raise FilmError(f"'{name}' is no film ({container.format.long_name}).")
+            yield container
+        finally:
+            container.close()
+
+    def _unreadable(self, error: Exception) -> str:
+        with self._path.open("rb") as file:
+            head = file.read(12)
+        if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
+            return (
+                f"'{self._path}' was cut off: the index that such a film has, often at its end, is "
+                "missing, so that nothing in it can be found.\nGet it again; of a recording that "
+                "was interrupted a repair program (untrunc) may save some."
+            )
+        reason = getattr(error, "strerror", None) or str(error)
+        return f"'{self._path}' is no film that can be read: {reason}."
+
+    def _stream(self, container: Any) -> Any:
+        streams = [stream for stream in container.streams.video if not _is_cover(stream)]
+        streams = [
+            stream
+            for stream in streams
+            if stream.codec_context is not None and stream.codec_context.name
+        ]
+        if not streams:
+            if container.streams.audio:
+                held = "only sound"
+            elif container.streams.video:
+                held = "pictures in a format unknown here, or only a cover"
+            else:
+                held = "no pictures"
+            raise FilmError(f"'{self._path}' has {held}: there is no film in it.")
+        return max(streams, key=lambda stream: (stream.width or 0) * (stream.height or 0))
+
+    def _indexed(self, container: Any, stream: Any) -> _Index:
+        pts: list[int] = []
+        keys: list[int] = []
+        count, told = 0, True
+        with contextlib.suppress(self._av.error.FFmpegError):  # what was read before counts
+            for packet in container.demux(stream):
+                if packet.size == 0 or packet.is_discard or packet.is_corrupt:
+                    continue
+                count += 1
+                if packet.pts is None:
+                    told = False
+                    continue
+                pts.append(packet.pts)
+                if packet.is_keyframe:
+                    keys.append(packet.pts)
+        times = np.unique(np.array(pts, np.int64))
+        exact = told and len(times) == count and count > 0
+        return _Index(times if exact else None, np.unique(np.array(keys, np.int64)), count)
+
+    def _decoded(self, begin: int | None) -> Generator[Any, None, None]:
+        with self._open() as container:
+            stream = self._stream(container)
+            if begin is not None:
+                container.seek(begin, stream=stream)
+            packets = container.demux(stream)
+            while True:
+                try:
+                    packet = next(packets, None)
+                except self._av.error.FFmpegError:
+                    packet = None  # what is left cannot be read: the decoder gives what it has
+                    with contextlib.suppress(self._av.error.FFmpegError):
+                        yield from stream.decode(None)
+                if packet is None:
+                    return
+                if packet.is_corrupt:
+                    continue
+                try:
+                    frames = packet.decode()
+                except self._av.error.FFmpegError:
+                    continue
+                yield from frames
+
+    def _first_frame(self) -> Any:
+        frames = self._decoded(None)
+        first = next(frames, None)
+        frames.close()
+        if first is None:
+            raise FilmError(f"'{self._path}' has no frame that can be decoded ({self._codec}).")
+        return first
+
+    def _transfer_of(self, frame: Any) -> int:
+        """Return the transfer characteristics; PyAV 15 has them on the stream alone."""
+        found = getattr(frame, "color_trc", None)
+        if found is None:
+            with self._open() as container:
+                found = self._stream(container).codec_context.color_trc
+        return _UNKNOWN_TRANSFER if found is None else int(found)
+
+    def _shown_size(self, frame: Any) -> tuple[int, int]:
+        """Return height and width with square pixels."""
+        with self._open() as container:
+            aspect = self._stream(container).sample_aspect_ratio
+        h, w = int(frame.height), int(frame.width)
+        if not aspect or aspect == 1 or not Fraction(1, 10) < aspect < 10:
+            return h, w
+        return (h, round(w * aspect)) if aspect > 1 else (round(h / aspect), w)
+
+    def _note_a_cut(self, claimed: int, length: int | None, origin: Fraction) -> None:
+        """Say so where the file promises more than it has."""
+        count = self._index.frames
+        short = claimed > count
+        if not claimed and length and self.times:
+            end = self.times[-1] + origin
+            rate = next((hint for hint in self.hints if hint), 25)
+            short = Fraction(length, 1_000_000) - end > max(2 / Fraction(rate), Fraction(1, 2))
+            # Sound may be longer than the pictures; then the whole length is there.
+            short = short and self.tracks is None
+        if short:
+            self.cut_after(count - 1, claimed or None)
+
+
+def _is_cover(stream: Any) -> bool:
+    return bool(int(stream.disposition) & 0x0400)  # AV_DISPOSITION_ATTACHED_PIC
+
+
+def _turn_of(frame: Any) -> Turn:
+    for data in frame.side_data:
+        if getattr(data.type, "name", "") == "DISPLAYMATRIX":
+            return parse_matrix(bytes(data))
+    return Turn()

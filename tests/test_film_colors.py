@@ -1,0 +1,195 @@
+"""Colours in are colours out, whatever a film's matrix, range and depth."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from film_files import make_film
+
+from deepdream.films.frame import Frame
+from deepdream.films.source import open_source
+from deepdream.films.target import open_target
+from deepdream.films.yuv import BT601, BT709, BT2020, Planes, from_rgb, guess_matrix, to_rgb
+
+av = pytest.importorskip("av")
+
+PATCH = 16  # pixels
+COLOURS = [
+    (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (0, 255, 255), (255, 0, 255),
+    (255, 255, 255), (0, 0, 0), (128, 128, 128), (200, 40, 90), (13, 77, 201), (90, 160, 30),
+]  # fmt: skip
+
+
+def patches(columns: int = 4) -> np.ndarray:
+    """Return squares of saturated colours, (48, 64, 3) uint8."""
+    grid = np.array(COLOURS, np.uint8).reshape(-1, columns, 3)
+    return grid.repeat(PATCH, axis=0).repeat(PATCH, axis=1)
+
+
+def middles(pixels: np.ndarray) -> np.ndarray:
+    """Return the colour in the middle of each patch, where chroma of neighbours does not reach."""
+    half = PATCH // 2
+    return np.asarray(pixels, np.float32)[half::PATCH, half::PATCH].reshape(-1, 3)[: len(COLOURS)]
+
+
+# Numbers of the recommendations' tables, 8 bits: R, G, B, Y, Cb, Cr of black to white.
+KNOWN = {
+    BT601: {(255, 0, 0): (81, 90, 240), (0, 255, 0): (145, 54, 34), (0, 0, 255): (41, 240, 110)},
+    BT709: {(255, 0, 0): (63, 102, 240), (0, 255, 0): (173, 42, 26), (0, 0, 255): (32, 240, 118)},
+    BT2020: {(255, 0, 0): (74, 97, 240), (0, 255, 0): (164, 47, 25), (0, 0, 255): (29, 240, 119)},
+}
+
+
+@pytest.mark.parametrize("matrix", KNOWN)
+def test_primaries_by_the_book(matrix: int) -> None:
+    """The levels that colour bars have, forwards and backwards."""
+    known = {**KNOWN[matrix], (255, 255, 255): (235, 128, 128), (0, 0, 0): (16, 128, 128)}
+    for colour, stored in known.items():
+        planes = from_rgb(np.full((2, 6, 3), colour, np.float32), matrix=matrix)
+
+        assert (planes.y[0, 0], planes.cb[0, 0], planes.cr[0, 0]) == stored
+        np.testing.assert_allclose(to_rgb(planes)[1, 3], colour, atol=1.6)
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12])
+@pytest.mark.parametrize("full", [False, True])
+def test_all_depths_and_ranges(bits: int, full: bool) -> None:
+    """Black, white and a pure red of every depth."""
+    unit = 1 << (bits - 8)
+    top = (1 << bits) - 1
+    black, white = (0, top) if full else (16 * unit, 235 * unit)
+    swing = top / 2 if full else 112 * unit
+    red = black + 0.2126 * (white - black)
+    y = np.rint(np.array([[black, white, red]])).astype(np.uint16)
+    cb = np.rint(128 * unit + np.array([[0, 0, -0.2126 / (2 - 2 * 0.0722) * 2 * swing]]))
+    cr = np.rint(128 * unit + np.array([[0, 0, swing]])).clip(0, top)
+
+    found = to_rgb(Planes(y, cb.astype(np.uint16), cr.astype(np.uint16), bits, full, BT709))
+
+    expected = [[[0, 0, 0], [255, 255, 255], [255, 0, 0]]]
+    np.testing.assert_allclose(found, expected, atol=1.6 / unit)
+
+
+@pytest.mark.parametrize("size", [(7, 9), (8, 10), (1, 1), (2, 3)])
+def test_chroma_lies_where_players_look(size: tuple[int, int]) -> None:
+    """Halved chroma of a slope, doubled again, is the slope: nothing is shifted."""
+    h, w = size
+    y, x = np.mgrid[:h, :w]
+    pixels = np.stack([90 + 6 * x + 2 * y, 120 - 3 * x, 60 + 5 * y], axis=2).astype(np.float32)
+
+    planes = from_rgb(pixels)
+
+    assert planes.cb.shape == ((h + 1) // 2, (w + 1) // 2)
+    away = np.abs(to_rgb(planes) - pixels)[1:-2, 1:-2]
+    assert away.size == 0 or away.max() < 3
+
+
+def test_what_players_guess() -> None:
+    """HD is BT.709, and what is smaller BT.601."""
+    assert guess_matrix(1280, 720) == BT709
+    assert guess_matrix(1920, 816) == BT709
+    assert guess_matrix(720, 576) == BT601
+    assert guess_matrix(640, 360) == BT601
+
+
+SAID = {
+    "BT.601": (BT601, False, "yuv444p"),
+    "BT.601 full": (BT601, True, "yuv444p"),
+    "BT.709": (BT709, False, "yuv444p"),
+    "BT.709 full": (BT709, True, "yuv444p"),
+    "BT.709 4:2:0": (BT709, False, "yuv420p"),
+    "BT.709 10 bits": (BT709, False, "yuv422p10le"),
+    "BT.2020": (BT2020, False, "yuv444p"),
+    "BT.2020 10 bits full": (BT2020, True, "yuv444p10le"),
+    "untagged SD": (2, False, "yuv444p"),
+}
+
+
+@pytest.mark.parametrize(("matrix", "full", "pix_fmt"), SAID.values(), ids=SAID.keys())
+def test_patches_through_a_lossless_film(
+    tmp_path: Path, matrix: int, full: bool, pix_fmt: str
+) -> None:
+    """Saturated patches, in and out again without a dream: within two levels."""
+    path = make_film(
+        tmp_path / "in.mkv", [patches()] * 2, pix_fmt=pix_fmt, matrix=matrix, full=full,
+        options={"qp": "0"},
+    )  # fmt: skip
+    source = open_source(path)
+
+    with open_target(tmp_path / "out.mkv", size=source.size, rate=source.rate) as target:
+        for frame in source.frames():
+            target.add(frame)
+
+    out = list(open_source(tmp_path / "out.mkv").frames())
+    assert len(out) == 2
+    assert np.abs(middles(out[1].pixels) - COLOURS).max() <= 2
+
+
+def test_untagged_hd_is_bt709(tmp_path: Path) -> None:
+    """As players take it, though FFmpeg's own scaler does not."""
+    image = np.full((720, 1280, 3), (0, 255, 0), np.uint8)
+    path = tmp_path / "hd.mkv"
+    make_film(
+        path, [image], pix_fmt="yuv444p", matrix=BT709, tags={"colorspace": 2, "color_range": 0},
+        options={"qp": "0", "preset": "ultrafast", "x264-params": "colormatrix=undef"},
+    )  # fmt: skip
+
+    with av.open(str(path)) as film:
+        assert next(film.decode(video=0)).colorspace == 2
+    frame = next(iter(open_source(path).frames()))
+    np.testing.assert_allclose(frame.pixels[9, 9], (0, 255, 0), atol=2)
+
+
+@pytest.mark.parametrize(
+    "name", ["out.mp4", "out.mov", "out.webm", "out.mkv", "out.png", "out.webp"]
+)
+def test_targets_show_the_colours_that_went_in(tmp_path: Path, name: str) -> None:
+    """Read by FFmpeg's scaler, which believes the tags; and the tags are BT.709's."""
+    lossless = name.endswith(("png", "mkv"))
+    quality = "lossless" if lossless else "best"
+    with open_target(tmp_path / name, size=(48, 64), rate=25, quality=quality) as target:
+        for i in range(3):
+            target.add(Frame(patches().astype(np.float32), Fraction(i, 25), i))
+
+    ours = list(open_source(tmp_path / name).frames())[-1].pixels
+    most = 0.5 if lossless else 6 if name.endswith("webp") else 4
+    assert np.abs(middles(ours) - COLOURS).max() <= most
+    if not name.endswith(("png", "webp")):
+        with av.open(str(tmp_path / name)) as film:
+            frame = list(film.decode(video=0))[-1]
+            seen = frame.to_ndarray(format="rgb24")
+            context = film.streams.video[0].codec_context
+            told = (context.color_primaries, context.color_trc)
+        assert np.abs(middles(seen) - COLOURS).max() <= most
+        if not lossless:
+            assert (frame.colorspace, frame.color_range) == told == (1, 1)
+            assert frame.format.name == "yuv420p"
+
+
+@pytest.mark.parametrize(("transfer", "name"), [(16, "PQ"), (18, "HLG")])
+def test_hdr_is_mapped_and_said(tmp_path: Path, transfer: int, name: str) -> None:
+    """Grey stays grey, brighter stays brighter, and graphics white comes near white."""
+    ramp = np.repeat(np.linspace(0, 255, 64).astype(np.uint8)[None, :, None], 48, 0).repeat(3, 2)
+    path = make_film(
+        tmp_path / "hdr.mkv", [ramp], codec="libx265", pix_fmt="yuv420p10le", matrix=BT2020,
+        tags={"color_trc": transfer, "color_primaries": 9},
+        options={"x265-params": "log-level=none:lossless=1"},
+    )  # fmt: skip
+
+    source = open_source(path)
+    row = next(iter(source.frames())).pixels[20]
+
+    assert f"is an HDR film ({name})" in source.warnings[0]
+    assert np.abs(row - row.mean(axis=1, keepdims=True)).max() < 3
+    assert (np.diff(row[:, 1]) > -1).all()
+    assert row[0].max() < 2
+    assert row[-1].min() > 253
+    # 203 cd/m2 is 58 % of PQ and 75 % of HLG.
+    white = row[round(63 * (0.58 if name == "PQ" else 0.75)), 1]
+    assert 200 < white < 245
+    # The tables' values: 18 % grey of a screen of 203 cd/m2 is 118 of 255 in sRGB.
+    grey = row[round(63 * (0.38 if name == "PQ" else 0.38)), 1]
+    assert 80 < grey < 150
