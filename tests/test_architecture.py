@@ -149,7 +149,7 @@ LEVELS = (
         "batches.sources",
         "jobs.job",
     },
-    {"running.graph", "running.tiles", "jobs.run"},
+    {"running.graph", "running.tiles"},
     {
         "drawing.boxes",
         "drawing.raster",
@@ -178,6 +178,10 @@ LEVELS = (
         "galleries.recreate",
     },
     {"commands.arguments", "dreaming.ascent.plan_source", "galleries.page"},
+    {"jobs.connect", "jobs.local_worker", "jobs.sent"},
+    {"jobs.worker"},
+    {"jobs.cluster"},
+    {"jobs.run"},
     {"galleries.make", "repeat", "reproduce.make"},
     {"batches.make"},
     {
@@ -216,6 +220,8 @@ HEAVY = {
     },
     "caffe": set(),
     "IPython": set(),
+    "dask": set(),
+    "distributed": set(),
     "h5py": set(),
     "av": set(),
     "cv2": set(),

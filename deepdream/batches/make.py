@@ -22,8 +22,8 @@ from ..dreaming.styles import NOTEBOOK
 from ..errors import DeepDreamError, ParameterError
 from ..files import FileName, check_folder, make_folder, replacing
 from ..images import load_image, to_picture
-from ..jobs.job import File, Job, Maker
-from ..jobs.run import run_jobs
+from ..jobs.job import File, Job, Made, Maker
+from ..jobs.run import check_cluster, run_jobs
 from ..recipe import read_recipe, same_dream
 from ..repeat import changed, check_net, for_others
 from .sources import find_pictures, name_dreams
@@ -66,6 +66,8 @@ def batch(
     recipe: FileName | None = None,
     depth: int = 8,
     seed: int | None = None,
+    cluster: Any = None,
+    shared: str | None = None,
     progress: bool | None = None,
     **options: Any,
 ) -> list[Dreamt]:
@@ -94,6 +96,14 @@ def batch(
         Bits per channel.
     seed : int, optional
         The same for all pictures. Default: the recipe's, or 0.
+    cluster : str, PathLike or distributed.Client, optional
+        Machines to make them on: ``"local"``, the processors of this one; ``"local:4"``, four
+        dreams at a time; ``"tcp://HOST:PORT"``, a scheduler of Dask's, or the file that it has
+        written; a client, or a cluster of Dask's. The pictures are the same, byte for byte, on the
+        same kind of processor. Needs the extra ``cluster``.
+    shared : str, optional
+        A folder that all machines of the cluster see under this name: pictures below it are read
+        and written there.
     progress : bool, optional
         As for `deepdream.dream`.
     **options
@@ -121,7 +131,8 @@ def batch(
     >>> deepdream.batch(net, "holiday/*.jpg", "dreams", style="eyes")    # doctest: +SKIP
     """
     todo = write_batch(net, pictures, folder, name=name, recipe=recipe, depth=depth,
-                       seed=seed, progress=progress, **options)  # fmt: skip
+                       seed=seed, cluster=cluster, shared=shared, progress=progress,
+                       **options)  # fmt: skip
     found = {dreamt.picture: dreamt for dreamt in todo}
     order = {picture: i for i, picture in enumerate(find_pictures(pictures))}
     return sorted(found.values(), key=lambda dreamt: order.get(dreamt.picture, len(order)))
@@ -136,6 +147,8 @@ def write_batch(
     recipe: FileName | None = None,
     depth: int = 8,
     seed: int | None = None,
+    cluster: Any = None,
+    shared: str | None = None,
     progress: bool | None = None,
     on_step: Any = None,
     on_start: Callable[[int], None] | None = None,
@@ -145,8 +158,10 @@ def write_batch(
 
     Parameters
     ----------
-    net, pictures, folder, name, recipe, depth, seed, progress, on_step, **dream_params
+    net, pictures, folder, name, recipe, depth, seed, cluster, shared, progress
         See `batch`.
+    on_step, **dream_params
+        Its ``options``.
     on_start : callable, optional
         Called before the first picture, with how many are to be made.
 
@@ -156,23 +171,25 @@ def write_batch(
         Those that are there, then each as soon as its file is written, or it has failed.
     """
     check_folder(folder)
+    check_cluster(cluster, on_step, shared)
     folder = Path(os.fsdecode(folder))
-    shared = _loaded({k: value for k, value in dream_params.items() if value is not None})
+    common = _loaded({k: value for k, value in dream_params.items() if value is not None})
     if recipe is not None:
-        shared = _by_recipe(net, recipe, shared)
-    shared["seed"] = seed = shared.pop("seed", 0) if seed is None else seed
+        common = _by_recipe(net, recipe, common)
+    common["seed"] = seed = common.pop("seed", 0) if seed is None else seed
     check_seed(seed)
     if not isinstance(seed, numbers.Integral):
         raise ParameterError(f"seed is {seed!r}: a whole number, the same for all pictures")
-    maker = Maker(net, shared)
-    own, goal = parted({k: value for k, value in shared.items() if k != "seed"})
+    maker = Maker(net, common)
+    own, goal = parted({k: value for k, value in common.items() if k != "seed"})
     ready = maker.ready(goal)
     Parameters(net, ready.style, {name: own.get(name) for name in NOTEBOOK})  # sense, for all
     wanted_size((1, 1), own.get("width"), own.get("height"))
     known = {"seed": seed, "style": ready.style}
     dreams = name_dreams(find_pictures(pictures), name, folder, known, depth)
     there = partial(_is_there, ready, {**own, "seed": seed}, depth)
-    return _made(maker, dreams, there, own, folder, depth, progress, on_step, on_start)
+    run = partial(run_jobs, maker, on_step=on_step, cluster=cluster, shared=shared)
+    return _made(run, dreams, there, own, folder, depth, progress, on_step, on_start)
 
 
 def _loaded(params: dict[str, Any]) -> dict[str, Any]:
@@ -202,8 +219,9 @@ def _by_recipe(net: Any, path: FileName, changes: Mapping[str, Any]) -> dict[str
 
 
 def _made(
-    maker: Maker, dreams: Mapping[Path, Path], there: Callable[[Path, str], bool],
-    own: Mapping[str, Any], folder: Path, depth: int, progress: Any, on_step: Any, on_start: Any,
+    run: Callable[..., Iterator[tuple[int, Made]]], dreams: Mapping[Path, Path],
+    there: Callable[[Path, str], bool], own: Mapping[str, Any], folder: Path, depth: int,
+    progress: Any, on_step: Any, on_start: Any,
 ) -> Iterator[Dreamt]:  # fmt: skip
     todo: list[tuple[Path, Path, Job]] = []
     failed: list[Dreamt] = []
@@ -220,21 +238,21 @@ def _made(
     yield from failed
     if on_start is not None:
         on_start(len(todo))
-    make_folder(folder)
+    for place in dict.fromkeys([folder, *(dream.parent for _, dream, _ in todo)]):
+        make_folder(place)
     work = [_work(picture, own) for picture, *_ in todo]
     shown = display_for(progress, on_step, _size(todo[0][0]) if todo else (1, 1), len(todo) or 1)
     jobs = [job for *_, job in todo]
     finished = False
     try:
         with shown or contextlib.nullcontext():
-            for number, made in run_jobs(maker, jobs, work=work, shown=shown, on_step=on_step):
+            for number, made in run(jobs, work=work, shown=shown):
                 picture, dream, _ = todo[number]
                 dreamt = Dreamt(picture, dream, error=made.error, notes=made.notes,
                                 seconds=made.seconds)  # fmt: skip
                 if made.error:
                     failed.append(dreamt)
                 else:
-                    make_folder(dream.parent)
                     made.write(dream)
                 yield dreamt
         finished = True

@@ -200,6 +200,21 @@ def dream_arguments(
     )  # fmt: skip
 
 
+def cluster_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of commands that make many pictures, here or on other machines."""
+    group = parser.add_argument_group("cluster")
+    group.add_argument(
+        "--cluster", metavar="WHERE",
+        help="make the pictures side by side: local, on this machine's processors (local:4, four "
+        "at a time); or on the machines of a Dask scheduler, by its address, tcp://HOST:PORT, or "
+        "its scheduler file",
+    )  # fmt: skip
+    group.add_argument(
+        "--shared", metavar="FOLDER",
+        help="a folder that all machines see under this name: files below it do not travel",
+    )  # fmt: skip
+
+
 def _share(text: str) -> float:
     try:
         return float(text)

@@ -10,6 +10,7 @@ from typing import Any
 
 from .arguments import (
     chosen,
+    cluster_arguments,
     collector_paused,
     command,
     dream_arguments,
@@ -29,6 +30,7 @@ def add(commands: Any) -> None:
         "deepdream batch *.jpg -o dreams --style eyes --width 1024",
         "deepdream batch holiday -o dreams --recipe best.png  # as a dream that you like",
         "deepdream batch holiday -o dreams --name '{number:04}.jpg'",
+        "deepdream batch holiday -o dreams --cluster local    # side by side, on all processors",
     )  # fmt: skip
     parser.add_argument(
         "pictures", metavar="PICTURES", nargs="+",
@@ -57,6 +59,7 @@ def add(commands: Any) -> None:
     group.add_argument(
         "--seed", type=int, metavar="N", help="of all dreams (default: the recipe's, or 0)"
     )
+    cluster_arguments(parser)
     model_arguments(parser)
     dream_arguments(parser, without=("--seed",))
 
@@ -77,8 +80,8 @@ def run(args: argparse.Namespace) -> int:
     made, before, failed = 0, 0, []
     todo = write_batch(
         net, args.pictures, folder, name=args.name, recipe=args.recipe, depth=args.depth,
-        seed=args.seed, on_start=lambda n: print(f"{count(n, 'picture')} to make") if n else None,
-        **params,
+        seed=args.seed, cluster=args.cluster, shared=args.shared,
+        on_start=lambda n: print(f"{count(n, 'picture')} to make") if n else None, **params,
     )  # fmt: skip
     try:
         for dreamt in todo:
