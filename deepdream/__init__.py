@@ -36,7 +36,10 @@ if TYPE_CHECKING:
     from .dreaming.objectives.functions import objective_L2 as objective_L2
     from .dreaming.pictures.noise import noise as noise
     from .dreaming.styles import styles as styles
+    from .dreaming.visualize import visualize as visualize
+    from .films.film import film as film
     from .galleries.make import gallery as gallery
+    from .galleries.sheet import sheet as sheet
     from .images import load_image as load_image
     from .images import save_image as save_image
     from .models.load import load_net as load_net
@@ -49,6 +52,7 @@ _HOME = {
     "deprocess": "dreaming.dream2015",
     "draw": "drawing.diagram",
     "dream": "dreaming.dream",
+    "film": "films.film",
     "gallery": "galleries.make",
     "guide_features": "dreaming.dream2015",
     "load_image": "images",
@@ -62,8 +66,10 @@ _HOME = {
     "read_recipe": "recipe",
     "rerun": "repeat",
     "save_image": "images",
+    "sheet": "galleries.sheet",
     "show": "display",
     "styles": "dreaming.styles",
+    "visualize": "dreaming.visualize",
     "zoom": "dreaming.frames",
 }
 

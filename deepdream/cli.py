@@ -23,6 +23,7 @@ from typing import Any
 from .commands import (
     batch,
     dream,
+    film,
     gallery,
     labels,
     layers,
@@ -31,6 +32,7 @@ from .commands import (
     rerun,
     show,
     styles,
+    visualize,
     zoom,
 )
 from .commands.parser import Parser
@@ -105,18 +107,9 @@ def build_parser() -> Parser:
     )  # fmt: skip
 
     for module in (
-        dream,
-        styles,
-        layers,
-        labels,
-        zoom,
-        gallery,
-        batch,
-        show,
-        rerun,
-        models,
-        reproduce,
-    ):
+        dream, film, zoom, visualize, styles, layers, labels, gallery, batch, show, rerun,
+        models, reproduce,
+    ):  # fmt: skip
         module.add(commands)
     return parser
 

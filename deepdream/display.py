@@ -109,8 +109,9 @@ def _figure(picture: Any, title: str) -> str:
 
 
 def display_for(
-    progress: bool | None, on_step: Any, size: tuple[int, int], frames: int | None = None
-) -> Preview | Bar | None:
+    progress: bool | None, on_step: Any, size: tuple[int, int], frames: int | None = None,
+    done: int = 0,
+) -> Preview | Bar | None:  # fmt: skip
     """Return what shows the progress of a dream here, or None where nothing is to be shown.
 
     Parameters
@@ -122,13 +123,19 @@ def display_for(
     size : (int, int)
         Height and width of the picture.
     frames : int, optional
-        How many dreams there are, of a zoom.
+        How many dreams there are, of a zoom or a film.
+    done : int
+        How many of them were done before.
     """
     if progress is None:
         progress = on_step is None and (in_notebook() or on_terminal())
     if not progress:
         return None
-    return Preview(size, frames) if in_notebook() else Bar(frames or 1, shown=True)
+    if not in_notebook():
+        return Bar(frames or 1, shown=True, done=done)
+    preview = Preview(size, frames)
+    preview.frame(done)
+    return preview
 
 
 @contextlib.contextmanager

@@ -130,7 +130,10 @@ def _beside(name: str) -> str:
         found = sorted(entry.name for entry in folder.iterdir())
     except OSError:
         return f" There is no folder '{folder}' either."
-    return nearest(Path(name).name, found) or f" The folder '{folder}' exists."
+    kind = Path(name).suffix.lower()
+    alike = [entry for entry in found if Path(entry).suffix.lower() == kind] if kind else found
+    alike += [entry for entry in found if Path(entry).stem == Path(name).stem and kind]
+    return nearest(Path(name).name, alike) or f" The folder '{folder}' exists."
 
 
 def sniff(head: bytes) -> str | None:

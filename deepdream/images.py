@@ -328,6 +328,11 @@ def to_picture(img: Any) -> Picture:
         return Picture(*_upright(_stored_of_image(img), "the picture"))
     if isinstance(img, (str, bytes, os.PathLike)):
         raise ImageError(f"{os.fsdecode(img)!r} is a name, not a picture: use load_image first.")
+    if hasattr(img, "blobs"):
+        raise ImageError(
+            f"a network ({type(img).__name__}) is given where the picture belongs: the network "
+            "comes first, dream(net, img)."
+        )
     pixels = check_pixels(img)
     alpha = getattr(img, "alpha", None)
     if pixels.ndim == 2:

@@ -9,7 +9,7 @@ docs/objectives.md shows each of them.
 
 from __future__ import annotations
 
-from .dreaming.objectives.terms import Objective as Objective
+from .dreaming.objectives.objective import Objective as Objective
 from .dreaming.objectives.terms import channel as channel
 from .dreaming.objectives.terms import direction as direction
 from .dreaming.objectives.terms import function as function

@@ -127,7 +127,8 @@ def named_damage(name: str) -> Iterator[None]:
             "If you trust it, raise PIL.Image.MAX_IMAGE_PIXELS, or make it smaller."
         ) from error
     except Exception as error:
-        reason = str(error) or type(error).__name__
+        # Readers of some formats go on for lines about how to build their library.
+        reason = str(error).strip().split("\n", 1)[0].split(". ", 1)[0] or type(error).__name__
         raise ImageError(f"{name} is a damaged picture ({reason}): get it again.") from error
 
 

@@ -60,15 +60,18 @@ class Bar:
         How many dreams it is for.
     shown : bool, optional
         Whether to draw. Default: where standard error is a terminal.
+    done : int
+        How many of them were done before; the time left is told by the others.
     """
 
-    def __init__(self, frames: int = 1, *, shown: bool | None = None) -> None:
+    def __init__(self, frames: int = 1, *, shown: bool | None = None, done: int = 0) -> None:
         from tqdm import tqdm
 
         self._frames = frames
-        self._frame = 0
+        self._frame = done
         self._bar = tqdm(
             total=100 * frames,
+            initial=100 * done,
             disable=not (on_terminal() if shown is None else shown),
             bar_format=_HEAD + _TIME,
             dynamic_ncols=True,

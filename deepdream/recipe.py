@@ -66,7 +66,7 @@ def build_recipe(
     parameters : mapping
         Keyword to value, as they were given to the function that made the picture.
     command : str
-        Name of that function: ``"dream"``, ``"zoom"``.
+        Name of that function: ``"dream"``, ``"zoom"``, ``"film"``.
     seed : int, optional
         None where the random numbers cannot be had again.
     source : mapping, optional

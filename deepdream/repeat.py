@@ -11,17 +11,18 @@ composed at the size of the recipe, and goes on from there.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .dreaming.dream import OnStep, dream
 from .dreaming.frames import zoom
 from .dreaming.objectives.functions import objective_channel
-from .dreaming.objectives.terms import Objective, from_plain
+from .dreaming.objectives.objective import Objective
+from .dreaming.objectives.terms import from_plain
 from .dreaming.objectives.typed import why_not_again
 from .dreaming.parameters import wanted_size
-from .dreaming.pictures.noise import noise
+from .dreaming.pictures.noise import STRENGTH, noise
 from .dreaming.styles import NOTEBOOK, STYLES, style_named
 from .errors import ImageError, MissingFileError, ParameterError, WeightsError
 from .files import FileName, file_hash
@@ -90,6 +91,11 @@ def rerun(
     recipe = read_recipe(path)
     keywords = repeatable(recipe, os.fsdecode(path))
     changes = {name: value for name, value in changes.items() if value is not None}
+    if recipe["command"] == "film":
+        raise ParameterError(
+            f"'{os.fsdecode(path)}' is a film: 'deepdream rerun' on the command line makes it "
+            "again, or deepdream.films.again.rerun_film"
+        )
     if changes and recipe["command"] == "zoom":
         raise ParameterError(
             f"'{os.fsdecode(path)}' is a frame of a zoom: it can be made again as it is, not with "
@@ -98,7 +104,7 @@ def rerun(
     beside = Path(os.fsdecode(path)).parent
     places = [beside, beside.parent, Path()]  # a gallery has its input above its folders
     picture = _start(recipe["input"], img, places)
-    changes.update(_steered(recipe, keywords, changes, guide, mask, places))
+    pictures_again(recipe, keywords, changes, places, guide, mask)
     net = load_recipes_net(recipe) if net is None else net
     check_net(net, recipe["model"])
     keywords.update(seed=recipe["seed"], on_step=on_step, progress=progress)
@@ -121,29 +127,40 @@ def rerun(
     return made
 
 
-def _steered(
-    recipe: Mapping[str, Any], keywords: dict[str, Any], changes: Collection[str],
-    guide: Any, mask: FileName | None, places: list[Path],
-) -> dict[str, Any]:  # fmt: skip
-    """Load the pictures that steer a recipe's dream, into its `keywords`.
+def pictures_again(
+    recipe: Mapping[str, Any], keywords: dict[str, Any], changes: dict[str, Any],
+    places: list[Path], guide: FileName | Sequence[FileName] | None, mask: FileName | None,
+) -> None:  # fmt: skip
+    """Load guides, mask and the pictures of terms, and put them among the keywords of a dream.
 
-    Returns
-    -------
-    dict
-        Those that are given, and were none of the recipe's.
+    Parameters
+    ----------
+    recipe : mapping
+    keywords : dict
+        From `repeatable`; it gets what the recipe names.
+    changes : dict
+        What is to be another; it gets what is given and the recipe does not name.
+    places : list of Path
+        Folders to look into.
+    guide, mask : str or PathLike, optional
+        Where the user says that they are.
+
+    Raises
+    ------
+    MissingFileError, ParameterError
+        See `find_file`.
     """
-    more: dict[str, Any] = {}
     guides: Sequence[FileName] | None = None
     if guide is not None:
         guides = [guide] if isinstance(guide, (str, bytes, os.PathLike)) else guide
     if recipe.get("guide") is not None and "objective" not in changes:
         keywords["guide"] = _guides(recipe["guide"], guides, places)
     elif guides is not None:
-        more["guide"] = [load_image(each) for each in guides]
+        changes["guide"] = [load_image(each) for each in guides]
     if recipe.get("mask") is not None:
         keywords["mask"] = load_image(find_file(recipe["mask"], mask, places, "its mask"))
     elif mask is not None:
-        more["mask"] = load_image(mask)
+        changes["mask"] = load_image(mask)
     if isinstance(keywords.get("objective"), Mapping) and "objective" not in changes:
         keywords["objective"] = from_plain(
             keywords["objective"],
@@ -151,7 +168,6 @@ def _steered(
                 find_file(known, None, places, f"the {what} of a term", _BESIDE)
             ),
         )
-    return more
 
 
 def for_others(recipe: Mapping[str, Any], name: str, places: list[Path]) -> dict[str, Any]:
@@ -182,7 +198,7 @@ def for_others(recipe: Mapping[str, Any], name: str, places: list[Path]) -> dict
             f"'{name}' was enlarged by a rerun, from a dream of its own picture: give the recipe "
             "of the smaller one, and enlarge the dreams that you like by deepdream rerun --width"
         )
-    _steered(recipe, keywords, (), None, None, places)
+    pictures_again(recipe, keywords, {}, places, None, None)
     if recipe.get("style") in STYLES:  # a name; all that it decides is there
         keywords = {**NOTEBOOK, **keywords, "style": recipe["style"]}
     return keywords
@@ -211,7 +227,7 @@ def repeatable(recipe: Mapping[str, Any], name: str) -> dict[str, Any]:
             f"it is one of a work's; 'deepdream reproduce {recipe['reproduces']} "
             f"--seed {recipe.get('seed')}' makes it"
         )
-    elif recipe.get("command") not in ("dream", "zoom"):
+    elif recipe.get("command") not in ("dream", "zoom", "film"):
         reason = f"it was made by '{recipe.get('command')}', which cannot be repeated"
     elif recipe.get("stopped"):
         reason = "its dream was stopped early, and nobody knows at which moment"
@@ -301,7 +317,7 @@ def _start(known: Mapping[str, Any], given: FileName | None, places: list[Path])
     """Return the picture that a recipe began with."""
     if "noise" in known:
         w, h = known["size"]
-        return noise(int(h), int(w), int(known["noise"]))
+        return noise(int(h), int(w), int(known["noise"]), known.get("strength", STRENGTH))
     return load_image(find_file(known, given, places, "the picture it was made from"))
 
 

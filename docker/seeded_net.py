@@ -7,7 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from deepdream.models.cache import prototxt_path
+from deepdream.models.prototxts import prototxt_path
 from deepdream.models.registry import MODELS
 from deepdream.running.fillers import seed_weights
 from deepdream.running.net import Net

@@ -2,8 +2,8 @@
 """Make the pictures of README and docs from the photographs in examples/photos.
 
     scripts/make_pictures.py                  all of them, in docs/images; half an hour
-    scripts/make_pictures.py --only cookbook  one group: first, further, pairs, styles, cookbook or
-                                              choice
+    scripts/make_pictures.py --only cookbook  one group: first, further, pairs, styles, cookbook,
+                                              objectives or choice
 
 Every picture is dreamt by the bundled network with the seed 1, by the parameters that stand beside
 it here and in the text.
@@ -23,6 +23,7 @@ import scipy.ndimage as nd
 from PIL import Image, ImageDraw, ImageFont
 
 import deepdream
+from deepdream import objectives as o
 from deepdream.dreaming.styles import STYLES
 from deepdream.picture import Picture, resized
 
@@ -303,12 +304,32 @@ def choice() -> None:
         write(sheet(rows, 12), f"choice/all-{part}")
 
 
+def objectives() -> None:
+    """Terms that add up: two layers, each alone and together; with masks, and with classes."""
+    img = photo("lake")
+    h, w = img.shape[:2]
+    left = np.tile(np.clip((0.55 - np.arange(w) / w) / 0.1, 0, 1), (h, 1))
+    low, high = o.layer("block4/output"), o.layer("block10/output")
+    cells: list[tuple[str, dict[str, Any]]] = [
+        ("block4/output", {"objective": low}),
+        ("block4/output + block10/output", {"objective": low + high}),
+        ("block10/output", {"objective": high}),
+        ("block4 on the left, block10 on the right",
+         {"objective": low.where(left) + high.where(1 - left)}),
+        ("block10/output + castle", {"objective": high + o.label("castle")}),
+        ("block10/output - 0.7 dog", {"objective": high - 0.7 * o.label("dog")}),
+    ]  # fmt: skip
+    made = [(dreamt(img, width=448, **how), words) for words, how in cells]
+    strip("objectives", made, 448, 3)
+
+
 GROUPS = {
     "first": first,
     "further": further,
     "pairs": pairs,
     "styles": styles,
     "cookbook": cookbook,
+    "objectives": objectives,
     "choice": choice,
 }
 

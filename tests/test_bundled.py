@@ -16,7 +16,7 @@ import deepdream
 from deepdream.errors import EngineError, WriteError
 from deepdream.models import bundled
 from deepdream.models.bundled import bundled_caffemodel, convert
-from deepdream.models.cache import prototxt_path
+from deepdream.models.prototxts import prototxt_path
 from deepdream.reading.proto import read_caffemodel, read_prototxt
 from deepdream.running.net import Net
 

@@ -40,9 +40,9 @@ from deepdream.models.cache import (
     find_model,
     find_weights,
     list_models,
-    prototxt_path,
     weights_path,
 )
+from deepdream.models.prototxts import prototxt_path
 from deepdream.models.registry import MODELS, ModelEntry
 
 BODY = bytes(range(256)) * 11

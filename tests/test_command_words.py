@@ -159,7 +159,7 @@ def test_the_picture_needs_no_option(option: str, capsys: pytest.CaptureFixture[
 def test_an_option_of_another_command(capsys: pytest.CaptureFixture[str]) -> None:
     """It is told whose it is."""
     assert "'deepdream zoom'" in refused(capsys, "dream", "sky.jpg", "--frames", "3")
-    assert "'deepdream gallery'" in refused(capsys, "dream", "sky.jpg", "--channels", "3")
+    assert "'deepdream gallery'" in refused(capsys, "dream", "sky.jpg", "--embed")
 
 
 def test_nothing_is_offered_for_an_option_like_none(capsys: pytest.CaptureFixture[str]) -> None:
@@ -175,6 +175,7 @@ def test_nothing_is_offered_for_an_option_like_none(capsys: pytest.CaptureFixtur
         (["dream"], "IMAGE is missing: the picture"),
         (["zoom", "sky.jpg"], "-o FOLDER is missing: "),
         (["dream", "my", "photo.jpg"], "'photo.jpg' is one too many"),
+        (["layers", "googlenet"], "A network is named so: deepdream layers --model googlenet"),
         (["dream", "sky.jpg", "--end"], "--end needs a value: --end LAYER"),
         (["dream", "sky.jpg", "--depth", "12"], "one of 8, 16 is expected"),
         (["dream", "sky.jpg", "--seed", "x"], "--seed is 'x': a whole number is expected"),

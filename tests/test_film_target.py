@@ -223,6 +223,18 @@ def test_sound_from_the_middle(tmp_path: Path) -> None:
     assert 0.96 < after[-1][0] < 1
 
 
+def test_sound_of_a_film_that_ends_early(tmp_path: Path) -> None:
+    """Fewer frames than the source gives: the sound ends with the last of them."""
+    make_film(tmp_path / "in.mp4", 75, sound="aac")
+    opened = open_source(tmp_path / "in.mp4")
+
+    write(tmp_path / "out.mp4", even(25), sound=opened.sound)
+
+    after = packets_of(tmp_path / "out.mp4")
+    assert after == packets_of(tmp_path / "in.mp4")[: len(after)]
+    assert 0.96 < after[-1][0] < 1
+
+
 @pytest.mark.parametrize(
     ("source", "codec", "target", "becomes"),
     [

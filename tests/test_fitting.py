@@ -14,9 +14,9 @@ from deepdream.cli import main
 from deepdream.dreaming.ascent import plan_source
 from deepdream.dreaming.ascent.plan_source import PlanSource, plan_for
 from deepdream.dreaming.ascent.pulls import Pull
-from deepdream.dreaming.fitting import SizeWarning
 from deepdream.dreaming.objectives import objective_L2
 from deepdream.dreaming.pictures.borders import Canvas
+from deepdream.dreaming.pictures.fitting import SizeWarning
 from deepdream.errors import ShapeError
 from deepdream.galleries.make import write_gallery
 from deepdream.galleries.page import PAGE
@@ -424,7 +424,7 @@ def test_a_guide_behind_an_inner_product(make):
 
 def test_a_picture_too_large_for_the_net_is_not_called_too_small():
     """Where a blob would have more values than there can be."""
-    from deepdream.dreaming.fitting import Fitting
+    from deepdream.dreaming.pictures.fitting import Fitting
 
     with pytest.raises(ShapeError, match="does not get through(.|\n)*more than 2147483647") as e:
         Fitting(uneven_net(), "cat1").shape((100_001, 100_001))

@@ -388,7 +388,8 @@ ON_A_CPU = {
     "big = np.tile(img, (9, 9, 1))\ndeepdream.dream(net, big, max_memory='60M', **how)",
     "layer by layer": "net = deepdream.load_net()\n"
     "deepdream.deepdream(net, img, iter_n=1, octave_n=1, end='block3/output')",
-    "pycaffe": "import deepdream.caffe as caffe\nfrom deepdream.models.cache import prototxt_path\n"
+    "pycaffe": "import deepdream.caffe as caffe\n"
+    "from deepdream.models.prototxts import prototxt_path\n"
     "from deepdream.models.registry import MODELS\n"
     "import warnings; warnings.simplefilter('ignore')\ncaffe.set_mode_gpu(); caffe.set_mode_cpu()\n"
     "net = caffe.Net(str(prototxt_path(MODELS['squeezenet_v1.1'])), caffe.TEST)\n"

@@ -20,8 +20,8 @@ from deepdream.dreaming.dream2015 import deprocess, dream_steps, guide_features
 from deepdream.dreaming.objectives import objective_guide, objective_L2
 from deepdream.errors import DownloadError, UnknownModelError
 from deepdream.images import load_image, save_image
-from deepdream.models.cache import prototxt_path
 from deepdream.models.load import load_graph, load_net
+from deepdream.models.prototxts import prototxt_path
 from deepdream.models.registry import MODELS
 from deepdream.progress import Bar
 from deepdream.recipe import read_recipe

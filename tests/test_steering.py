@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import random
 import warnings
 
 import numpy as np
 import pytest
-from helpers import assert_close
+from helpers import assert_close, relative_error
+from hypothesis import assume, given, note, settings
+from hypothesis import strategies as st
+from plan_checks import normal, seeded_net
+from random_graphs import SIZE as GRAPH_SIZE
+from random_graphs import random_graph
 from sums import SIZE, SUMS, one_by_one, step_of, summed
 from test_ascent import tight
 from test_dreaming import net_with_mean, picture
-from tiny import SMOOTH
+from tiny import SMOOTH, TINY
 
 import deepdream
 from deepdream import objectives as o
-from deepdream.dreaming.ascent.pulls import shares
+from deepdream.dreaming.ascent.net_source import NetSource
+from deepdream.dreaming.ascent.pulls import Pull, shares
 from deepdream.dreaming.dream2015 import preprocess
+from deepdream.dreaming.pictures.borders import Canvas
+from deepdream.dreaming.pictures.looks import Look, Move
 from deepdream.errors import (
     FlatGradientError,
     OutOfMemoryError,
@@ -108,6 +117,69 @@ def test_functions_and_guides_in_tiles(caplog):
     assert_close(change(layer_by_layer(), img, objective=terms()), whole, 1e-5)
 
 
+@settings(deadline=None, derandomize=True, max_examples=40)
+@given(st.integers(0, 2**20))
+def test_stretches_give_the_sum_in_random_nets(seed):
+    """Layer by layer, with targets anywhere: in branches, before layers in place, side by side."""
+    chance = random.Random(seed)
+    graph = random_graph(chance)
+    note(graph.text)
+    # Where a layer writes over what an earlier one's gradient needs, Caffe's is another one.
+    ends = [end for end in graph.targets if not graph.before(end)]
+    assume(len(ends) > 1)
+    ends = chance.sample(ends, min(len(ends), chance.randint(2, 4)))
+    net, x = seeded_net(graph.text, seed), normal(1, (3, *GRAPH_SIZE))
+    expected = sum(one_by_one(net, x, ends).values())
+    pulls = [Pull(end, deepdream.objective_L2) for end in ends]
+    canvas = Canvas(GRAPH_SIZE, GRAPH_SIZE)
+    source = NetSource(net, [canvas], pulls, balance=False)
+
+    g = source.open(0).at(
+        np.ascontiguousarray(x.transpose(1, 2, 0)), Look(source.ops, canvas, Move(0, 0))
+    )
+
+    assume(np.isfinite(expected).all())
+    assert_close(g.transpose(2, 0, 1), expected, 1e-5)
+
+
+OVERWRITTEN = (
+    TINY[: TINY.index('layer { name: "pool1"')]
+    .replace('"ReLU"', '"TanH"')
+    .replace(
+        'name: "relu1" type: "TanH" bottom: "conv1" top: "conv1"',
+        'name: "tanh" type: "TanH" bottom: "conv1" top: "tanh"',
+    )
+    + """
+layer { name: "scale" type: "Scale" bottom: "tanh" top: "tanh" scale_param { axis: 1 } }
+layer { name: "end" type: "Convolution" bottom: "tanh" top: "end"
+  convolution_param { num_output: 5 kernel_size: 3 } }
+"""
+)
+
+
+def test_what_a_layer_in_place_writes_over_is_gone_for_all_targets():
+    """A sum is one pass, as Caffe's stretches give it: TanH's gradient is of what is there then."""
+    img = picture(*SIZE)
+    net = net_with_mean(text=OVERWRITTEN)
+    x = preprocess(net, img)
+    net.blobs["data"].reshape(1, *x.shape)
+    net.blobs["data"].data[0] = x
+    net.forward(end="tanh")
+    own = net.blobs["tanh"].data.copy()
+    net.forward(start="scale", end="end")
+    net.blobs["end"].diff[...] = net.blobs["end"].data
+    net.backward(start="end", end="scale")
+    net.blobs["tanh"].diff[...] += own
+    net.backward(start="tanh")
+    expected = net.blobs["data"].diff[0].astype(np.float64)
+    one = one_by_one(net_with_mean(text=OVERWRITTEN), x, ["tanh", "end"])
+
+    found = change(net_with_mean(text=OVERWRITTEN), img, end=["tanh", "end"], balance=False)
+
+    assert_close(found, step_of(expected), 1e-5)
+    assert relative_error(step_of(sum(one.values())), step_of(expected)) > 0.01
+
+
 @ways
 def test_terms_at_one_target_add_up(way):
     """Written one after the other, each with its own weight."""
@@ -136,9 +208,9 @@ def test_one_term_changes_nothing(way):
     img, how = picture(), {"iter_n": 2, "octave_n": 2, "seed": 4}
     plain = deepdream.dream(WAYS[way](), img, "a/output", **how)
 
-    for given in ({"end": ["a/output"]}, {"end": {"a/output": 0.3}},
+    for said in ({"end": ["a/output"]}, {"end": {"a/output": 0.3}},
                   {"objective": 7 * o.layer("a/output")}):  # fmt: skip
-        assert deepdream.dream(WAYS[way](), img, **given, **how).tobytes() == plain.tobytes()
+        assert deepdream.dream(WAYS[way](), img, **said, **how).tobytes() == plain.tobytes()
     up = change(WAYS[way](), img, end="a/output")
     down = change(WAYS[way](), img, objective=-o.layer("a/output"))
     np.testing.assert_allclose(down, -up, atol=1e-4)

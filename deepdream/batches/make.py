@@ -15,7 +15,7 @@ from typing import Any
 from PIL import Image
 
 from ..display import display_for
-from ..dreaming.goals import as_guides
+from ..dreaming.objectives.goals import as_guides
 from ..dreaming.parameters import Parameters, check_seed, wanted_size
 from ..dreaming.prepared import Prepared, parted
 from ..dreaming.styles import NOTEBOOK

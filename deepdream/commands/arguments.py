@@ -100,7 +100,8 @@ _DREAM_FLAGS: tuple[tuple[str, Any, str, str], ...] = (
     ("--step-size", "number", "S", "mean change per step, in grey levels of 255"),
     ("--jitter", "whole", "PIXELS", "move the picture at random for each step, so far at most"),
     ("--smooth", "number", "PIXELS", "smooth each step, against grain"),
-    ("--normalize", str, "HOW", "how a gradient becomes a step: mean, std or laplacian (bold)"),
+    ("--normalize", str, "HOW", "how a gradient becomes a step: mean, std, laplacian (bold) or "
+     "spectrum (whole things, soft)"),
     ("--bands", int, "N", "with --normalize laplacian: how many sizes of detail it tells apart"),
     ("--border", str, "HOW", "roll, reflect or edge: what the network sees beyond the edges"),
     ("--strength", float, "S", "0 is the picture, 1 the dream, more exaggerates"),

@@ -98,7 +98,7 @@ def _missing(net: Any) -> Iterator[str]:
 
 def _notes(net: Any, size: tuple[int, int], inputs: Any) -> Iterator[str]:
     """Yield what is to be said of a picture's size where it does not fit."""
-    from ..dreaming.fitting import Fitting
+    from ..dreaming.pictures.fitting import Fitting
     from ..running.sizes import shapes_by_size
 
     h, w = size

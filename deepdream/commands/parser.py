@@ -178,6 +178,8 @@ class Parser(argparse.ArgumentParser):
         together = " ".join([*names, *rest])
         if names and Path(together).is_file():
             return f"{what}. A name with blanks goes in quotes: {shlex.quote(together)}"
+        if not takes and any("--model" in a.option_strings for a in self._actions):
+            what += f". A network is named so: {self.prog} --model {shlex.join(rest[:1])}"
         if takes and names[-1]:
             what += f", and that is '{names[-1]}'. A name with blanks goes in quotes"
         return what

@@ -1,4 +1,4 @@
-"""``deepdream zoom``: a folder of frames."""
+"""``deepdream zoom``: a film, or a folder of frames."""
 
 from __future__ import annotations
 
@@ -16,24 +16,26 @@ from .arguments import (
     load_net,
     load_start,
     model_arguments,
-    number,
     signature_defaults,
 )
+from .film_arguments import FILMS, camera_arguments, film_arguments, given_of, make
 
 
 def add(commands: Any) -> None:
     """Add the command's parser."""
     parser = command(
-        commands, "zoom", run, "dream on dreams, zooming in: a folder of frames, for a film",
-        "deepdream zoom PHOTO.jpg -o frames              # go on after Ctrl-C by the same",
+        commands, "zoom", run, "dream on dreams, zooming in: a film, or a folder of frames",
+        "deepdream zoom PHOTO.jpg -o zoom.mp4            # go on after Ctrl-C by the same",
+        "deepdream zoom PHOTO.jpg -o zoom.gif --size 480x --frames 60 --turn 1 --loop",
         "deepdream zoom PHOTO.jpg -o frames --frames 30 --scale 0.03 --style eyes",
     )  # fmt: skip
     parser.add_argument(
         "image", metavar="IMAGE", help="the picture to begin with, or noise:1024x576"
     )
     parser.add_argument(
-        "-o", "--out", metavar="FOLDER", required=True,
-        help="the folder for the frames, 0000.png, 0001.png ...; one that was interrupted goes on",
+        "-o", "--out", metavar="OUT", required=True,
+        help="the film, .mp4, .mov, .webm, .mkv, .gif or .webp; or a folder for the frames, "
+        "0000.png, 0001.png ...; what was interrupted goes on",
     )  # fmt: skip
     keywords(
         parser,
@@ -42,22 +44,44 @@ def add(commands: Any) -> None:
         ("--scale", float, "S", "share of height and width cut off between frames"),
     )
     parser.add_argument(
-        "--first", type=number(whole=True), metavar="N",
-        help="steps per octave of the first frame (default: the style's)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--format", choices=("png", "jpg"), default="png", help="of the frames (default: png)"
+        "--format",
+        choices=("png", "jpg"),
+        default="png",
+        help="of the frames in a folder (default: png)",
     )
     parser.add_argument(
         "--depth", type=int, choices=(8, 16), default=8,
-        help="bits per channel of the frames; 16 in png (default: 8)",
+        help="bits per channel of the frames in a folder; 16 in png (default: 8)",
     )  # fmt: skip
+    film_arguments(parser)
+    camera_arguments(parser)
     model_arguments(parser)
     dream_arguments(parser, without=("--width", "--height"))
 
 
 def run(args: argparse.Namespace) -> int:
+    """Make a film, or a folder of frames, as the name says."""
+    film = Path(args.out).suffix.lower() in FILMS and not Path(args.out).is_dir()
+    return _film(args) if film else _folder(args)
+
+
+_OF_FILMS = ("carry", "turn", "shift", "ease", "loop", "keyframes", "fps", "size", "quality")
+
+
+def _film(args: argparse.Namespace) -> int:
+    img = load_start(args.image, args.seed or 0)
+    options = {**chosen(args), **given_of(args, "first", "frames", "seed", *_OF_FILMS)}
+    net = load_net(args)
+    from ..films.film import Filming
+
+    return make(args, Filming(net, img, args.out, zoom=args.scale, **options))
+
+
+def _folder(args: argparse.Namespace) -> int:
     """Write frames until all are there, or until Ctrl-C."""
+    for name in given_of(args, *_OF_FILMS):
+        raise ParameterError(f"--{name} is for films, and '{args.out}' is a folder: name a film, "
+                             f"as {args.out}.mp4")  # fmt: skip
     from ..files import check_folder
 
     check_folder(args.out, f".{args.format}")

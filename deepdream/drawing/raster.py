@@ -143,6 +143,11 @@ class _Canvas:
         return self.fonts[key]
 
 
+def sans(size: int) -> Any:
+    """Return a font for captions: the system's, or the one in Pillow."""
+    return _font(_FONTS[False, False], size)
+
+
 def _font(names: Sequence[str], size: int) -> Any:
     from PIL import ImageFont
 

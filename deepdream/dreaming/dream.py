@@ -22,9 +22,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..images import Picture, as_picture
-from .goals import recommended_end as recommended_end
 from .objectives.functions import Function
-from .objectives.terms import Objective
+from .objectives.goals import recommended_end as recommended_end
+from .objectives.objective import Objective
 from .prepared import Prepared, Seed
 from .schedules import Scheduled
 from .steps import OnStep
@@ -108,10 +108,12 @@ def dream(
     smooth : float, schedule
         Pixels. The gradient is the mean of itself blurred by Gaussians with standard deviations of
         half, once and twice this: no grain of two or three pixels. 0 leaves it.
-    normalize : {"mean", "std", "laplacian"}
+    normalize : {"mean", "std", "laplacian", "spectrum"}
         How a gradient becomes a step: divided by its mean absolute value (the notebook's), by its
         standard deviation, or each band of a Laplacian pyramid by its own, so that coarse shapes
-        grow as fast as fine ones. `ascent.directions.direction` has the formulas.
+        grow as fast as fine ones. `ascent.directions.direction` has the formulas. Or in waves of
+        all lengths and in lightness and contrasts of colours, each at its own pace by Adam's rule:
+        what classes are legible in (`ascent.spectrum`).
     bands : int
         Of the pyramid.
     border : {"roll", "reflect", "edge"}

@@ -30,8 +30,8 @@ from ..errors import (
     nearest,
 )
 from ..picture import notice_unit_range
-from .fitting import with_sizes
 from .objectives.functions import Function, objective_L2
+from .pictures.fitting import with_sizes
 
 
 def preprocess(net: Any, img: np.ndarray) -> np.ndarray:

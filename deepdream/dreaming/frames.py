@@ -28,10 +28,10 @@ from ..files import check_folder, make_folder, replacing
 from ..images import Picture, as_picture, check_depth, save_image, to_picture
 from ..recipe import describe_net
 from .dream2015 import next_frame, sample_grid
-from .fitting import SizeWarning
-from .goals import as_guides
-from .objectives.terms import Objective
+from .objectives.goals import as_guides
+from .objectives.objective import Objective
 from .parameters import Parameters, check_seed
+from .pictures.fitting import SizeWarning
 from .prepared import Prepared, parted
 from .schedules import Schedule
 from .styles import NOTEBOOK, style_of

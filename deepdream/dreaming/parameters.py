@@ -149,7 +149,9 @@ class Parameters:
     @property
     def waits(self) -> bool:
         """Tell whether steps do what a device cannot record."""
-        return self.transforms or any(self.values[name] != 0 for name in ("blur", "tv", "l2"))
+        v = self.values
+        moved = any(v[name] != 0 for name in ("blur", "tv", "l2"))
+        return self.transforms or moved or v["normalize"] == "spectrum"
 
     def arrays(self, masked: bool) -> float:
         """Return how many arrays of the picture's size a step takes, besides it and a gradient."""
@@ -158,6 +160,7 @@ class Parameters:
         if v["smooth"] != 0 or v["normalize"] != "mean" or self.waits:
             count += 2
         count += 3.5 * (v["normalize"] == "laplacian") + 3 * (v["tv"] != 0) + 2 * (v["l2"] != 0)
+        count += 8 * (v["normalize"] == "spectrum")
         return count + 2 * self.transforms
 
     def plain(self, octave_n: int) -> dict[str, Any]:

@@ -25,13 +25,13 @@ from ..recipe import Recipe, build_recipe
 from .ascent.ascent import Ascent, Source
 from .ascent.pulls import Pull
 from .dream2015 import guide_features, input_mean, input_name
-from .fitting import Fitting, SizeWarning, named, note_on
-from .goals import Goal
 from .objectives.functions import Function, objective_guide
-from .objectives.terms import GuideTerm, Term
+from .objectives.goals import Goal
+from .objectives.objective import GuideTerm, Term
 from .parameters import Parameters, check_precision, check_seed, composed_size, wanted_size
 from .pictures.borders import Canvas, Size, canvas_for, continued
 from .pictures.finish import finish_for
+from .pictures.fitting import Fitting, SizeWarning, named, note_on
 from .pictures.masks import as_mask
 from .pictures.masks import fitted as fitted_mask
 from .pictures.octaves import Bases, larger_sizes, octave_sizes

@@ -331,6 +331,21 @@ def part_folder(path: FileName) -> Path:
     return film.with_name(f"{film.name}.part")
 
 
+def settings_of(path: FileName) -> dict[str, Any] | None:
+    """Return the settings of the film of this name that is in the making, or None.
+
+    Raises
+    ------
+    FilmError
+        What lies there cannot be read.
+    """
+    folder = part_folder(path)
+    if not (folder / _NAME).exists():
+        return None
+    settings: dict[str, Any] = _read_about(folder)["settings"]
+    return settings
+
+
 class _Lock:
     """One process at a time, where the system has locks on files; a kill lets go of it."""
 

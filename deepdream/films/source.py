@@ -205,7 +205,7 @@ class Source:
         self.sound = None
         if reader.tracks is not None:
             origin = self._begins_at if reader.times else Fraction(0)
-            self.sound = reader.tracks.between(origin, end)
+            self.sound = reader.tracks.between(origin, end, self.count)
 
     def _by_times(self, reader: Reader) -> None:
         assert reader.times is not None
@@ -324,6 +324,24 @@ class Source:
                     f"one {first_w}x{first_h}: give the size that all are to have."
                 )
         return np.asarray(resized(Picture(np.ascontiguousarray(pixels, np.float32)), self.size))
+
+
+def wanted_size(size: tuple[int, int], asked: Any) -> tuple[int, int]:
+    """Return the height and width that frames are to have.
+
+    Parameters
+    ----------
+    size : (int, int)
+        Height and width that they have.
+    asked
+        As for `open_source`.
+
+    Raises
+    ------
+    ParameterError
+        It is no size.
+    """
+    return _wanted(size, parse_size(asked))
 
 
 def _wanted(

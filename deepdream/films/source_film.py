@@ -303,7 +303,7 @@ class FilmReader(Reader):
 
 
 def _is_cover(stream: Any) -> bool:
-    return bool(int(stream.disposition) & 0x0400)  # AV_DISPOSITION_ATTACHED_PIC
+    return bool(stream.disposition.value & 0x0400)  # AV_DISPOSITION_ATTACHED_PIC
 
 
 def _turn_of(frame: Any) -> Turn:

@@ -17,9 +17,9 @@ from typing import Any, Union
 import numpy as np
 
 from ..display import display_for
-from ..dreaming.goals import as_guides
 from ..dreaming.objectives.functions import objective_channel
-from ..dreaming.objectives.terms import Objective
+from ..dreaming.objectives.goals import as_guides
+from ..dreaming.objectives.objective import Objective
 from ..dreaming.parameters import Parameters, check_precision, check_seed
 from ..dreaming.pictures.octaves import ALL
 from ..dreaming.prepared import Prepared, parted
@@ -295,7 +295,7 @@ def looks_apply(net: Any, size: tuple[int, int], style: str, parameters: Mapping
 def _name_of(picture: Picture, seed: int) -> str:
     """Return what a command calls a picture: its file, or a noise's size; empty for an array."""
     source = picture.source or {}
-    if source.get("noise") == seed and "size" in source:
+    if source.get("noise") == seed and "size" in source and "strength" not in source:
         w, h = source["size"]
         return f"noise:{w}x{h}"
     return str(source.get("file", ""))

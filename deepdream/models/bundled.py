@@ -32,7 +32,7 @@ from ..errors import EngineError, WriteError
 from ..files import file_hash, make_folder
 from ..reading.proto import NetParameter, Weights, read_prototxt, write_caffemodel
 from ..reading.torch_file import read_state_dict
-from .cache import prototxt_path
+from .prototxts import prototxt_path
 from .registry import MODELS
 
 ENTRY = MODELS["efficientnet_lite0"]

@@ -77,27 +77,6 @@ def find_model(name: str) -> ModelEntry:
     return MODELS[known]
 
 
-def prototxt_path(entry: ModelEntry) -> Path:
-    """Return the path of a registered network's ``deploy.prototxt``.
-
-    It lies in ``deepdream/prototxt`` of an installed package, and in ``prototxt`` beside the
-    package in a checkout.
-
-    Raises
-    ------
-    MissingFileError
-        It is in neither place: the installation is incomplete.
-    """
-    package = Path(__file__).resolve().parents[1]
-    for folder in (package / "prototxt", package.parent / "prototxt"):
-        path = folder / entry.prototxt
-        if path.is_file():
-            return path
-    raise MissingFileError(
-        f"'{entry.prototxt}' is missing from this installation of deepdream; install it again."
-    )
-
-
 def weights_path(entry: ModelEntry) -> Path:
     """Return where the weights of a network are kept, whether they are there or not."""
     return cache_folder() / entry.weights_file

@@ -34,7 +34,7 @@ from .cache import fetch_model as fetch_model
 from .cache import find_model as find_model
 from .cache import find_weights as find_weights
 from .cache import list_models as list_models
-from .cache import prototxt_path as prototxt_path
+from .prototxts import prototxt_path as prototxt_path
 from .registry import ALIASES, DEFAULT_MODEL, MODELS, NOTEBOOK_MEAN, ModelEntry, plain
 
 if TYPE_CHECKING:

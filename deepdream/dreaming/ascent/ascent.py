@@ -20,6 +20,7 @@ from ..pictures.octaves import Bases
 from ..pictures.operations import Operations
 from .directions import direction, smoothed
 from .pulls import Pulls
+from .spectrum import Spectrum
 
 
 class Push(NamedTuple):
@@ -136,6 +137,7 @@ class Ascent:
         self._recorded: Any = None
         self._last = 0.0
         self._start: Any = None  # of this octave
+        self._spectrum: Spectrum | None = None  # of this octave
         self._shown: Callable[[], _Snapshot | None] = lambda: None
 
     # -- octaves --------------------------------------------------------------------------------
@@ -143,7 +145,7 @@ class Ascent:
     def begin(self, octave: int) -> None:
         """Enlarge what has been dreamt, and add it to the picture at this octave's size."""
         self._keep_shown()
-        self._gradient = self._recorded = self._start = None
+        self._gradient = self._recorded = self._start = self._spectrum = None
         self._source.close()
         ops, x = self._ops, self._bases.new(octave)
         canvas = self._canvases[octave]
@@ -161,6 +163,8 @@ class Ascent:
         self.x, self.octave = x, octave
         for done in range(octave):
             self._bases.forget(done)
+        if self.settled.normalize == "spectrum":
+            self._spectrum = Spectrum(ops, canvas.size)
         self._gradient = self._source.open(octave)
         self._recorded = self._source.recorded(octave, self)
 
@@ -219,10 +223,14 @@ class Ascent:
         if self.gains is not None:
             ops.fade(g, self.gains)
         g = smoothed(ops, g, push.smooth, border)
-        d, factor, mean = direction(
-            ops, g, self.settled.normalize, self.settled.bands, border, self.mask
-        )
-        self._check(mean, look)
+        if self._spectrum is None:
+            d, factor, mean = direction(
+                ops, g, self.settled.normalize, self.settled.bands, border, self.mask
+            )
+            self._check(mean, look)
+        else:
+            self._check(ops.sum_abs(g, self.mask) / ops.count(g, self.mask), look)
+            d, factor = self._spectrum.direction(g), 1.0
         if push.tv or push.l2:
             d, factor = d * factor, 1.0
             if push.tv:

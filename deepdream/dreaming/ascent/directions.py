@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ..pictures.operations import Operations
 
-NORMALIZE = ("mean", "std", "laplacian")
+NORMALIZE = ("mean", "std", "laplacian", "spectrum")
 
 
 class Direction(NamedTuple):
@@ -52,7 +52,7 @@ def direction(
     ops : Operations
     g : (h, w, 3) array
     normalize : {"mean", "std", "laplacian"}
-        See Notes.
+        See Notes. What ``"spectrum"`` does remembers earlier steps: see `spectrum`.
     bands : int
         Of the pyramid, for ``"laplacian"``.
     border : {"roll", "reflect", "edge"}

@@ -21,9 +21,9 @@ import numpy as np
 
 from ...errors import FlatGradientError, ShapeError
 from ..dream2015 import flat_gradient
-from ..fitting import named
 from ..objectives.functions import Function, Neuron, Part, ask, objective_L2
 from ..pictures.borders import Canvas, Size, Span
+from ..pictures.fitting import named
 from ..pictures.looks import Look
 from ..pictures.operations import Operations
 

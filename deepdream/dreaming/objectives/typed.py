@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
 from ...errors import ParameterError
-from .terms import KINDS, FunctionTerm, Objective, Share, channel, guide, label, layer
+from .objective import KINDS, FunctionTerm, Objective, Share
+from .terms import channel, guide, label, layer
 
 CLASS = "class:"
 EVERYWHERE = "-"
@@ -195,34 +196,3 @@ def why_not_again(plain: Mapping[str, Any]) -> str:
             if not all(isinstance(picture, Mapping) for picture in pictures):
                 return f"a {what} of its objective was an array, not a file"
     return ""
-
-
-def flags_of(plain: Any) -> list[str] | None:
-    """Return what ``--end`` is given for the ends, or the objective, of a recipe.
-
-    None where the command line cannot say it.
-    """
-    if isinstance(plain, str):
-        return [plain]
-    if isinstance(plain, Mapping) and "terms" in plain:
-        return _term_flags(plain["terms"])
-    pairs: Iterable[Any] = plain.items() if isinstance(plain, Mapping) else ((e, 1) for e in plain)
-    return [name if weight == 1 else f"{name}*{weight:g}" for name, weight in pairs]
-
-
-def _term_flags(terms: Sequence[Mapping[str, Any]]) -> list[str] | None:
-    flags = []
-    for entry in terms:
-        kind = entry.get("term")
-        if entry.get("mask") is not None or entry.get("power", 2) != 2:
-            return None
-        if kind == "layer":
-            text = entry["end"]
-        elif kind == "channel":
-            text = f"{entry['end']}:{','.join(map(str, entry['channels']))}"
-        elif kind == "label":
-            text = f"{CLASS}{entry['label']}"
-        else:
-            return None
-        flags.append(text if entry.get("weight", 1) == 1 else f"{text}*{entry['weight']:g}")
-    return flags

@@ -16,7 +16,7 @@ STRENGTH = 16.0  # standard deviation in grey levels
 _LEAST = 4  # pixels of the coarsest layer's smaller side
 
 
-def noise(h: int, w: int, seed: int = 0) -> Picture:
+def noise(h: int, w: int, seed: int = 0, strength: float = STRENGTH) -> Picture:
     """Return a picture of coloured noise, equally strong at all sizes.
 
     Dreams grow out of what they find: out of noise of single pixels come fine patterns alone, out
@@ -28,17 +28,19 @@ def noise(h: int, w: int, seed: int = 0) -> Picture:
         Height and width in pixels.
     seed : int
         The same one gives the same picture.
+    strength : float
+        Standard deviation in grey levels, above 0.
 
     Returns
     -------
     (h, w, 3) float32 Picture
-        RGB, around 128 with a standard deviation of 16 grey levels. Its ``source`` names the noise,
+        RGB, around 128 with a standard deviation of `strength`. Its ``source`` names the noise,
         so that a dream of it can be made again.
 
     Raises
     ------
     ParameterError
-        A size below one pixel, or a seed that is none.
+        A size below one pixel, a seed that is none, or no strength.
 
     Notes
     -----
@@ -49,6 +51,9 @@ def noise(h: int, w: int, seed: int = 0) -> Picture:
             raise ParameterError(f"{name} is {value!r}: a whole number from {low} is expected")
     if seed >= 2**32:
         raise ParameterError(f"seed is {seed!r}: a whole number from 0 to 4294967295 is expected")
+    real = isinstance(strength, numbers.Real) and not isinstance(strength, bool)
+    if not real or not 0 < float(strength) <= 128:
+        raise ParameterError(f"strength is {strength!r}: grey levels, above 0, are expected")
     rng = np.random.RandomState(int(seed))
     ops = Operations()
     total: Any = np.zeros((h, w, 3), np.float32)
@@ -58,7 +63,9 @@ def noise(h: int, w: int, seed: int = 0) -> Picture:
         if min(size) // 2 < _LEAST:
             break
         size = (size[0] + 1) // 2, (size[1] + 1) // 2
-    total *= np.float32(STRENGTH / max(float(total.std()), 1e-6))
+    total *= np.float32(strength / max(float(total.std()), 1e-6))
     pixels = np.clip(total - total.mean() + np.float32(GREY), 0, 255)
-    source = {"noise": int(seed), "size": [int(w), int(h)]}
+    source: dict[str, Any] = {"noise": int(seed), "size": [int(w), int(h)]}
+    if strength != STRENGTH:
+        source["strength"] = float(strength)
     return Picture(pixels, source=source)

@@ -14,8 +14,8 @@ from typing import Any, Union
 import numpy as np
 
 from ...picture import Picture, resized
-from ..fitting import Fitting, SizeWarning
 from .borders import Size
+from .fitting import Fitting, SizeWarning
 from .operations import Operations
 
 OctaveN = Union[int, str]

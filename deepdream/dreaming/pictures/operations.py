@@ -130,6 +130,20 @@ class Operations:
         """Return how many values there are, or the sum of their weights."""
         return math.prod(g.shape) if weights is None else self.total(weights)
 
+    # -- waves ----------------------------------------------------------------------------------
+
+    def cosines(self, x: Any) -> Any:
+        """Return the strengths of the cosines that a picture is the sum of: a DCT, orthonormal."""
+        from scipy.fft import dctn
+
+        return dctn(x, axes=(0, 1), norm="ortho")
+
+    def pixels(self, waves: Any) -> Any:
+        """Return the picture that is the sum of these cosines."""
+        from scipy.fft import idctn
+
+        return idctn(waves, axes=(0, 1), norm="ortho")
+
     # -- sizes ----------------------------------------------------------------------------------
 
     def resize(self, x: Any, size: Size) -> Any:

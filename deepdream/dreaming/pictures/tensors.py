@@ -24,6 +24,7 @@ class Tensors(Operations):
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self._around: dict[tuple[int, int, int, str], Any] = {}
+        self._bases: dict[int, torch.Tensor] = {}
 
     def array(self, pixels: np.ndarray) -> Any:
         return torch.from_numpy(np.ascontiguousarray(pixels, np.float32)).to(self.device)
@@ -70,6 +71,29 @@ class Tensors(Operations):
         part.add_(moved, alpha=factor)
         if low is not None:
             torch.clamp(part, low, high, out=part)
+
+    def cosines(self, x: Any) -> Any:
+        return self._transformed(x, inverse=False)
+
+    def pixels(self, waves: Any) -> Any:
+        return self._transformed(waves, inverse=True)
+
+    def _transformed(self, x: Any, inverse: bool) -> Any:
+        """Return a DCT along rows and columns, as two products: PyTorch has none of its own."""
+        h, w = x.shape[:2]
+        down, along = self._basis(h), self._basis(w)
+        if inverse:
+            down, along = down.T, along.T
+        return torch.einsum("ih,hwc,jw->ijc", down, x, along)
+
+    def _basis(self, n: int) -> torch.Tensor:
+        """Return the orthonormal cosines of n positions, one a row."""
+        if n not in self._bases:
+            k, i = np.arange(n)[:, None], np.arange(n)[None, :]
+            basis = np.cos(np.pi * k * (2 * i + 1) / (2 * n)) * np.sqrt(2 / n)
+            basis[0] /= np.sqrt(2)
+            self._bases[n] = self.array(basis)
+        return self._bases[n]
 
     def blur(self, x: Any, sigmas: Sequence[float], border: str) -> Any:
         total = torch.zeros_like(x)

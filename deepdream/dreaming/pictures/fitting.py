@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ..errors import ShapeError
-from .pictures.borders import Size
+from ...errors import ShapeError
+from .borders import Size
 
 # What the net sees of a picture of this size; see `borders.canvas_for`.
 CanvasSize = Callable[[Size], Size]
@@ -42,7 +42,7 @@ class Fitting:
         self, net: Any, end: str | Sequence[str], seen: CanvasSize = lambda size: size, *,
         beside: bool = True,
     ) -> None:  # fmt: skip
-        from ..running.sizes import sizes_of
+        from ...running.sizes import sizes_of
 
         self._sizes = sizes_of(net, end, beside=beside)
         self._end, self._seen = named(end), seen
@@ -157,7 +157,7 @@ def with_sizes(net: Any, end: str, size: Size, error: ShapeError) -> ShapeError:
     ShapeError
         The same error where the size is none of its reasons.
     """
-    from ..running.sizes import sizes_of
+    from ...running.sizes import sizes_of
 
     sizes = sizes_of(net, end)
     if sizes is None or sizes.fits(size):

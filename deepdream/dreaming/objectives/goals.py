@@ -12,13 +12,14 @@ from copy import copy
 from dataclasses import replace
 from typing import Any
 
-from ..errors import ParameterError, UnknownLayerError
-from ..images import as_picture
-from ..picture import Picture
-from .dream2015 import target_blob
-from .objectives.functions import Function, objective_L2
-from .objectives.given import Given
-from .objectives.terms import (
+from ...errors import ParameterError, UnknownLayerError
+from ...images import as_picture
+from ...picture import Picture
+from ..dream2015 import target_blob
+from ..styles import Style, end_of
+from .functions import Function, objective_L2
+from .given import Given
+from .objective import (
     ChannelTerm,
     FunctionTerm,
     GuideTerm,
@@ -29,7 +30,6 @@ from .objectives.terms import (
     Term,
     check_weight,
 )
-from .styles import Style, end_of
 
 End = Any  # a name, names, or a mapping of names to weights
 
@@ -157,8 +157,8 @@ class Goal:
 
     def _classes(self, term: LabelTerm) -> ChannelTerm:
         """Return the channels of the layer before the softmax that a class's name stands for."""
-        from ..models.labels import find_labels, logits_of
-        from ..running.casting import cast
+        from ...models.labels import find_labels, logits_of
+        from ...running.casting import cast
 
         numbers = find_labels(self.net, term.label)
         end = logits_of(self.net)

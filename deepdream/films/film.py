@@ -1,0 +1,428 @@
+"""Films: a film, or a still and a camera, in; a film out.
+
+Each frame begins with what was dreamt before, carried along the motion (`steady`), takes a few
+steps, and goes to a `reel`, which keeps it safe. Reading, the search for motion and encoding run
+beside the dreaming.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..display import display_for
+from ..dreaming.parameters import check_seed
+from ..dreaming.pictures.fitting import SizeWarning
+from ..dreaming.pictures.masks import as_mask
+from ..dreaming.prepared import Prepared
+from ..dreaming.steps import OnStep
+from ..files import FileName
+from ..picture import Picture
+from ..recipe import build_recipe, describe_net
+from .flow import check_flow
+from .frame import Frame
+from .loop import Loop
+from .reel import Reel, part_folder, settings_of
+from .script import Script, random_of
+from .shots import Shot, StillShots, as_still, open_shots
+from .steady import CARRY, Steady
+
+
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C in the middle of a film: what was made is safe."""
+
+
+def film(
+    net: Any,
+    source: Any,
+    out: FileName,
+    *,
+    flow: str = "dis",
+    carry: float | None = None,
+    first: Any = None,
+    start: Any = None,
+    until: Any = None,
+    every: int = 1,
+    fps: Any = None,
+    size: Any = None,
+    frames: int | None = None,
+    zoom: float = 0.0,
+    turn: float = 0.0,
+    shift: tuple[float, float] = (0.0, 0.0),
+    ease: float = 0.0,
+    loop: bool = False,
+    keyframes: Any = None,
+    quality: Any = None,
+    sound: bool = True,
+    seed: int | None = None,
+    on_step: OnStep | None = None,
+    progress: bool | None = None,
+    **dream_params: Any,
+) -> Path | None:
+    """Dream on a film, or make one of a still picture, steadily.
+
+    Parameters
+    ----------
+    net : Net
+    source : str, PathLike, iterable of arrays, or a picture
+        A film that FFmpeg reads, an animation, a folder of pictures, an iterator of (h, w, 3)
+        arrays; or a still picture, in front of which a camera moves.
+    out : str or PathLike
+        ``.mp4``, ``.m4v``, ``.mov``, ``.webm``, ``.mkv``, ``.gif``, ``.webp``, ``.png``, or a
+        folder of pictures. While it is made there is a folder ``OUT.part`` beside it; the same call
+        goes on there.
+    flow : {"dis", "farneback", "none"}
+        How motion is found. ``"none"``: the camera stands still, and what changes begins anew.
+    carry : float, optional
+        Share of what was dreamt that goes on to the next frame, 0..1. 0: each frame by itself, as
+        a scene's first one. Default: 0.9; all of it in front of a still.
+    first : int, pair or mapping, optional
+        Steps per octave of a scene's first frame, or keywords of `deepdream.dream` for it alone.
+        Default: as the style says. ``iter_n`` is of the other frames.
+    start, until : float or str, optional
+        Seconds, or ``"1:02.5"``: the part of the film that is taken. ``end`` as a time is `until`.
+    every : int
+        Each n-th frame.
+    fps : float, optional
+        Frames per second: of a still 25; of a film its own, or as many as this, by leaving some out
+        or taking some twice.
+    size : (int, int), int or str, optional
+        Width and height of the frames, ``(640, 360)``, or one of them, ``"640x"``.
+    frames : int, optional
+        How many frames a still becomes (100), or how many of a film are taken at most.
+    zoom, turn, shift : float, float, (float, float)
+        The camera's move per frame in front of a still: share of height and width that is cut off,
+        degrees clockwise, pixels to the right and down.
+    ease : float
+        Share of the film in which the camera gets going, and comes to rest, 0..0.5.
+    loop : bool
+        A film of a still ends where it began, to be played round and round.
+    keyframes : str, PathLike or list of mappings, optional
+        Any parameter, `carry`, the camera's moves, and weights of layers, at frames or times; see
+        `films.keyframes`.
+    quality : str or float, optional
+        ``"small"``, ``"good"``, ``"best"``, ``"lossless"``, or the encoder's own number.
+    sound : bool
+        Carry the film's sound over.
+    seed : int, optional
+        Each frame's random numbers follow from it and the frame's number. Without it a new one is
+        drawn, or that of the work that is gone on with taken.
+    on_step : callable, optional
+        Called after each step; where it returns False the work ends there, to be gone on with.
+    progress : bool, optional
+        As for `deepdream.dream`; one bar, and one preview, for all frames.
+    **dream_params
+        See `deepdream.dream`: all but width, height and compose.
+
+    Returns
+    -------
+    Path or None
+        The film; None where `on_step` ended the work.
+
+    Raises
+    ------
+    ParameterError
+        A value that makes no sense, or work that was begun with other settings; the message says
+        which.
+    MissingFileError, FilmError, ImageError, EngineError, WriteError
+        As `films.source.open_source` and `films.target.open_target`; and what `deepdream.dream`
+        raises.
+    KeyboardInterrupt
+        Ctrl-C. All frames that were done are kept, and the same call goes on.
+
+    Warns
+    -----
+    UserWarning
+        What is to be said about the source and the film: sound that is left out, damage.
+    """
+    options = {name: value for name, value in locals().items() if name not in _NOT_OPTIONS}
+    with Filming(net, source, out, **options, **dream_params) as making:
+        for note in making.notes:
+            warnings.warn(note, stacklevel=2)
+        for _ in making.frames(on_step, progress):
+            pass
+        if making.stopped:
+            return None
+        for note in making.finish():
+            warnings.warn(note, stacklevel=2)
+    return making.path
+
+
+_NOT_OPTIONS = ("net", "source", "out", "on_step", "progress", "dream_params")
+
+
+class Filming:
+    """A film that is being made; a context manager, which leaves everything for another time.
+
+    Parameters
+    ----------
+    net, source, out, **options
+        See `film`.
+    recipe : mapping, optional
+        What the film is to carry, where it is made again from that.
+
+    Attributes
+    ----------
+    count : int or None
+        How many frames there will be.
+    done : int
+        How many are safe; those that were there already count.
+    begun : int
+        How many were there already.
+    stopped : bool
+        `on_step` has had enough.
+    notes : list of str
+        What is to be said before the work.
+    seed : int
+    """
+
+    def __init__(
+        self, net: Any, source: Any, out: FileName, *, flow: str = "dis",
+        carry: float | None = None, first: Any = None, start: Any = None, until: Any = None,
+        every: int = 1, fps: Any = None, size: Any = None, frames: int | None = None,
+        zoom: float = 0.0, turn: float = 0.0, shift: tuple[float, float] = (0.0, 0.0),
+        ease: float = 0.0, loop: bool = False, keyframes: Any = None, quality: Any = None,
+        sound: bool = True, seed: int | None = None, recipe: Mapping[str, Any] | None = None,
+        **given: Any,
+    ) -> None:  # fmt: skip
+        if isinstance(given.get("end"), (int, float)):
+            until = given.pop("end")
+        check_flow(flow)
+        check_seed(seed)
+        self._mask_given = given.pop("mask", None)
+        still = as_still(source)
+        carry = (1.0 if still is not None else CARRY) if carry is None else carry
+        self.script = Script(net, given, first=first, carry=carry, zoom=zoom, turn=turn,
+                             shift=shift, keyframes=keyframes)  # fmt: skip
+        self._shots = open_shots(
+            source if still is None else still, flow=flow, move=self.script.move,
+            moves=self.script.moves, start=start, until=until, every=every, fps=fps, size=size,
+            frames=frames, ease=ease, loop=loop,
+        )  # fmt: skip
+        self.size = self._shots.size
+        counts = [count for count in (self._shots.count, frames) if count is not None]
+        self.count = min(counts) if counts else None
+        self._mask = None if self._mask_given is None else as_mask(self._mask_given, self.size)
+        # As in the notebook's zoom: each dream is the picture that the next one begins with.
+        self._onward = still is not None and carry == 1
+        self._net, self._steady = net, Steady(self._mask, hold=not self._onward)
+        self._loop = None
+        if loop and isinstance(self._shots, StillShots):
+            self._loop = Loop(self._shots.camera)
+        self._beginning: np.ndarray | None = None  # the first frame's dream, for a loop
+        self._ready: tuple[dict[str, Any], Prepared] | None = None
+        self.stopped = False
+        self._ready_for(0, Fraction(0))
+        before = settings_of(out)
+        self.seed = _seed(seed, before)
+        keys = self.script.keys
+        said = {
+            "flow": None if still is not None else flow,
+            "carry": carry,
+            "start": start, "until": until, "every": None if every == 1 else every, "fps": fps,
+            "size": [self.size[1], self.size[0]],
+            "frames": frames if still is None else self.count,
+            "zoom": zoom or None, "turn": turn or None,
+            "shift": list(shift) if any(shift) else None,
+            "ease": ease or None, "loop": loop or None,
+            "keyframes": None if keys is None else keys.rows,
+            "quality": quality, "sound": None if sound else False,
+        }  # fmt: skip
+        self.options = {name: value for name, value in said.items() if value is not None}
+        told = self._recipe(given)
+        self._reel = Reel(
+            out, size=self.size, rate=self._shots.rate, variable=self._shots.variable,
+            sound=self._shots.sound if sound else None, quality=quality, recipe=recipe or told,
+            settings=self._settings(told),
+        )  # fmt: skip
+        self.notes = [*self._shots.warnings, *self._reel.notes]
+        self.begun = self._reel.done
+        if self._reel.state:
+            self._go_on(self._reel.state)
+
+    # -- what it is made with
+
+    def _recipe(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        assert self._ready is not None
+        prepared = self._ready[1]
+        parameters = {**prepared.goal.recorded, **self.script.plain()}
+        if given.get("precision") not in (None, "float32"):
+            parameters["precision"] = given["precision"]
+        if given.get("balance") is False and len(prepared.goal.shares) > 1:
+            parameters["balance"] = False
+        first, mask = self.script.first(), self._mask_given
+        guides = [guide.source or "an array" for guide in prepared.goal.guides]
+        return build_recipe(
+            self._net, parameters, command="film", seed=self.seed, source=self._shots.told,
+            style=self.script.style.name, film=self.options, first=first or None,
+            guide=guides[0] if len(guides) == 1 else guides or None,
+            mask=None if mask is None else getattr(mask, "source", None) or "an array",
+        )  # fmt: skip
+
+    def _settings(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what makes two films the same; a longer one of the same is the same."""
+        settings = {
+            "seed": self.seed,
+            "network": describe_net(self._net),
+            **{name: recipe[name] for name in ("engine", "device") if name in recipe},
+            **recipe["parameters"],
+            "first": recipe.get("first", {}),
+            **{name: _digest(value) for name, value in (("mask", self._mask),
+               ("guide", recipe.get("guide"))) if value is not None},
+            **{n: v for n, v in self.options.items() if n not in ("size", "quality", "sound")},
+            **self._shots.settings,
+        }  # fmt: skip
+        if self._loop is None and "ease" not in self.options:
+            settings.pop("frames", None)  # more of them go on
+        return settings
+
+    def _go_on(self, state: Mapping[str, Any]) -> None:
+        self._steady.state = {n: v for n, v in state.items() if isinstance(v, np.ndarray)}
+        self._beginning = state.get("beginning")
+
+    def _state(self) -> dict[str, np.ndarray]:
+        state = dict(self._steady.state)
+        if self._loop is not None and self._beginning is not None:
+            state["beginning"] = self._beginning
+        return state
+
+    def _ready_for(self, number: int, time: Fraction) -> Prepared:
+        """Return what dreams a frame; nothing is planned anew while the goal stays."""
+        goal = self.script.goal(number, time)
+        if self._ready is None or self._ready[0] != goal:
+            self._ready = goal, Prepared(self._net, **goal)
+        return self._ready[1]
+
+    # -- the work
+
+    @property
+    def path(self) -> Path:
+        """The film that is to be."""
+        return self._reel.path
+
+    def describe(self) -> str:
+        """Return in a line what it is made of."""
+        return self._shots.describe()
+
+    @property
+    def folder(self) -> Path:
+        """Where the work is kept meanwhile."""
+        return self._reel.folder
+
+    @property
+    def done(self) -> int:
+        """How many frames are safe."""
+        return self._reel.done
+
+    def frames(
+        self, on_step: OnStep | None = None, progress: bool | None = None
+    ) -> Iterator[Picture]:
+        """Make the frames that are not there yet; yield each when it is safe.
+
+        Raises
+        ------
+        Stopped
+            Ctrl-C: a KeyboardInterrupt that tells how to go on.
+        """
+        if self.count is not None and self.done >= self.count:
+            return
+        shown = None
+        if self.count is not None:
+            shown = display_for(progress, on_step, self.size, self.count, self.done)
+
+        def watch(step: Any) -> bool:
+            if shown is not None:
+                shown.step(step)
+            self.stopped = on_step is not None and on_step(step) is False
+            return not self.stopped
+
+        try:
+            with (
+                shown or contextlib.nullcontext(),
+                contextlib.closing(self._shots.shots(self.done)) as shots,
+            ):
+                for shot in shots:
+                    made = self._dream(shot, watch)
+                    if made is None:
+                        return
+                    if shown is not None:
+                        shown.frame(self.done)
+                    yield made
+                    if self.done == self.count:
+                        return
+        except KeyboardInterrupt as error:
+            raise Stopped(
+                f"{self.done} frames are safe in '{self.folder}': the same call goes on there"
+            ) from error
+
+    def _dream(self, shot: Shot, watch: Any) -> Picture | None:
+        frame, script = shot.frame, self.script
+        when = frame.number, frame.time
+        begun = self._steady.begin(frame.pixels, shot.motion, script.carry(*when))
+        view, pixels = frame.pixels, begun.pixels
+        if self._loop is not None and self._beginning is not None:
+            view, pixels = self._loop.mixed(frame.number, view, pixels, self._beginning)
+        under = pixels if self._onward else view
+        ready = self._ready_for(*when)
+        own = {**script.own(*when, begun.first), "strength": 1.0, "keep_colors": False}
+        with warnings.catch_warnings():
+            if frame.number != self.begun:
+                warnings.simplefilter("ignore", SizeWarning)  # the first frame has said it
+            dreamt = ready.dream(
+                pixels, mask=self._mask, seed=random_of(self.seed, frame.number), on_step=watch,
+                progress=False, **own,
+            )  # fmt: skip
+        if self.stopped:
+            return None
+        assert dreamt.recipe is not None
+        if dreamt.recipe.get("stopped"):
+            raise KeyboardInterrupt
+        raw = np.asarray(dreamt)
+        finish = script.finish(*when, begun.first)
+        seen = raw if finish is None else finish(raw.copy(), under)
+        if self._mask is not None:
+            np.copyto(seen, under, where=(self._mask == 0)[..., None])
+        kept = seen if self._onward else raw
+        self._steady.keep(view, kept)
+        if self._loop is not None and self._beginning is None:
+            self._beginning = np.asarray(kept).astype(np.float16)
+        self._reel.add(Frame(seen, frame.time, frame.number), self._state())
+        return Picture(seen, recipe=dreamt.recipe)
+
+    def finish(self) -> list[str]:
+        """Make the film of its frames, with sound and recipe; return what is to be said of it."""
+        said = len(self.notes)
+        self._reel.finish()
+        return [*self._shots.warnings, *self._reel.notes][said:]
+
+    def __enter__(self) -> Filming:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._reel.close()
+
+
+def _seed(seed: int | None, before: Mapping[str, Any] | None) -> int:
+    """Return the seed: as it is given, that of work that is gone on with, or a new one."""
+    if seed is None and before is not None and "seed" in before:
+        seed = before["seed"]
+    return int.from_bytes(os.urandom(4), "little") if seed is None else int(seed)
+
+
+def _digest(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()[:16]
+    if isinstance(value, Mapping):
+        return str(value.get("sha256", value))[:16]
+    return str(value)
+
+
+__all__ = ["Filming", "Stopped", "film", "part_folder"]
