@@ -26,7 +26,8 @@ case "${1:-notebook}" in
     [ -w "$notebooks" ] || { cp -r "$notebooks" "$HOME/notebooks"; notebooks=$HOME/notebooks; }
     exec jupyter lab --ip=0.0.0.0 --port=8888 --no-browser \
       --ServerApp.root_dir="$notebooks" "$@" ;;
-  dream | gallery | layers | models | reproduce | rerun | show | styles | zoom | -*)
+  dream | film | gallery | labels | layers | models | reproduce | rerun | show | styles | \
+    visualize | zoom | -*)
     deepdream=deepdream
     caffes=${CAFFE_HOME:-/opt/caffe}/bin/deepdream
     # Without one, deepdream itself says what is missing.

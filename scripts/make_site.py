@@ -34,7 +34,7 @@ PHOTO = PHOTOS.with_name("lake.jpg")  # what the gallery dreams on
 # What the site's front page lists, in this order, under these words.
 CONTENTS = {
     "Begin": (
-        "quickstart", "cookbook", "styles", "films", "what-if", "gallery",
+        "quickstart", "cookbook", "styles", "objectives", "films", "what-if", "gallery",
         "Walkthrough <walkthrough>", "labs", "glossary",
     ),
     "Use": ("cli", "api", "film-files", "models", "layers", "pycaffe", "real-caffe", "docker"),
@@ -92,6 +92,7 @@ labs/lab1_gradients
 labs/lab2_octaves
 labs/lab3_objectives
 labs/lab4_layers
+labs/lab5_objectives
 instructor
 ```
 
@@ -134,7 +135,14 @@ What `import deepdream` offers. Names of Caffe's own are under `deepdream.caffe`
 NAMES = {
     "Load and save": ("load_net", "load_image", "save_image", "noise"),
     "Dream": (
-        "dream", "styles", "zoom", "film", "gallery", "visualize", "read_recipe", "rerun",
+        "dream",
+        "styles",
+        "zoom",
+        "film",
+        "gallery",
+        "visualize",
+        "read_recipe",
+        "rerun",
     ),  # fmt: skip
     "Objectives": ("objective_L2", "objective_channel", "objective_guide", "guide_features"),
     "Show": ("show", "sheet", "draw"),

@@ -116,11 +116,12 @@ def make_film(
         film.mux(stream.encode(None))
         if track is not None:
             length = len(images) / Fraction(rate) if seconds is None else seconds
-            _add_tone(film, track, round(length * sound_rate), sound_rate)
+            add_tone(film, track, round(length * sound_rate), sound_rate)
     return path
 
 
-def _add_tone(film: Any, track: Any, samples: int, rate: int) -> None:
+def add_tone(film: Any, track: Any, samples: int, rate: int) -> None:
+    """Encode 440 Hz into a stream of sound."""
     import av
 
     context = track.codec_context

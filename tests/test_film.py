@@ -119,6 +119,21 @@ def test_colours_and_strength_are_the_frames(tmp_path: Path, net: Any) -> None:
     np.testing.assert_array_equal(frames_in(tmp_path / "none"), frames)
 
 
+def test_steps_show_what_will_be_seen(tmp_path: Path, net: Any) -> None:
+    """The picture of a frame's last step is the frame, also where the film shows half of it."""
+    last: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    with Filming(net, panned(3), tmp_path / "o", **QUICK, strength=0.5) as making:
+
+        def on_step(step: Any) -> None:
+            last[making.done] = step.picture, step.sample(3)
+
+        made = [np.asarray(picture) for picture in making.frames(on_step)]
+
+    for number, picture in enumerate(made):
+        np.testing.assert_allclose(last[number][0], picture, atol=1e-3)
+        np.testing.assert_allclose(last[number][1], picture[::3, ::3], atol=1e-3)
+
+
 def test_a_mask_leaves_the_frames_bytes(tmp_path: Path, net: Any) -> None:
     """Where it is black each frame is as it came."""
     frames = panned(4)

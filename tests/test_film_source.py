@@ -278,7 +278,7 @@ def only_sound(path: Path) -> None:
 
     with av.open(str(path), "w") as film:
         track = film.add_stream("aac", rate=44100)
-        film_files._add_tone(film, track, 9000, 44100)
+        film_files.add_tone(film, track, 9000, 44100)
 
 
 STILL = Image.new("RGB", (9, 7))

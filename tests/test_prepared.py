@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from test_dreaming import SMALL, net_with_mean, picture
 
+from deepdream import objectives as o
 from deepdream.dreaming import frames, prepared
 from deepdream.dreaming.ascent import plan_source
 from deepdream.dreaming.dream import dream
@@ -109,6 +110,32 @@ def test_limited_memory_changes_no_picture(made):
 
     assert max(made) < (403, 460)
     assert first.tobytes() == second.tobytes() == fresh.tobytes()
+
+
+def test_another_goal_at_the_same_layers_takes_the_plans(made, monkeypatch):
+    """Nothing is planned or read again; other layers are planned for themselves."""
+    read = []
+    original = prepared.objective_guide
+    monkeypatch.setattr(
+        prepared, "objective_guide", lambda features: read.append(1) or original(features)
+    )
+    guided = o.guide("a/output", picture(33, 47, 6))
+    how = {"iter_n": 2, "octave_n": 2}
+    first = Prepared(net_with_mean(), objective=guided + o.layer("norm1"), **how)
+    first.dream(picture(), seed=1)
+    before = len(made)
+
+    second = Prepared(first.net, objective=guided - 0.5 * o.channel("norm1", 2), like=first, **how)
+    out = second.dream(picture(), seed=1)
+    third = Prepared(first.net, "pool2", like=second, **how)
+
+    assert len(made) == before
+    assert len(read) == 1
+    fresh = dream(net_with_mean(), picture(), objective=guided - 0.5 * o.channel("norm1", 2),
+                  seed=1, **how)  # fmt: skip
+    assert out.tobytes() == fresh.tobytes()
+    plain = dream(net_with_mean(), picture(), "pool2", seed=1, **how)
+    assert third.dream(picture(), seed=1).tobytes() == plain.tobytes()
 
 
 def test_a_zoom_makes_a_net_ready_once(monkeypatch):

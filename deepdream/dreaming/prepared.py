@@ -69,8 +69,8 @@ class Prepared:
     keep : bool
         Keep what was made for a size, for the next picture, while `max_memory` allows it.
     like : Prepared, optional
-        One whose plans serve here too, where net, layers and precision are the same: another
-        channel of a layer, say.
+        One whose plans serve here too, where net, layers and precision are the same: for another
+        channel of a layer, say, or for other weights. Guides that it has read are not read again.
     **given
         Any other parameter that styles decide.
 
@@ -105,12 +105,16 @@ class Prepared:
         self._planner: Any
         self._why_not: str
         self._plans: Any = None
-        if like is not None and like._serves(goal, precision):
+        self._writers: dict[int, Any] = {}  # a plan's, by the function
+        self._features: dict[tuple[bool, Term], Function] = {}  # by whether a plan has read them
+        if like is not None and like.goal.net is goal.net and like._precision == precision:
+            self._features, self._writers = like._features, like._writers
+        else:
+            like = None
+        if like is not None and like.goal.ends == goal.ends:
             self._planner, self._why_not, self._plans = like._planner, like._why_not, like._plans
         else:
             self._planner, self._why_not = _planner(goal.net, goal.ends, precision)
-        self._writers: dict[int, Any] = {}  # a plan's, by the function
-        self._features: dict[tuple[bool, Term], Function] = {}  # by whether a plan has read them
         beside = self._planner is None
         guides = [(s.term.end, p) for s in goal.shares if isinstance(s.term, GuideTerm)
                   for p in s.term.pictures]  # fmt: skip
@@ -119,11 +123,6 @@ class Prepared:
             for at, shown in guides
         ]
         self._guides_grown = [pair for pair in dict.fromkeys(shapes) if pair[0] != pair[1]]
-
-    def _serves(self, goal: Goal, precision: str) -> bool:
-        """Tell whether the plans that are here are those for another goal."""
-        mine = self.goal
-        return mine.net is goal.net and mine.ends == goal.ends and self._precision == precision
 
     def dream(
         self, img: Any, *, mask: Any = None, width: int | None = None, height: int | None = None,

@@ -149,7 +149,7 @@ class FilmReader(Reader):
         return Raw(number, time, self._pixels(frame))
 
     def _pixels(self, frame: Any) -> np.ndarray:
-        return self._turn.apply(pixels_of(frame, self._transfer))
+        return self._turn.apply(pixels_of(frame, self._transfer, self._codec == "mjpeg"))
 
     def _number(self, frame: Any, place: int, last: int) -> int | None:
         """Return which frame of the film a decoded one is."""
