@@ -92,6 +92,27 @@ def test_a_batch_on_a_cluster_is_the_one_made_here(net, photos, tmp_path, client
     assert all(entry.there for entry in again if not entry.error)
 
 
+def test_a_gallery_on_a_cluster_is_the_one_made_here(net, tmp_path, client):
+    """Layers and channels, with a layer that fails; the page tells the same."""
+    from deepdream.galleries.make import gallery
+    from deepdream.galleries.manifest import read_manifest
+
+    img = np.random.RandomState(5).uniform(0, 255, (43, 59, 3))
+    few = {"iter_n": 1, "octave_n": 2, "jitter": 3}
+    for name, how in (("all", {}), ("channels", {"layers": "a/3x3", "channels": "0-2"})):
+        here, there = (tmp_path / f"{name}-{place}" for place in ("here", "there"))
+        gallery(net, img, here, **few, **how)
+        gallery(net, img, there, cluster=client, **few, **how)
+
+        one, other = (read_manifest(folder).entries for folder in (here, there))
+        assert len(one) == len(other) > 2
+        for key, entry in one.items():
+            assert (entry.error, entry.notes) == (other[key].error, other[key].notes)
+            if not entry.error:
+                assert (here / entry.file).read_bytes() == (there / entry.file).read_bytes()
+        assert (there / "index.html").is_file()
+
+
 def test_guides_masks_and_functions_travel(net, photos, tmp_path, client):
     """What all jobs share is sent once: pictures, and a function of the user's."""
 
@@ -150,7 +171,9 @@ def test_weights_travel_to_a_worker_once(net, client):
             str(loaded.weights_path),
         )
 
-    for inside, same, data, path in client.run(unpacked, files).values():
+    one_each = [client.submit(unpacked, files, workers=[address], pure=False)
+                for address in client.scheduler_info()["workers"]]  # fmt: skip
+    for inside, same, data, path in client.gather(one_each):
         assert inside == ["deploy.prototxt", "tiny.caffemodel"]
         assert same
         assert data == (None, None)
