@@ -65,7 +65,8 @@ _OTHERS = (
     (rb"gimp xcf", "GIMP's own file", "Export it as PNG or TIFF first."),
     (rb"FUJIFILMCCD-RAW|FOVb|\0MRM|IIRO|IIRS|MMOR|IIU\0|....ftypcrx|II\x1a\0\0\0HEAPCCDR",
      _RAW, _DEVELOP),
-    (rb"....ftyp|\x1aE\xdf\xa3|RIFF....AVI ", "a film", "Give one of its frames, as PNG or JPEG."),
+    (rb"....ftyp|\x1aE\xdf\xa3|RIFF....AVI ", "a film",
+     "'deepdream film' dreams on it; or give one of its frames, as PNG or JPEG."),
     (rb"\s*(<\?xml.{0,1000})?<svg\b", "a drawing (SVG)", "Draw it into a PNG first."),
     (rb"\x93NUMPY", "a NumPy array (.npy)", "Hand over the array itself: numpy.load reads it."),
 )  # fmt: skip

@@ -61,7 +61,7 @@ def steady(net: Any, folder: Path) -> None:
 def loop(net: Any, folder: Path) -> None:
     """A zoom that ends where it began."""
     out = folder / "loop"
-    deepdream.film(net, PHOTOS / "clouds.jpg", out, seed=SEED, size="400x225", frames=60, zoom=0.04,
+    deepdream.film(net, PHOTOS / "lake.jpg", out, seed=SEED, size="400x225", frames=60, zoom=0.04,
                    turn=0.8, loop=True)  # fmt: skip
     write("loop", frames_of(out))
 

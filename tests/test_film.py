@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.ndimage as nd
+from PIL import Image
 from tiny import SMOOTH, write_tiny
 
 from deepdream.cli import main
@@ -23,6 +23,7 @@ from deepdream.films.camera import Move, motion_of
 from deepdream.films.film import Filming, Stopped, film
 from deepdream.films.flow import moved
 from deepdream.films.script import random_of
+from deepdream.films.shots import as_still
 from deepdream.films.source import open_source
 from deepdream.images import load_image, save_image
 from deepdream.models.load import load_net
@@ -189,6 +190,21 @@ def test_moves_are_for_stills_and_times_for_films(tmp_path: Path, net: Any) -> N
     assert not list(tmp_path.iterdir())
 
 
+def test_what_is_a_still(tmp_path: Path) -> None:
+    """A file with one picture, an array of one; not an animation, a folder, or a list."""
+    one, more = tmp_path / "one.png", tmp_path / "more.gif"
+    save_image(texture(30, 40), one)
+    shown = [Image.fromarray(p.astype(np.uint8)) for p in panned(2)]
+    shown[0].save(more, save_all=True, append_images=shown[1:])
+
+    for still in (one, str(one), shown[0], texture(30, 40), texture(30, 40)[..., 0]):
+        found = as_still(still)
+        assert found is not None
+        assert found.ndim == 3
+    for other in (more, tmp_path, panned(2), np.stack(panned(2)), iter(panned(2)), "missing.png"):
+        assert as_still(other) is None
+
+
 # -- keyframes --------------------------------------------------------------------------------
 
 
@@ -306,24 +322,28 @@ def command(tmp_path: Path, out: Path) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="a kill of this kind is Unix's")
-def test_a_killed_process_is_gone_on_with(tmp_path: Path) -> None:
-    """kill -9 in the middle: the film is the same, byte for byte."""
+@pytest.mark.skipif(sys.platform == "win32", reason="these signals are Unix's")
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "ctrl-c"])
+def test_a_process_that_was_ended_is_gone_on_with(tmp_path: Path, by: signal.Signals) -> None:
+    """The film is the same, byte for byte; after Ctrl-C a line says how it goes on."""
     whole, broken = tmp_path / "whole.mp4", tmp_path / "broken.mp4"
     assert main(command(tmp_path, whole)) == 0
     root = Path(__file__).resolve().parents[1]
     process = subprocess.Popen(
         [sys.executable, "-m", "deepdream", *command(tmp_path, broken)],
-        cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
     )  # fmt: skip
     part = tmp_path / "broken.mp4.part"
     deadline = time.monotonic() + 60
     while not (part / "state.npz").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    process.send_signal(by)
+    said, _ = process.communicate()
     assert part.is_dir()
     assert not broken.exists()
+    if by == signal.SIGINT:
+        assert process.returncode == 130
+        assert f"of 25 frames are safe in {part}; the same command goes on there" in said
 
     assert main(command(tmp_path, broken)) == 0
 

@@ -17,6 +17,8 @@ from typing import Any, NoReturn
 from ..files import PICTURES
 from .words import meant_command, meant_option, names_the_picture
 
+_FILMS = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".mpg", ".mpeg", ".mts", ".3gp"}
+
 _KINDS = {"int": "a whole number", "float": "a number"}  # types, as argparse calls them
 
 
@@ -156,6 +158,11 @@ class Parser(argparse.ArgumentParser):
                 return (
                     f"'{word}' is a network's file, not a command. To dream with it:\n"
                     f"  {self.prog} dream IMAGE --model PROTOTXT --weights CAFFEMODEL --end LAYER"
+                )
+            if suffix in _FILMS and "film" in inner.choices:
+                return (
+                    f"'{word}' is a film, not a command. To dream on it:\n"
+                    f"  {self.prog} film {shlex.join(rest)}"
                 )
             if suffix in PICTURES or word.startswith("noise:") or Path(word).is_file():
                 return (

@@ -311,7 +311,7 @@ class Prepared:
                 return made
             except Unplannable as error:
                 why_not = f": {error}"
-        from .ascent.net_source import NetSource
+        from .ascent.net_source import NetSource, same_bits
 
         _check_memory(net, goal.ends, canvases[-1].shape, limit)
         if self._precision != "float32":
@@ -320,7 +320,12 @@ class Prepared:
                 f"float32{why_not}"
             )
         _log.info(f"layer by layer, without a plan{why_not}")
-        pulls = self._pulls(goal, size, False, lambda end, guide: guide_features(net, guide, end))
+
+        def read(end: str, guide: np.ndarray) -> np.ndarray:
+            with same_bits(net):
+                return guide_features(net, guide, end)
+
+        pulls = self._pulls(goal, size, False, read)
         return NetSource(net, canvases, pulls, self._balance)
 
     def _pulls(
