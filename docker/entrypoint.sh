@@ -27,7 +27,8 @@ case "${1:-notebook}" in
     [ -w "$notebooks" ] || { cp -r "$notebooks" "$HOME/notebooks"; notebooks=$HOME/notebooks; }
     exec jupyter lab --ip=0.0.0.0 --port=8888 --no-browser \
       --ServerApp.root_dir="$notebooks" "$@" ;;
-  dream | film | gallery | labels | layers | models | reproduce | rerun | show | studio | styles | visualize | zoom | -*)
+  batch | dream | film | gallery | labels | layers | models | reproduce | rerun | show | studio | \
+    styles | visualize | zoom | -*)
     if [ "$1" = studio ]; then
       shift
       set -- studio --host 0.0.0.0 --allow local --no-browser "$@"

@@ -34,10 +34,10 @@ PHOTO = PHOTOS.with_name("lake.jpg")  # what the gallery dreams on
 # What the site's front page lists, in this order, under these words.
 CONTENTS = {
     "Begin": (
-        "quickstart", "cookbook", "styles", "what-if", "gallery",
-        "Walkthrough <walkthrough>", "labs", "glossary",
+        "quickstart", "cookbook", "styles", "objectives", "visualize", "films", "what-if",
+        "gallery", "Walkthrough <walkthrough>", "labs", "coming-from", "glossary",
     ),
-    "Use": ("cli", "api", "models", "layers", "pycaffe", "real-caffe", "docker"),
+    "Use": ("cli", "api", "film-files", "models", "layers", "pycaffe", "real-caffe", "docker"),
     "Understand": ("conventions", "how-it-works", "known-differences", "wild-nets", "performance"),
     "Take part": ("add-a-layer", "decisions", "contributing", "photographs", "changelog"),
 }  # fmt: skip
@@ -69,6 +69,7 @@ ON = """
 * The [walkthrough](walkthrough.ipynb): how it works, line by line, with checks.
 * The [cookbook](cookbook.md), [nine styles](styles.md), and [what to do if](what-if.md) something
   is not as you want it.
+* [Films](films.md), and a camera in front of a picture.
 * [What every layer sees](gallery.md), and [which networks are known](models.md).
 * [Notebooks of 2015](pycaffe.md), and dreaming with [the real Caffe](real-caffe.md).
 * [Docker images](docker.md) with both.
@@ -76,7 +77,7 @@ ON = """
 
 LABS = """# Labs
 
-Four exercises with checks, for a course or for yourself, after the [walkthrough](walkthrough.ipynb).
+Five exercises with checks, for a course or for yourself, after the [walkthrough](walkthrough.ipynb).
 Replace the lines that say it is your turn, and run the checks.
 
 {table}
@@ -91,6 +92,7 @@ labs/lab1_gradients
 labs/lab2_octaves
 labs/lab3_objectives
 labs/lab4_layers
+labs/lab5_objectives
 instructor
 ```
 
@@ -132,9 +134,18 @@ What `import deepdream` offers. Names of Caffe's own are under `deepdream.caffe`
 # The public names, in the order in which one meets them.
 NAMES = {
     "Load and save": ("load_net", "load_image", "save_image", "noise"),
-    "Dream": ("dream", "styles", "zoom", "gallery", "read_recipe", "rerun"),
+    "Dream": (
+        "dream",
+        "styles",
+        "zoom",
+        "film",
+        "gallery",
+        "visualize",
+        "read_recipe",
+        "rerun",
+    ),  # fmt: skip
     "Objectives": ("objective_L2", "objective_channel", "objective_guide", "guide_features"),
-    "Show": ("show", "draw"),
+    "Show": ("show", "sheet", "draw"),
     "The notebook of 2015": ("deepdream", "make_step", "preprocess", "deprocess"),
     "Errors": ("DeepDreamError",),
 }

@@ -44,7 +44,8 @@ from deepdream.images import load_image, save_image
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTLED = 12  # frames after which a film is what it stays
-OTHERS = 36  # frames that are enough for the other ways, which take longer
+OTHERS = 24  # frames that are enough for the other ways, which take longer
+FADED = 5  # frame with which a blend by halves may begin: at SETTLED its first dream is forgotten
 BANDS = 5
 SEED = 7
 
@@ -138,21 +139,22 @@ def steady(net: Any, args: argparse.Namespace, folder: Path) -> None:
     w, h = args.size
     for kind in args.kinds:
         shots = list(KINDS[kind](w, h).shots(args.frames))
+        alone, mixed = shots[SETTLED - 1 : OTHERS], shots[FADED:OTHERS]
         ways = {
-            "each by itself": filmed(net, shots, folder / f"{kind}-itself", carry=0),
-            "blended, all steps": blended(net, shots, few=False),
-            "blended, our steps": blended(net, shots, few=True),
-            "ours": filmed(net, shots, folder / f"{kind}-ours"),
+            "each by itself": (SETTLED - 1, filmed(net, alone, folder / f"{kind}-itself", carry=0)),
+            "blended, all steps": (FADED, blended(net, mixed, few=False)),
+            "blended, our steps": (FADED, blended(net, mixed, few=True)),
+            "ours": (0, filmed(net, shots, folder / f"{kind}-ours")),
         }
         seen = {way: Measured() for way in ways}
         for number, shot in enumerate(shots):
-            for way, dreams in ways.items():
-                if way == "ours" or number < OTHERS:
+            for way, (first, dreams) in ways.items():
+                if number >= first and (way == "ours" or number < OTHERS):
                     seen[way].add(number, next(dreams), shot)
-        alone = seen["each by itself"]
+        itself = seen["each by itself"]
         for way, measured in seen.items():
-            sharp = " ".join(f"{share:.2f}" for share in measured.bands / alone.bands)
-            ratio = measured.unsteady / alone.unsteady
+            sharp = " ".join(f"{share:.2f}" for share in measured.bands / itself.bands)
+            ratio = measured.unsteady / itself.unsteady
             print(
                 f"| {kind} | {way} | {measured.unsteady:.2f} | {ratio:.2f} | {sharp} |", flush=True
             )

@@ -68,6 +68,13 @@ def test_a_picture_instead_of_a_command(name: str, capsys: pytest.CaptureFixture
     assert f"deepdream dream {name} --width 300" in said
 
 
+def test_a_film_is_dreamt_on_by_another_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """What to type is said."""
+    assert "deepdream film 'my clip.MOV' --carry 1" in refused(
+        capsys, "my clip.MOV", "--carry", "1"
+    )
+
+
 def test_a_picture_with_a_blank_in_its_name(capsys: pytest.CaptureFixture[str]) -> None:
     """What to type can be typed."""
     assert "deepdream dream 'my photo.jpg'" in refused(capsys, "my photo.jpg")
@@ -75,7 +82,7 @@ def test_a_picture_with_a_blank_in_its_name(capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.parametrize(
     ("word", "meant"),
-    [("dreem", "dream"), ("video", "zoom"), ("info", "show"), ("layer", "layers"),
+    [("dreem", "dream"), ("video", "film"), ("info", "show"), ("layer", "layers"),
      ("run", "dream"), ("galery", "gallery"), ("download", "models")],
 )  # fmt: skip
 def test_another_word_for_a_command(
@@ -97,7 +104,7 @@ def test_help_is_a_command_too(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         main(["help", "zoom"])
     assert left.value.code == 0
-    assert capsys.readouterr().out.startswith("usage: deepdream zoom IMAGE -o FOLDER")
+    assert capsys.readouterr().out.startswith("usage: deepdream zoom IMAGE -o OUT")
 
 
 # -- options -------------------------------------------------------------------------------------
@@ -173,8 +180,9 @@ def test_nothing_is_offered_for_an_option_like_none(capsys: pytest.CaptureFixtur
     ("arguments", "words"),
     [
         (["dream"], "IMAGE is missing: the picture"),
-        (["zoom", "sky.jpg"], "-o FOLDER is missing: "),
+        (["zoom", "sky.jpg"], "-o OUT is missing: "),
         (["dream", "my", "photo.jpg"], "'photo.jpg' is one too many"),
+        (["layers", "googlenet"], "A network is named so: deepdream layers --model googlenet"),
         (["dream", "sky.jpg", "--end"], "--end needs a value: --end LAYER"),
         (["dream", "sky.jpg", "--depth", "12"], "one of 8, 16 is expected"),
         (["dream", "sky.jpg", "--seed", "x"], "--seed is 'x': a whole number is expected"),
@@ -363,8 +371,8 @@ def test_a_closed_terminal_is_no_reason_to_fail() -> None:
 @pytest.mark.parametrize(
     ("command", "out", "words"),
     [
-        ("zoom", "movie.mp4", "as 'movie'"),
-        ("zoom", "movie.GIF", "ffmpeg -framerate 12 -i movie/%04d.png movie.GIF"),
+        ("zoom", "movie.avi", "as 'movie'"),
+        ("zoom", "movie.MPG", "ffmpeg -framerate 12 -i movie/%04d.png"),
         ("zoom", "out.png", "as 'out'"),
         ("gallery", "page.html", "as 'page'"),
         ("gallery", "movie.mp4", "as 'movie'"),

@@ -175,9 +175,10 @@ def test_every_command_is_known_to_the_entrypoint() -> None:
     commands = next(
         action.choices for action in build_parser()._actions if isinstance(action.choices, dict)
     )
-    case = re.search(r"^  (\w+(?: \| [\w*-]+)+)\)$", ENTRYPOINT.read_text(), re.MULTILINE)
+    text = ENTRYPOINT.read_text().replace("\\\n", "")
+    case = re.search(r"^  (\w+(?: +\| +[\w*-]+)+)\)$", text, re.MULTILINE)
     assert case
-    assert {*commands, "-*"} == set(case[1].split(" | "))
+    assert {*commands, "-*"} == set(re.split(r" +\| +", case[1]))
 
 
 def test_a_user_without_a_home_gets_one(image: dict[str, str]) -> None:

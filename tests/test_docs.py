@@ -111,7 +111,7 @@ def test_python_of_the_readme_runs(tmp_path):
         text=True,
     )
 
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "dream.png").exists()
 

@@ -436,6 +436,8 @@ def test_what_is_no_net_is_told(call, tmp_path):
             calls[call](net)
     with pytest.raises(ParameterError, match="net is a ndarray: a net is expected"):
         calls[call](picture())
+    with pytest.raises(ImageError, match="network comes first, dream\\(net, img\\)"):
+        dream(picture(), net_with_mean())
     for sky in ("sky.jpg", Path("sky.jpg")):
         with pytest.raises(ImageError, match="'sky.jpg' is a name, not a picture: use load_image"):
             dream(net_with_mean(), sky)

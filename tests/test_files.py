@@ -143,6 +143,19 @@ def test_missing_file_offers_its_neighbours(tmp_path):
         open_view("x\0y", CaffemodelError)
 
 
+def test_only_files_of_the_kind_are_offered(tmp_path):
+    """For a picture a picture, or another kind of the same name; never a script."""
+    for name in ("E.py", "sky.png", "skies.jpg"):
+        (tmp_path / name).write_text("x")
+    for missing, hint in (
+        ("A.webp", "The folder"),
+        ("sky.jpg", "Did you mean '(skies.jpg|sky.png)"),
+    ):
+        with pytest.raises(MissingFileError, match=hint) as caught:
+            open_view(tmp_path / missing, CaffemodelError)
+        assert "E.py" not in str(caught.value)
+
+
 def test_folder_is_refused(tmp_path):
     """A folder in place of a file has an error of its own."""
     with pytest.raises(CaffemodelError, match="is a folder: give the file inside it"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.ndimage as nd
+from PIL import Image
 from tiny import SMOOTH, write_tiny
 
 from deepdream.cli import main
@@ -23,6 +23,7 @@ from deepdream.films.camera import Move, motion_of
 from deepdream.films.film import Filming, Stopped, film
 from deepdream.films.flow import moved
 from deepdream.films.script import random_of
+from deepdream.films.shots import as_still
 from deepdream.films.source import open_source
 from deepdream.images import load_image, save_image
 from deepdream.models.load import load_net
@@ -119,6 +120,21 @@ def test_colours_and_strength_are_the_frames(tmp_path: Path, net: Any) -> None:
     np.testing.assert_array_equal(frames_in(tmp_path / "none"), frames)
 
 
+def test_steps_show_what_will_be_seen(tmp_path: Path, net: Any) -> None:
+    """The picture of a frame's last step is the frame, also where the film shows half of it."""
+    last: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    with Filming(net, panned(3), tmp_path / "o", **QUICK, strength=0.5) as making:
+
+        def on_step(step: Any) -> None:
+            last[making.done] = step.picture, step.sample(3)
+
+        made = [np.asarray(picture) for picture in making.frames(on_step)]
+
+    for number, picture in enumerate(made):
+        np.testing.assert_allclose(last[number][0], picture, atol=1e-3)
+        np.testing.assert_allclose(last[number][1], picture[::3, ::3], atol=1e-3)
+
+
 def test_a_mask_leaves_the_frames_bytes(tmp_path: Path, net: Any) -> None:
     """Where it is black each frame is as it came."""
     frames = panned(4)
@@ -172,6 +188,21 @@ def test_moves_are_for_stills_and_times_for_films(tmp_path: Path, net: Any) -> N
         with pytest.raises(ParameterError, match=f"{name}: for films"):
             film(net, panned()[0], tmp_path / "o", **QUICK, **{name: value})
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_a_still(tmp_path: Path) -> None:
+    """A file with one picture, an array of one; not an animation, a folder, or a list."""
+    one, more = tmp_path / "one.png", tmp_path / "more.gif"
+    save_image(texture(30, 40), one)
+    shown = [Image.fromarray(p.astype(np.uint8)) for p in panned(2)]
+    shown[0].save(more, save_all=True, append_images=shown[1:])
+
+    for still in (one, str(one), shown[0], texture(30, 40), texture(30, 40)[..., 0]):
+        found = as_still(still)
+        assert found is not None
+        assert found.ndim == 3
+    for other in (more, tmp_path, panned(2), np.stack(panned(2)), iter(panned(2)), "missing.png"):
+        assert as_still(other) is None
 
 
 # -- keyframes --------------------------------------------------------------------------------
@@ -291,24 +322,28 @@ def command(tmp_path: Path, out: Path) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="a kill of this kind is Unix's")
-def test_a_killed_process_is_gone_on_with(tmp_path: Path) -> None:
-    """kill -9 in the middle: the film is the same, byte for byte."""
+@pytest.mark.skipif(sys.platform == "win32", reason="these signals are Unix's")
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "ctrl-c"])
+def test_a_process_that_was_ended_is_gone_on_with(tmp_path: Path, by: signal.Signals) -> None:
+    """The film is the same, byte for byte; after Ctrl-C a line says how it goes on."""
     whole, broken = tmp_path / "whole.mp4", tmp_path / "broken.mp4"
     assert main(command(tmp_path, whole)) == 0
     root = Path(__file__).resolve().parents[1]
     process = subprocess.Popen(
         [sys.executable, "-m", "deepdream", *command(tmp_path, broken)],
-        cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
     )  # fmt: skip
     part = tmp_path / "broken.mp4.part"
     deadline = time.monotonic() + 60
     while not (part / "state.npz").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    process.send_signal(by)
+    said, _ = process.communicate()
     assert part.is_dir()
     assert not broken.exists()
+    if by == signal.SIGINT:
+        assert process.returncode == 130
+        assert f"of 25 frames are safe in {part}; the same command goes on there" in said
 
     assert main(command(tmp_path, broken)) == 0
 
@@ -392,6 +427,28 @@ def test_the_command_makes_a_film_with_its_recipe(tmp_path: Path, capsys: Any) -
     assert recipe["first"] == {"iter_n": 3}
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
+def test_a_film_is_made_again_from_its_recipe(tmp_path: Path, capsys: Any, suffix: str) -> None:
+    """The same, byte for byte; with a change it is another, and says so."""
+    out, again = tmp_path / f"o{suffix}", tmp_path / f"again{suffix}"
+    given = command(tmp_path, out)
+    given[given.index("25")] = "4"
+    keys = tmp_path / "keys.csv"
+    keys.write_text("frame,strength,end:a/output,end:pool1\n0,0.5,1,0\n3,1,0.5,1\n")
+    at = given.index("--end")
+    given[at : at + 2] = ["--keyframes", str(keys)]
+    assert main([*given, "--turn", "1", "--loop", "--style", "bold"]) == 0
+    model = given[given.index("--model") : given.index("--model") + 4]
+    capsys.readouterr()
+
+    assert main(["rerun", str(out), "-o", str(again), *model]) == 0
+
+    assert "byte for byte" in capsys.readouterr().out
+    assert again.read_bytes() == out.read_bytes()
+    assert main(["rerun", str(out), "-o", str(again), *model, "--seed", "9"]) == 0
+    assert again.read_bytes() != out.read_bytes()
+
+
 def test_zoom_writes_films(tmp_path: Path, capsys: Any) -> None:
     """`zoom -o zoom.gif` is a film, `-o frames` a folder; flags of films belong to films."""
     given = ["zoom", *command(tmp_path, tmp_path / "zoom.gif")[1:]]
@@ -417,6 +474,6 @@ def test_an_end_that_is_a_time_is_no_layer(tmp_path: Path, capsys: Any) -> None:
         at = given.index(flag)
         del given[at : at + 2]
 
-    assert main([*given, "--until", "0:02"]) == 0
+    assert main([*given, "--end", "0:02"]) == 0
 
     assert open_source(tmp_path / "o.mp4").count == 2

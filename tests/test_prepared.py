@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from test_dreaming import SMALL, net_with_mean, picture
 
+from deepdream import objectives as o
 from deepdream.dreaming import frames, prepared
 from deepdream.dreaming.ascent import plan_source
 from deepdream.dreaming.dream import dream
@@ -37,6 +38,25 @@ def test_many_pictures_are_those_of_fresh_dreams(make, how):
         fresh = dream(make(), picture(*size, seed), seed=seed, **SMALL, **how)
         assert made.tobytes() == fresh.tobytes()
         assert made.recipe == fresh.recipe
+
+
+def test_a_guide_is_read_with_one_thread(monkeypatch):
+    """Layer by layer too: a recipe repeats on machines with other numbers of cores."""
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    seen = []
+    original = prepared.guide_features
+
+    def watched(*arguments):
+        pools = threadpoolctl.threadpool_info()
+        seen.extend(pool["num_threads"] for pool in pools if pool["user_api"] == "blas")
+        return original(*arguments)
+
+    monkeypatch.setattr(prepared, "guide_features", watched)
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        dream(hooked(), picture(), seed=1, guide=picture(33, 47, 6), **SMALL)
+
+    assert seen
+    assert {*seen} == {1}
 
 
 def test_what_changes_for_one_picture_is_not_there_for_the_next():
@@ -109,6 +129,32 @@ def test_limited_memory_changes_no_picture(made):
 
     assert max(made) < (403, 460)
     assert first.tobytes() == second.tobytes() == fresh.tobytes()
+
+
+def test_another_goal_at_the_same_layers_takes_the_plans(made, monkeypatch):
+    """Nothing is planned or read again; other layers are planned for themselves."""
+    read = []
+    original = prepared.objective_guide
+    monkeypatch.setattr(
+        prepared, "objective_guide", lambda features: read.append(1) or original(features)
+    )
+    guided = o.guide("a/output", picture(33, 47, 6))
+    how = {"iter_n": 2, "octave_n": 2}
+    first = Prepared(net_with_mean(), objective=guided + o.layer("norm1"), **how)
+    first.dream(picture(), seed=1)
+    before = len(made)
+
+    second = Prepared(first.net, objective=guided - 0.5 * o.channel("norm1", 2), like=first, **how)
+    out = second.dream(picture(), seed=1)
+    third = Prepared(first.net, "pool2", like=second, **how)
+
+    assert len(made) == before
+    assert len(read) == 1
+    fresh = dream(net_with_mean(), picture(), objective=guided - 0.5 * o.channel("norm1", 2),
+                  seed=1, **how)  # fmt: skip
+    assert out.tobytes() == fresh.tobytes()
+    plain = dream(net_with_mean(), picture(), "pool2", seed=1, **how)
+    assert third.dream(picture(), seed=1).tobytes() == plain.tobytes()
 
 
 def test_a_zoom_makes_a_net_ready_once(monkeypatch):

@@ -31,6 +31,7 @@ from deepdream.errors import (
     ParameterError,
     ShapeError,
     UnknownBlobError,
+    UnknownLabelError,
 )
 
 STEP = {"iter_n": 1, "octave_n": 1, "jitter": 0, "clip": False, "seed": 1}
@@ -234,11 +235,11 @@ def test_equal_weights_are_equally_strong():
 
 
 def test_shares_are_means_of_stretches():
-    """Whatever the ratio, each row counts once in all."""
-    x = np.random.RandomState(1).uniform(size=(11, 3))
+    """Whatever the ratio, each column counts once in all."""
+    x = np.random.RandomState(1).uniform(size=(3, 11))
     for n in (1, 3, 4, 11, 16):
         found = shares(x, n)
-        fine = np.repeat(x, n, axis=0).reshape(n, 11, 3).mean(axis=1)
+        fine = np.repeat(x, n, axis=1).reshape(3, n, 11).mean(axis=2)
         np.testing.assert_allclose(found, fine, rtol=1e-12)
 
 
@@ -363,6 +364,33 @@ def test_a_blob_without_rows_and_columns(way):
     masked = o.layer("fc").where(np.ones((29, 37))) + o.layer("norm1")
     with pytest.raises(ShapeError, match="'fc' has no rows and columns, so that layer.'fc'. can"):
         change(WAYS[way](), img, objective=masked)
+
+
+@ways
+def test_a_class_is_a_number_before_the_softmax(way):
+    """At the net's own size its gradient is that of one output; larger pictures work as well."""
+    img, net = picture(29, 37), net_with_mean(text=SMOOTH)
+    net.blobs["data"].data[0] = preprocess(net, img)
+    net.forward(end="fc")
+    net.blobs["fc"].diff[...] = np.arange(11) == 4
+    net.backward(start="fc")
+    g = net.blobs["data"].diff[0].astype(np.float64)
+
+    assert_close(change(WAYS[way](), img, objective=o.label(4)), step_of(g), 1e-5)
+    large = change(WAYS[way](), picture(77, 61), objective=o.label(4) - 0.3 * o.layer("norm1"))
+    assert np.abs(large).mean() > 1
+    with pytest.raises(UnknownLabelError, match="no class 11: the network has 11"):
+        change(WAYS[way](), img, objective=o.label(11))
+
+
+def test_a_class_in_a_recipe(tmp_path):
+    """It is the label, as it was typed, and the net's own description."""
+    out = deepdream.dream(planned(), picture(61, 77), objective=2 * o.label(4), seed=1, iter_n=1,
+                          octave_n=1)  # fmt: skip
+    plain = deepdream.dream(planned(), picture(61, 77), "norm1", seed=1, iter_n=1, octave_n=1)
+
+    assert out.recipe["parameters"]["objective"] == (2 * o.label(4)).plain()
+    assert out.recipe["model"] == plain.recipe["model"]
 
 
 # -- what cannot be -------------------------------------------------------------------------------

@@ -286,7 +286,7 @@ def test_estimates_grow_with_what_there_is_to_do(client):
     """And the search finds classes."""
     id = bring_to(client, photo(12, 800, 600))["id"]
     several = [{"longest": 256}, {"longest": 512}, {"longest": 512, "iter_n": [64, 16]},
-               {"longest": 512, "classes": {"castle": 1}}, 
+               {"longest": 512, "classes": {"castle": 1}},
                {"longest": 512, "style": "weave"}]  # fmt: skip
     answer = client.post("/api/estimates", json={"picture": id, "settings": several})
     small, usual, long, deep, shallow = answer.json()["seconds"]

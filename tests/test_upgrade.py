@@ -347,3 +347,30 @@ def test_any_v1_net_upgrades_once(net):
     assert parse_prototxt(print_prototxt(once)) == once
     names = [layer.name for layer in once.layer]
     assert names[len(names) - len(net.layers) :] == [layer.name for layer in net.layers]
+
+
+# -- holes ----------------------------------------------------------------------------------------
+
+CONV = """
+layers { name: "c" type: CONVOLUTION bottom: "x" top: "c"
+  convolution_param { num_output: 4 kernel_size: 4 %s } }
+"""
+
+
+@pytest.mark.parametrize(
+    ("holes", "dilation"),
+    [("hole: 4", [4]), ("hole_h: 2 hole_w: 3", [2, 3]), ("hole_h: 2", [2, 1]), ("", [])],
+)
+def test_holes_of_deeplab_are_dilation(holes, dilation):
+    """Its first Caffe has the word, in files of 2014 and later."""
+    old = upgraded(CONV % holes)
+    new = upgraded(CONV.replace("layers", "layer").replace("CONVOLUTION", '"Convolution"') % holes)
+
+    assert old == new
+    assert list(new.layer[0].convolution_param.dilation) == dilation
+    assert "hole" not in str(new)
+
+
+def test_a_hole_and_a_dilation_are_refused():
+    with pytest.raises(PrototxtError, match="layer 'c' has hole and dilation"):
+        upgraded(CONV % "hole: 2 dilation: 2")

@@ -76,7 +76,10 @@ def run(args: argparse.Namespace) -> int:
         source = load_start(source, args.seed or 0)
     out = Path(args.out) if args.out else Path(f"{stem_of(args.source)}_dream.mp4")
     options = {**chosen(args), **given_of(args, *_OPTIONS)}
-    return make(args, load_net(args), source, out, options)
+    net = load_net(args)
+    from ..films.film import Filming
+
+    return make(args, Filming(net, source, out, **options))
 
 
 def _part_times(args: argparse.Namespace) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from .arguments import number, say
@@ -89,14 +88,18 @@ def given_of(args: argparse.Namespace, *names: str) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def make(
-    args: argparse.Namespace, net: Any, source: Any, out: Any, options: Mapping[str, Any]
-) -> int:
-    """Make a film, say what was written, and how it goes on; return the exit status."""
-    from ..films.film import Filming, Stopped
+def make(args: argparse.Namespace, making: Any) -> int:
+    """Make a film, say what was written, and how it goes on; return the exit status.
+
+    Parameters
+    ----------
+    args : Namespace
+    making : Filming
+    """
+    from ..films.film import Stopped
 
     began = time.monotonic()
-    with Filming(net, source, out, **options) as making:
+    with making:
         say(args, f"seed {making.seed}, {making.describe()}")
         for note in making.notes:
             print(f"note: {note}", file=sys.stderr)

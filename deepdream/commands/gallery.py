@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import ParameterError
 from .arguments import (
     chosen,
+    cluster_arguments,
     command,
     dream_arguments,
     keywords,
@@ -27,7 +28,8 @@ def add(commands: Any) -> None:
         "deepdream gallery PHOTO.jpg -o gallery --width 400      # then open gallery/index.html",
         "deepdream gallery PHOTO.jpg -o all --layers '*'         # every layer: may take hours",
         "deepdream gallery PHOTO.jpg -o some --layers 'block7*'  # block7 and its parts",
-        "deepdream gallery PHOTO.jpg -o one --layers block7/output --channels 0-15",
+        "deepdream gallery PHOTO.jpg -o one --layers block7/output --channels 0-15 --sheet s.png",
+        "deepdream gallery PHOTO.jpg -o gallery --cluster local   # side by side",
         "deepdream gallery --compare gallery some -o compare.html",
     )  # fmt: skip
     parser.add_argument(
@@ -76,9 +78,14 @@ def add(commands: Any) -> None:
         help="put the full pictures into the page, to hand over one file",
     )  # fmt: skip
     group.add_argument(
+        "--sheet", metavar="FILE",
+        help="also write all pictures on one sheet, with captions, as .png or .jpg",
+    )  # fmt: skip
+    group.add_argument(
         "--compare", metavar="FOLDER", nargs="+",
         help="make no pictures: write one page for these galleries, as of two models",
     )  # fmt: skip
+    cluster_arguments(parser)
     model_arguments(parser)
     without = ("--end", "--octave-n", "--seed", "--width", "--height")
     dream_arguments(parser, without=without)
@@ -93,6 +100,10 @@ def run(args: argparse.Namespace) -> int:
     from ..files import check_folder
 
     check_folder(args.out)
+    if args.sheet is not None:
+        from ..images import check_writable
+
+        check_writable(args.sheet)
     from ..galleries.captions import count
     from ..galleries.make import write_gallery
     from ..galleries.manifest import read_manifest
@@ -107,6 +118,7 @@ def run(args: argparse.Namespace) -> int:
     todo = write_gallery(
         net, img, folder, layers=args.layers, octave_n=octaves, channels=args.channels,
         width=args.width, seed=args.seed, suffix=f".{args.format}", embed=args.embed,
+        cluster=args.cluster, shared=args.shared,
         on_start=lambda start: print(_announced(start, args.layers)), **params,
     )  # fmt: skip
     try:
@@ -126,6 +138,12 @@ def run(args: argparse.Namespace) -> int:
     what += f", {failed} could not be made: the page says why" if failed else ""
     seconds = time.monotonic() - began
     print(f"wrote {folder / 'index.html'} ({what}, {seconds:.0f} s)")
+    if args.sheet is not None:
+        from ..galleries.sheet import sheet_of
+        from ..images import save_image
+
+        save_image(sheet_of(folder), args.sheet)
+        print(f"wrote {args.sheet}")
     return 0
 
 

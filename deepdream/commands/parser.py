@@ -14,10 +14,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ..files import PICTURES
 from .words import meant_command, meant_option, names_the_picture
 
-_PICTURES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".heic", ".heif",
-             ".avif", ".jxl", ".ppm", ".pgm", ".jp2", ".psd"}  # fmt: skip
+_FILMS = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".mpg", ".mpeg", ".mts", ".3gp"}
 
 _KINDS = {"int": "a whole number", "float": "a number"}  # types, as argparse calls them
 
@@ -159,7 +159,12 @@ class Parser(argparse.ArgumentParser):
                     f"'{word}' is a network's file, not a command. To dream with it:\n"
                     f"  {self.prog} dream IMAGE --model PROTOTXT --weights CAFFEMODEL --end LAYER"
                 )
-            if suffix in _PICTURES or word.startswith("noise:") or Path(word).is_file():
+            if suffix in _FILMS and "film" in inner.choices:
+                return (
+                    f"'{word}' is a film, not a command. To dream on it:\n"
+                    f"  {self.prog} film {shlex.join(rest)}"
+                )
+            if suffix in PICTURES or word.startswith("noise:") or Path(word).is_file():
                 return (
                     f"'{word}' is a picture, not a command. To dream on it:\n"
                     f"  {self.prog} dream {shlex.join(rest)}"
@@ -180,6 +185,8 @@ class Parser(argparse.ArgumentParser):
         together = " ".join([*names, *rest])
         if names and Path(together).is_file():
             return f"{what}. A name with blanks goes in quotes: {shlex.quote(together)}"
+        if not takes and any("--model" in a.option_strings for a in self._actions):
+            what += f". A network is named so: {self.prog} --model {shlex.join(rest[:1])}"
         if takes and names[-1]:
             what += f", and that is '{names[-1]}'. A name with blanks goes in quotes"
         return what

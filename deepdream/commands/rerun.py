@@ -1,9 +1,10 @@
-"""``deepdream rerun``: a picture again, from its recipe."""
+"""``deepdream rerun``: a picture or a film again, from its recipe."""
 
 from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,22 @@ from .arguments import (
     model_arguments,
     steered,
 )
+from .film_arguments import make
 
 
 def add(commands: Any) -> None:
     """Add the command's parser."""
     parser = command(
         commands, "rerun", run,
-        "make a picture again, from the recipe in it: as it was, larger, or with changes",
+        "make a picture or a film again, from its recipe: as it was, larger, or with changes",
         "deepdream rerun dream.png                         # the same, byte for byte",
         "deepdream rerun dream.png -o print.png --width 4096",
         "deepdream rerun dream.png -o other.png --end block7/output --iter-n 20",
         "deepdream rerun dream.png -o again.png --seed 5   # the same dream, dreamt anew",
     )  # fmt: skip
-    parser.add_argument("file", metavar="FILE", help="a picture that deepdream has written")
+    parser.add_argument(
+        "file", metavar="FILE", help="a picture or a film that deepdream has written"
+    )
     parser.add_argument(
         "-o", "--out", metavar="OUT",
         help="the picture to write (default: FILE's name with _rerun, in this folder)",
@@ -52,7 +56,6 @@ def run(args: argparse.Namespace) -> int:
     began = time.monotonic()
     path = Path(args.file)
     out = Path(args.out) if args.out else Path(f"{path.stem}_rerun{path.suffix}")
-    images.check_writable(out, args.depth)
     with collector_paused():
         from ..repeat import load_recipes_net, repeatable, rerun
 
@@ -60,6 +63,9 @@ def run(args: argparse.Namespace) -> int:
 
     recipe = read_recipe(path)
     repeatable(recipe, str(path))  # before a net is loaded
+    if recipe["command"] == "film":
+        return _film(args, path, out, recipe)
+    images.check_writable(out, args.depth)
     given = steered(args)
     changes = {name: value for name, value in chosen(args).items() if name not in ("guide", "mask")}
     if args.seed is not None:
@@ -81,6 +87,30 @@ def run(args: argparse.Namespace) -> int:
     what = f"changed: {', '.join(different)}" if different else compared(path, out)
     print(f"wrote {out} ({time.monotonic() - began:.0f} s); {what}")
     return 130 if stopped else 0
+
+
+def _film(args: argparse.Namespace, path: Path, out: Path, recipe: Mapping[str, Any]) -> int:
+    """Make a film again."""
+    from ..films.again import film_again
+    from ..repeat import load_recipes_net
+
+    given = steered(args)
+    changes = {name: value for name, value in chosen(args).items() if name not in ("guide", "mask")}
+    if args.seed is not None:
+        changes["seed"] = args.seed
+    net = load_recipes_net(
+        recipe, model=args.model, weights=args.weights, mean=args.mean, engine=args.engine,
+        device=args.device,
+    )  # fmt: skip
+    making = film_again(
+        path, out, img=args.input, guide=given.get("guide"), mask=given.get("mask"), net=net,
+        **changes,
+    )  # fmt: skip
+    status = make(args, making)
+    if not status and not changes and out.is_file() and path.is_file():
+        same = out.read_bytes() == path.read_bytes()
+        print(f"it is {path}, byte for byte" if same else f"it differs from {path}")
+    return status
 
 
 def compared(before: Path, after: Path) -> str:

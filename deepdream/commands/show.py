@@ -76,5 +76,10 @@ def lines(recipe: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     shown = {"deepdream", "command", "model", "engine", "device", "style", "input", "guide", "mask",
              "parameters", "seed"}  # fmt: skip
     for name, value in recipe.items():
-        if name not in shown:
-            yield name, str(value)
+        if name in shown:
+            continue
+        if isinstance(value, Mapping):
+            for inner, each in value.items():
+                yield f"{name} {inner}", str(each)
+            continue
+        yield name, str(value)

@@ -66,6 +66,9 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
         ("l2-weight l2-loss weight-decay", "l2"),
         ("rotation angle", "rotate"),
         ("mirror hflip", "flip"),
+        ("framerate frame-rate rate", "fps"),
+        ("blend blend-ratio blendflow", "carry"),
+        ("optical-flow", "flow"),
         ("original source-image source", "input"),
         ("normalise normalization grad-norm", "normalize"),
         ("padding wrap edges", "border"),
@@ -83,7 +86,8 @@ _COMMANDS: Mapping[str, str] = {
     word: command
     for words, command in (
         ("run make start create paint go image photo deepdream", "dream"),
-        ("video movie film animate animation frames dive", "zoom"),
+        ("video movie clip animate animation", "film"),
+        ("frames dive", "zoom"),
         ("all sheet compare montage page grid", "gallery"),
         ("info recipe inspect metadata describe", "show"),
         ("repeat again redo remake upscale enlarge", "rerun"),

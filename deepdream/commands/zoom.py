@@ -71,7 +71,10 @@ _OF_FILMS = ("carry", "turn", "shift", "ease", "loop", "keyframes", "fps", "size
 def _film(args: argparse.Namespace) -> int:
     img = load_start(args.image, args.seed or 0)
     options = {**chosen(args), **given_of(args, "first", "frames", "seed", *_OF_FILMS)}
-    return make(args, load_net(args), img, args.out, {**options, "zoom": args.scale})
+    net = load_net(args)
+    from ..films.film import Filming
+
+    return make(args, Filming(net, img, args.out, zoom=args.scale, **options))
 
 
 def _folder(args: argparse.Namespace) -> int:

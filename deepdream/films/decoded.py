@@ -28,7 +28,7 @@ _FULL = 2  # AVCOL_RANGE_JPEG
 _SIXTEEN = np.float32(255 / 65535)
 
 
-def pixels_of(frame: Any, transfer: int = 0) -> np.ndarray:
+def pixels_of(frame: Any, transfer: int = 0, centred: bool = False) -> np.ndarray:
     """Return the colours of a decoded frame.
 
     Parameters
@@ -37,6 +37,8 @@ def pixels_of(frame: Any, transfer: int = 0) -> np.ndarray:
     transfer : int
         The transfer characteristics of H.273 that the film names; PQ and HLG are mapped to what a
         screen of today's pages shows, see `hdr`. Others are taken for sRGB's.
+    centred : bool
+        Whether chroma lies amid its pixels, as in JPEG.
 
     Returns
     -------
@@ -52,7 +54,7 @@ def pixels_of(frame: Any, transfer: int = 0) -> np.ndarray:
         colorspace, wide = frame.colorspace, frame.color_range
         frame = frame.reformat(format=name)
         frame.colorspace, frame.color_range = colorspace, wide
-    return _laid_on_white(frame, hdr.to_srgb(to_rgb(_planes(frame, transfer)), transfer))
+    return _laid_on_white(frame, hdr.to_srgb(to_rgb(_planes(frame, transfer, centred)), transfer))
 
 
 def _rgb(frame: Any) -> np.ndarray:
@@ -68,7 +70,7 @@ def _rgb(frame: Any) -> np.ndarray:
     return _over_white(colours, alpha)
 
 
-def _planes(frame: Any, transfer: int) -> Planes:
+def _planes(frame: Any, transfer: int, centred: bool) -> Planes:
     name = frame.format.name
     found = _PLANAR.fullmatch(name) or _GREY.fullmatch(name)
     assert found is not None
@@ -85,7 +87,7 @@ def _planes(frame: Any, transfer: int) -> Planes:
     matrix = int(frame.colorspace)
     if matrix == _UNSPECIFIED or matrix > 10:
         matrix = BT2020 if hdr.is_hdr(transfer) else guess_matrix(w, h)
-    return Planes(y, cb, cr, bits, full, matrix, centred=name.startswith("yuvj"))
+    return Planes(y, cb, cr, bits, full, matrix, centred)
 
 
 def _laid_on_white(frame: Any, colours: np.ndarray) -> np.ndarray:

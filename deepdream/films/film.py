@@ -12,6 +12,7 @@ import hashlib
 import os
 import warnings
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,13 @@ import numpy as np
 
 from ..display import display_for
 from ..dreaming.parameters import check_seed
+from ..dreaming.pictures.finish import Finish
 from ..dreaming.pictures.fitting import SizeWarning
 from ..dreaming.pictures.masks import as_mask
 from ..dreaming.prepared import Prepared
-from ..dreaming.steps import OnStep
+from ..dreaming.steps import OnStep, Step
 from ..files import FileName
-from ..picture import Picture
+from ..picture import Picture, resized
 from ..recipe import build_recipe, describe_net
 from .flow import check_flow
 from .frame import Frame
@@ -166,6 +168,8 @@ class Filming:
     ----------
     net, source, out, **options
         See `film`.
+    recipe : mapping, optional
+        What the film is to carry, where it is made again from that.
 
     Attributes
     ----------
@@ -188,7 +192,8 @@ class Filming:
         every: int = 1, fps: Any = None, size: Any = None, frames: int | None = None,
         zoom: float = 0.0, turn: float = 0.0, shift: tuple[float, float] = (0.0, 0.0),
         ease: float = 0.0, loop: bool = False, keyframes: Any = None, quality: Any = None,
-        sound: bool = True, seed: int | None = None, **given: Any,
+        sound: bool = True, seed: int | None = None, recipe: Mapping[str, Any] | None = None,
+        **given: Any,
     ) -> None:  # fmt: skip
         if isinstance(given.get("end"), (int, float)):
             until = given.pop("end")
@@ -234,11 +239,11 @@ class Filming:
             "quality": quality, "sound": None if sound else False,
         }  # fmt: skip
         self.options = {name: value for name, value in said.items() if value is not None}
-        recipe = self._recipe(given)
+        told = self._recipe(given)
         self._reel = Reel(
             out, size=self.size, rate=self._shots.rate, variable=self._shots.variable,
-            sound=self._shots.sound if sound else None, quality=quality, recipe=recipe,
-            settings=self._settings(recipe),
+            sound=self._shots.sound if sound else None, quality=quality, recipe=recipe or told,
+            settings=self._settings(told),
         )  # fmt: skip
         self.notes = [*self._shots.warnings, *self._reel.notes]
         self.begun = self._reel.done
@@ -292,10 +297,11 @@ class Filming:
         return state
 
     def _ready_for(self, number: int, time: Fraction) -> Prepared:
-        """Return what dreams a frame; nothing is planned anew while the goal stays."""
+        """Return what dreams a frame; nothing is planned anew while its layers stay."""
         goal = self.script.goal(number, time)
         if self._ready is None or self._ready[0] != goal:
-            self._ready = goal, Prepared(self._net, **goal)
+            like = None if self._ready is None else self._ready[1]
+            self._ready = goal, Prepared(self._net, like=like, **goal)
         return self._ready[1]
 
     # -- the work
@@ -368,13 +374,15 @@ class Filming:
         if self._loop is not None and self._beginning is not None:
             view, pixels = self._loop.mixed(frame.number, view, pixels, self._beginning)
         under = pixels if self._onward else view
+        finish = script.finish(*when, begun.first)
         ready = self._ready_for(*when)
         own = {**script.own(*when, begun.first), "strength": 1.0, "keep_colors": False}
         with warnings.catch_warnings():
             if frame.number != self.begun:
                 warnings.simplefilter("ignore", SizeWarning)  # the first frame has said it
             dreamt = ready.dream(
-                pixels, mask=self._mask, seed=random_of(self.seed, frame.number), on_step=watch,
+                pixels, mask=self._mask, seed=random_of(self.seed, frame.number),
+                on_step=watch if finish is None else _finished(finish, under, watch),
                 progress=False, **own,
             )  # fmt: skip
         if self.stopped:
@@ -383,7 +391,6 @@ class Filming:
         if dreamt.recipe.get("stopped"):
             raise KeyboardInterrupt
         raw = np.asarray(dreamt)
-        finish = script.finish(*when, begun.first)
         seen = raw if finish is None else finish(raw.copy(), under)
         if self._mask is not None:
             np.copyto(seen, under, where=(self._mask == 0)[..., None])
@@ -405,6 +412,28 @@ class Filming:
 
     def __exit__(self, *error: Any) -> None:
         self._reel.close()
+
+
+def _finished(finish: Finish, under: np.ndarray, watch: OnStep) -> OnStep:
+    """Return what shows steps as they would be seen in the film, where that is asked for."""
+    sizes: dict[tuple[int, int], np.ndarray] = {}
+
+    def below(size: tuple[int, int]) -> np.ndarray:
+        if size not in sizes:
+            sizes.clear()
+            sizes[size] = np.asarray(resized(Picture(under), size))
+        return sizes[size]
+
+    def show(step: Step) -> bool | None:
+        def sample(every: int) -> np.ndarray:
+            return finish(step.sample(every), below(step.size)[::every, ::every])
+
+        def picture() -> np.ndarray:
+            return finish(step.picture.copy(), below(step.size))
+
+        return watch(replace(step, _picture=picture, _sample=sample))
+
+    return show
 
 
 def _seed(seed: int | None, before: Mapping[str, Any] | None) -> int:

@@ -17,8 +17,8 @@ _SMALL = 0.25  # of its side: how small the beginning is when it comes into sigh
 _FADES = 0.4  # of the film: how long it takes to come where it does not begin small
 _LONGEST = 0.7  # of the film
 _IN = 0.6  # of that time: until it is all there
-# How softly its edge goes over into what was there: over so much of the frame's smaller side, and
-# of its way to the frame's edge, whichever is less.
+# How softly its edge goes over into what was there: over so much of the frame's smaller side, or of
+# its way to the frame's edge, whichever is less.
 _SOFT, _NEAR = 0.3, 0.8
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..dreaming.dream import dream
+from ..dreaming.objectives.typed import steering
 from ..dreaming.parameters import Parameters
 from ..dreaming.pictures.finish import Finish, finish_for
 from ..dreaming.schedules import Schedule
@@ -150,7 +151,10 @@ class Script:
         goal = {"style": self.style, **{n: v for n, v in self._goal.items() if n != "style"}}
         if self.keys is not None and self.keys.goals:
             weights = self.keys.weights(number, time)
-            goal["end"] = {name: weight for name, weight in weights.items() if weight}
+            goal.pop("objective", None)
+            goal.update(
+                steering([f"{end}*{weight!r}" for end, weight in weights.items() if weight])
+            )
         return goal
 
     def plain(self) -> dict[str, Any]:

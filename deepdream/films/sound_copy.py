@@ -57,6 +57,11 @@ class SoundPlan:
                 f"hold {codecs}"
             )
 
+    def for_film(self, frames: int, length: Fraction) -> SoundPlan:
+        """Return the plan for a film of so many frames and seconds."""
+        sound = None if self.sound is None else self.sound.for_film(frames, length)
+        return SoundPlan(sound, self.container)
+
 
 def _holds(container: str, track: Track) -> bool:
     held = _HELD.get(container)

@@ -205,7 +205,7 @@ class Source:
         self.sound = None
         if reader.tracks is not None:
             origin = self._begins_at if reader.times else Fraction(0)
-            self.sound = reader.tracks.between(origin, end)
+            self.sound = reader.tracks.between(origin, end, self.count)
 
     def _by_times(self, reader: Reader) -> None:
         assert reader.times is not None

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ..errors import FilmError, WriteError
+from ..errors import FilmError
 from ..files import FileName, replacing
 from ..images import to_uint8
 from . import target_animation, target_film
@@ -233,6 +233,3 @@ def make_film(kind: Kind, parts: list[Path], ticks: list[int], path: Path) -> No
         return  # its pictures are in their place
     with naming(path), replacing(path) as out:
         kind.join(parts, ticks, out)
-
-
-__all__ = ["SUFFIXES", "Target", "WriteError", "open_target"]

@@ -132,7 +132,9 @@ class Film:
             with av.open(str(parts[0])) as part:
                 stream = made.add_stream_from_template(part.streams.video[0])
             stream.time_base = self.tick
-            sound = add_sound(made, self._sound, self.tick, open_files)
+            length = (ticks[-1] + shown[-1] - ticks[0]) * self.tick
+            plan = self._sound.for_film(len(ticks), length)
+            sound = add_sound(made, plan, self.tick, open_files)
             pictures = _packets(parts, ticks, shown, self.tick, stream, sound.lead)
             for packet in interleaved(pictures, sound):
                 made.mux(packet)

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import math
 import numbers
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..drawing.raster import sans
 from ..errors import ParameterError
-from ..images import as_picture, to_uint8
-from ..picture import Picture
+from ..images import as_picture, load_image, to_uint8
+from ..picture import Picture, resized
+from .manifest import read_manifest
 
 _PAPER, _INK = (255, 255, 255), (30, 30, 30)
 _GAP = 12  # pixels around pictures
 _LINE = 22  # height of a caption
 _LETTERS = 15
+
+CELL = 256  # longest side of a gallery's picture on its sheet
 
 
 def sheet(
@@ -71,6 +76,46 @@ def sheet(
             left = x + (w - draw.textlength(text, font=font)) / 2
             draw.text((left, y + h + 2), text, fill=_INK, font=font)
     return Picture(np.asarray(paper, np.float32))
+
+
+def sheet_of(
+    folder: str | os.PathLike[str], columns: int | None = None, cell: int = CELL
+) -> Picture:
+    """Return the pictures of a gallery on one sheet, with their layers and channels.
+
+    Parameters
+    ----------
+    folder : str or PathLike
+        Of `deepdream.gallery`.
+    columns : int, optional
+        See `sheet`.
+    cell : int
+        Pictures are shrunk until no side is longer, in pixels.
+
+    Returns
+    -------
+    (h, w, 3) float32 Picture
+
+    Raises
+    ------
+    ParameterError
+        There is no picture in it yet.
+    MissingFileError, ImageError
+        It is no gallery, or a picture in it is damaged.
+    """
+    manifest, pictures, captions = read_manifest(folder), [], []
+    for target in manifest.targets:
+        for octave_n in manifest.octaves:
+            key = target.layer, target.channel, octave_n
+            if manifest.is_made(Path(folder), key):
+                picture = load_image(Path(folder) / manifest.entries[key].file)
+                shrink = min(1.0, cell / max(picture.shape[:2]))
+                h, w = (max(1, round(n * shrink)) for n in picture.shape[:2])
+                pictures.append(resized(picture, (h, w)))
+                name = target.layer if target.channel is None else f"channel {target.channel}"
+                many = len(manifest.octaves) > 1
+                captions.append(f"{name}, octaves: {octave_n}" if many else name)
+    return sheet(pictures, captions, columns)
 
 
 def _fitting(text: str, width: int, length: Any) -> str:

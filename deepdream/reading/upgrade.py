@@ -35,6 +35,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 from ..errors import PrototxtError
 from .caffe_pb2 import LayerParameter, NetParameter, ParamSpec, V1LayerParameter
@@ -112,12 +113,57 @@ def upgrade(net: NetParameter) -> NetParameter:
         (needs_v0_upgrade, upgrade_v0),
         (needs_data_upgrade, upgrade_data),
         (needs_v1_upgrade, upgrade_v1),
+        (needs_hole_upgrade, upgrade_hole),
         (needs_input_upgrade, upgrade_input),
         (needs_batch_norm_upgrade, upgrade_batch_norm),
     ):
         if needs(upgraded):
             upgraded = step(upgraded)
     return upgraded
+
+
+def needs_hole_upgrade(net: NetParameter) -> bool:
+    """Tell whether a convolution has ``hole``, as DeepLab's first Caffe calls dilation."""
+    return any(_holes(layer.convolution_param) for layer in net.layer)
+
+
+def upgrade_hole(net: NetParameter) -> NetParameter:
+    """Write ``hole`` (or ``hole_h`` and ``hole_w``) of convolutions as ``dilation``.
+
+    Raises
+    ------
+    PrototxtError
+        A convolution has both.
+
+    Notes
+    -----
+    A kernel of k with holes h spans k + (k - 1) * (h - 1) pixels, which is dilation h. Source:
+    L.-C. Chen and others, Semantic Image Segmentation with Deep Convolutional Nets (2014), and
+    ``conv_layer.cpp`` of DeepLab's Caffe (deeplab-public).
+    """
+    upgraded = NetParameter()
+    upgraded.CopyFrom(net)
+    for layer in upgraded.layer:
+        param = layer.convolution_param
+        holes = _holes(param)
+        if not holes:
+            continue
+        if param.dilation:
+            raise PrototxtError(f"layer '{layer.name}' has hole and dilation: keep one of them")
+        param.dilation.extend(holes)
+        for name in _HOLES:
+            param.ClearField(name)
+    return upgraded
+
+
+_HOLES = ("hole", "hole_h", "hole_w")
+
+
+def _holes(param: Any) -> list[int]:
+    """Return one hole, or that of rows and of columns; an empty list where none is given."""
+    if param.HasField("hole_h") or param.HasField("hole_w"):
+        return [param.hole_h, param.hole_w]
+    return [param.hole] if param.HasField("hole") else []
 
 
 def needs_data_upgrade(net: NetParameter) -> bool:

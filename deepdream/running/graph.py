@@ -480,6 +480,7 @@ class Graph:
                 try:
                     with self.named(i, bottoms):
                         tops = [check_shape(shape) for shape in layer.top_shapes(bottoms)]
+                        self.misplaced(i, tops, shapes, strict=True)
                 except ShapeError:
                     if strict:
                         raise
@@ -491,6 +492,63 @@ class Graph:
             for name, shape in zip(self._top_names[i], tops):
                 shapes[name] = given.get(name, shape)
         return shapes
+
+    def misplaced(
+        self, i: int, tops: Sequence[Shape], shapes: Mapping[str, Shape], strict: bool = False
+    ) -> tuple[int, ...]:
+        """Tell along which axes a layer's places belong to a picture of another size than its top.
+
+        Parameters
+        ----------
+        i : int
+            The layer's number.
+        tops : sequence of tuple of int
+            The shapes that it gives its tops.
+        shapes : mapping of str to tuple of int
+            Those of the blobs before it.
+        strict : bool
+            Raise instead.
+
+        Returns
+        -------
+        tuple of int
+            Of 2 (rows) and 3 (columns); none where the sizes agree, and for layers without places.
+
+        Raises
+        ------
+        ShapeError
+            They do not agree, and `strict`.
+        """
+        found = self._pooled.get(i)
+        there = shapes.get(found) if found is not None else None
+        if there is None:
+            return ()
+        axes = tuple(axis for axis in (2, 3) if tops[0][axis] != there[axis])
+        if axes and strict:
+            raise ShapeError(
+                f"a top of {tops[0][2:]} is made where the pooling that found the places had "
+                f"{there[2:]}"
+            )
+        return axes
+
+    @cached_property
+    def _pooled(self) -> dict[int, str]:
+        """The layers that put values at a maximum's places, and the blob that it was found in."""
+        found: dict[int, str] = {}
+        for i, layer in enumerate(self._layers):
+            if layer.type not in ("Unpooling", "Upsample") or len(self._bottoms[i]) < 2:
+                continue
+            name = self._bottom_names[i][1]
+            for j in range(i - 1, -1, -1):
+                if name not in self._top_names[j]:
+                    continue
+                if self._layers[j].type == "Split":
+                    name = self._bottom_names[j][0]
+                    continue
+                if self._layers[j].type == "Pooling" and self._top_names[j].index(name) == 1:
+                    found[i] = self._bottom_names[j][0]
+                break
+        return found
 
 
 def _loss_weights(layer: Layer, param: Any, tops: int) -> list[float]:

@@ -48,11 +48,15 @@ class Refusal(NamedTuple):
         Their shapes.
     reason : ShapeError
         What it says.
+    axes : tuple of int
+        Along which its top is not as large as what it is made to match; none where its bottoms are
+        what is wrong.
     """
 
     layer: int
     bottoms: list[Shape]
     reason: ShapeError
+    axes: tuple[int, ...] = ()
 
 
 class Sizes:
@@ -201,7 +205,9 @@ class Sizes:
             Axis to 1 where they are too short, -1 where they are too long, and 0 where they are not
             alike. None where it cannot be told.
         """
-        i, read, _ = refusal
+        i, read, _, apart = refusal
+        if apart:
+            return dict.fromkeys(apart, 0)
         layer, bottoms = self._graph._layers[i], self._graph._bottom_names[i]
         for axes in _AXES:
             level = _levelled(read, axes)
@@ -234,6 +240,11 @@ class Sizes:
             if not all(map(_has_values, made)):
                 nothing = ShapeError(f"nothing is left of a picture of {size[1]}x{size[0]} here")
                 return shapes, Refusal(i, read, nothing)
+            try:
+                self._graph.misplaced(i, made, shapes, strict=True)
+            except ShapeError as error:
+                axes = self._graph.misplaced(i, made, shapes)
+                return shapes, Refusal(i, read, error, axes)
             shapes.update(zip(self._graph._top_names[i], made))
         return shapes, None
 

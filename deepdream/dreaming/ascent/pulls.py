@@ -267,7 +267,7 @@ class Pulls:
             out = np.empty((*canvas.shape, 3), np.float32)
             Look(Operations(), canvas, move).write(out, np.repeat(mask[..., None], 3, 2))
             seen = out[..., 0]
-        return shares(shares(seen, whole[0]).T, whole[1]).T.astype(np.float32)
+        return shares(shares(seen, whole[1]).T, whole[0]).T.astype(np.float32)
 
     def _find(self, y: float, x: float, whole: Size) -> tuple[int, int]:
         """Tell at which position of a blob a place of the picture lies."""
@@ -304,7 +304,7 @@ class Pulls:
 
 
 def shares(x: np.ndarray, n: int) -> np.ndarray:
-    """Return n means of a matrix's rows: each of an equally long stretch of them.
+    """Return n means of a matrix's columns: each of an equally long stretch of them.
 
     Parameters
     ----------
@@ -313,17 +313,16 @@ def shares(x: np.ndarray, n: int) -> np.ndarray:
 
     Returns
     -------
-    (n, columns) float64 ndarray
-        Where a stretch ends inside a row, the row counts in part.
+    (rows, n) float64 ndarray
+        Where a stretch ends inside a column, the column counts in part.
     """
-    rows = x.shape[0]
-    sums = np.zeros((rows + 1, x.shape[1]))
-    np.cumsum(x, axis=0, dtype=np.float64, out=sums[1:])
-    at = np.arange(n + 1) * (rows / n)
-    before = np.minimum(at.astype(int), rows - 1)
-    inside = (at - before)[:, None]
-    ends = sums[before] + (sums[before + 1] - sums[before]) * inside
-    return np.diff(ends, axis=0) * (n / rows)
+    columns = x.shape[1]
+    sums = np.zeros((x.shape[0], columns + 1))
+    np.cumsum(x, axis=1, dtype=np.float64, out=sums[:, 1:])
+    at = np.arange(n + 1) * (columns / n)
+    before = np.minimum(at.astype(int), columns - 1)
+    ends = sums[:, before] + (sums[:, before + 1] - sums[:, before]) * (at - before)
+    return np.diff(ends, axis=1) * (n / columns)
 
 
 def on_arrays(function: Function) -> Writer | None:
