@@ -39,6 +39,7 @@ studio: $(STUDIO) ## open the studio, a page in the browser to dream on; Ctrl-C 
 test: $(DEV) ## run all tests that need neither the internet nor a GPU
 	@scripts/install_caffe.sh || echo "The comparison with the real Caffe is left out (see above)."
 	@scripts/install_chromium.sh >/dev/null || echo "The test in a browser is left out (see above)."
+	@scripts/install_axe.sh >/dev/null || echo "The test with axe is left out (see above)."
 	$(PYTEST) -n 2 --dist worksteal -m "$(HERE)"
 
 check: $(DEV) ## format, lint, types, fast tests: before every commit

@@ -92,8 +92,11 @@ class Worker:
         os._exit(0)  # the server is gone: nobody waits for what is being dreamt
 
     def _tell(self, told: str, **what: Any) -> None:
-        with self._lock:
-            print(json.dumps({"told": told, **what}), file=self._out, flush=True)
+        try:
+            with self._lock:
+                print(json.dumps({"told": told, **what}), file=self._out, flush=True)
+        except BrokenPipeError:
+            os._exit(0)  # the server is gone
 
     def _work(self, job: Mapping[str, Any]) -> None:
         id = job["id"]

@@ -48,7 +48,8 @@ class App {
   }
 
   async readAll() {
-    const [{ dreams }, { pictures }] = await Promise.all([call("GET", "/api/dreams"), call("GET", "/api/pictures")]);
+    const [{ jobs }, { dreams }, { pictures }] = await Promise.all(["jobs", "dreams", "pictures"].map((what) => call("GET", `/api/${what}`)));
+    this.jobs = new Map(jobs.map((job) => [job.id, job]));
     this.dreams = new Map(dreams.map((dream) => [dream.id, dream]));
     this.pictures = new Map(pictures.map((picture) => [picture.id, picture]));
   }

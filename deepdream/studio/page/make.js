@@ -46,7 +46,7 @@ export class Make {
           h("button", { type: "button", class: "plain", onclick: () => this.photograph() }, icon("camera"), T.bring.photograph)),
         h("p", { class: "help drop" }, T.bring.drop), this.sending),
       this.recent);
-    this.name = h("p", { class: "name" });
+    this.name = h("h1", { class: "name" });
     this.carried = h("div", { class: "note", hidden: true });
     this.watch = h("div", { class: "watch", hidden: true });
     this.after = h("div", { class: "after-dream", hidden: true });
