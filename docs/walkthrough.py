@@ -665,9 +665,10 @@ if PLACES:
 # %% [markdown]
 # ## Where to go from here
 #
-# * Four labs begin where this ends: [blobs and gradients](labs/lab1_gradients.ipynb),
+# * Five labs begin where this ends: [blobs and gradients](labs/lab1_gradients.ipynb),
 #   [jitter and octaves](labs/lab2_octaves.ipynb), [objectives](labs/lab3_objectives.ipynb),
-#   [what a layer sees](labs/lab4_layers.ipynb).
+#   [what a layer sees](labs/lab4_layers.ipynb),
+#   [objectives that add up](labs/lab5_objectives.ipynb).
 # * `deepdream gallery photo.jpg -o gallery` shows every layer of a network on your own picture.
 # * `deepdream reproduce google-4c` makes Google's pictures again, and says what cannot match.
 # * [What do I do if](what-if.md) the dream is too weak, too slow, or grey.

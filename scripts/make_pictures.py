@@ -3,10 +3,10 @@
 
     scripts/make_pictures.py                  all of them, in docs/images; half an hour
     scripts/make_pictures.py --only cookbook  one group: first, further, pairs, styles, cookbook,
-                                              objectives or choice
+                                              objectives, choice, classes or units
 
-Every picture is dreamt by the bundled network with the seed 1, by the parameters that stand beside
-it here and in the text.
+Every picture is dreamt by the bundled network with the seed 1 (of noise: 0), by the parameters that
+stand beside it here and in the text.
 """
 
 from __future__ import annotations
@@ -24,8 +24,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 import deepdream
 from deepdream import objectives as o
-from deepdream.dreaming.styles import STYLES
+from deepdream.dreaming.styles import STYLES as ALL_STYLES
+from deepdream.dreaming.visualize import STYLE, diverse
 from deepdream.picture import Picture, resized
+
+STYLES = {name: style for name, style in ALL_STYLES.items() if name != STYLE}  # of photographs
 
 ROOT = Path(__file__).resolve().parents[1]
 PHOTOS = ROOT / "examples" / "photos"
@@ -323,6 +326,30 @@ def objectives() -> None:
     strip("objectives", made, 448, 3)
 
 
+# What a person names without being told, most of the time; docs/visualize.md says which not.
+CLASSES = ("hen", "flamingo", "jellyfish", "volcano", "goldfish", "parachute", "banana",
+           "pineapple", "lighthouse", "ladybug", "snail", "hummingbird")  # fmt: skip
+
+
+def classes() -> None:
+    """Classes of the bundled network, out of noise."""
+    made = [(deepdream.visualize(net(), f"class:{name}", progress=False), name) for name in CLASSES]
+    strip("visualize/classes", made, 256, 4)
+
+
+def units() -> None:
+    """Channels of a layer, and several pictures of one class, each unlike those before."""
+    channels = (3, 24, 51, 78)
+    cells = [
+        (deepdream.visualize(net(), o.channel("block10/output", c), progress=False), f"channel {c}")
+        for c in channels
+    ]
+    strip("visualize/channels", cells, 256)
+    several = diverse(net(), "class:flamingo", 3, progress=False)
+    cells = [(picture, f"flamingo, {n}") for n, picture in enumerate(several, 1)]
+    strip("visualize/diversity", cells, 256)
+
+
 GROUPS = {
     "first": first,
     "further": further,
@@ -331,6 +358,8 @@ GROUPS = {
     "cookbook": cookbook,
     "objectives": objectives,
     "choice": choice,
+    "classes": classes,
+    "units": units,
 }
 
 

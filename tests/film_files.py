@@ -83,6 +83,8 @@ def make_film(
     """
     import av
 
+    if matrix == 9 and not hasattr(av.video.reformatter.Colorspace, "BT2020"):
+        pytest.skip("this PyAV converts to no BT.2020")
     images = [numbered(i) for i in range(frames)] if isinstance(frames, int) else [*frames]
     with av.open(str(path), "w") as film:
         stream = film.add_stream(codec, rate=rate, options=options or {})

@@ -17,12 +17,14 @@ from typing import Any
 import numpy as np
 import pytest
 from film_files import make_film, number_of, packets_of
+from PIL import Image
 
 from deepdream.errors import DeepDreamError, FilmError, ParameterError, WriteError
 from deepdream.films import reel as reels
 from deepdream.films.frame import Frame
 from deepdream.films.reel import Reel, part_folder, part_length
 from deepdream.films.source import open_source
+from deepdream.images import to_uint8
 from deepdream.recipe import read_recipe
 
 pytest.importorskip("av")
@@ -161,7 +163,7 @@ def test_a_full_disk_costs_nothing(
     work(reel, 4)
     with monkeypatch.context() as patch:
         if fails == "frame":
-            patch.setattr(np, "save", full)
+            patch.setattr(reels, "_write_picture", full)
         elif fails == "state":
             patch.setattr(np, "savez", full)
         elif fails == "part":
@@ -252,7 +254,7 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("short_parts")
 def test_what_is_there_plays(tmp_path: Path) -> None:
-    """The list names files that are films, and all frames so far are in them."""
+    """The list names files that are films, with all frames; those of the last are pictures, too."""
     with open_reel(tmp_path / "out.mp4") as reel:
         work(reel, 13)
     folder = part_folder(tmp_path / "out.mp4")
@@ -261,6 +263,10 @@ def test_what_is_there_plays(tmp_path: Path) -> None:
 
     assert lines == ["#EXTM3U", "0000.mkv", "0001.mkv", "open-0002.mkv"]
     assert [open_source(folder / line).count for line in lines[1:]] == [5, 5, 3]
+    frames = sorted(folder.glob("frame-*"))
+    assert len(frames) == 3
+    with Image.open(frames[1]) as image:
+        np.testing.assert_array_equal(np.asarray(image), to_uint8(dreamt(11)))
 
 
 @pytest.mark.usefixtures("short_parts")
@@ -270,12 +276,12 @@ def test_damage_is_named(tmp_path: Path) -> None:
     with open_reel(path) as reel:
         work(reel, 8)
     folder = part_folder(path)
-    lost = (folder / "frame-000006.npy").read_bytes()
+    lost = (folder / "frame-000006.ppm").read_bytes()
 
-    (folder / "frame-000006.npy").unlink()
-    with pytest.raises(FilmError, match=r"is damaged: there is no 'frame-000006\.npy'"):
+    (folder / "frame-000006.ppm").unlink()
+    with pytest.raises(FilmError, match=r"is damaged: there is no 'frame-000006\.ppm'"):
         open_reel(path)
-    (folder / "frame-000006.npy").write_bytes(lost)
+    (folder / "frame-000006.ppm").write_bytes(lost)
     (folder / "state.npz").write_bytes(b"x")
     with pytest.raises(FilmError, match=r"state\.npz' cannot be read"):
         open_reel(path)

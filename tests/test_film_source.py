@@ -201,6 +201,45 @@ def test_phones_are_upright(tmp_path: Path, degrees: int, mirrored: str) -> None
     assert np.abs(frame.pixels - shown).max() < 6
 
 
+@pytest.mark.parametrize("name", ["film.ts", "film.mp4"])
+def test_interlaced_films_are_not_combed(tmp_path: Path, name: str) -> None:
+    """Rows of two times become frames of one; numbers and times stay, from any frame on."""
+
+    def scene(time: float) -> np.ndarray:
+        frame = np.full((64, 96, 3), 60, np.uint8)
+        frame[16:48, round(8 + 6 * time) : round(32 + 6 * time)] = 200
+        return frame
+
+    woven = []
+    for i in range(9):
+        frame = scene(i)
+        frame[1::2] = scene(i + 0.5)[1::2]
+        woven.append(frame)
+    how = {
+        "film.ts": {
+            "codec": "mpeg2video",
+            "options": {"b": "9M", "flags": "+ildct+ilme", "g": "3"},
+        },
+        "film.mp4": {"options": {"crf": "4", "g": "3", "x264-params": "tff=1"}},
+    }[name]
+    path = make_film(tmp_path / name, woven, **how)  # type: ignore[arg-type]
+
+    source = open_source(path)
+    frames = list(source.frames())
+
+    def combed(pixels: np.ndarray) -> float:
+        rows = np.asarray(pixels, np.float32)[20:44, :, 1]
+        return float(np.abs(2 * rows[1:-1] - rows[:-2] - rows[2:]).mean())
+
+    assert source.warnings == [f"'{name}' is interlaced: whole frames are made of its rows (bwdif)"]
+    assert [frame.number for frame in frames] == list(range(9))
+    assert [frame.time for frame in frames] == [Fraction(i, 25) for i in range(9)]
+    assert combed(woven[4]) > 5
+    assert combed(frames[4].pixels) < 2
+    for one, other in zip(source.frames(7), frames[7:]):
+        np.testing.assert_array_equal(one.pixels, other.pixels)
+
+
 def test_pixels_that_are_not_square(tmp_path: Path) -> None:
     """A DVD's frames are shown wider than they are stored, and come so."""
     path = make_film(tmp_path / "film.mkv", 2, aspect=Fraction(16, 11))
@@ -211,17 +250,7 @@ def test_pixels_that_are_not_square(tmp_path: Path) -> None:
 def test_a_film_that_is_cut_off_in_the_middle(tmp_path: Path) -> None:
     """What can be read is given; then it is told where it ended."""
     whole = make_film(tmp_path / "whole.mp4", 25, options={"g": "5", "movflags": "faststart"})
-    import av
-
-    with (
-        av.open(str(whole)) as film,
-        av.open(str(tmp_path / "front.mp4"), "w", options={"movflags": "+faststart"}) as out,
-    ):
-        stream = out.add_stream_from_template(film.streams.video[0])
-        for packet in film.demux(video=0):
-            if packet.size:
-                packet.stream = stream
-                out.mux(packet)
+    remuxed(whole, tmp_path / "front.mp4", options={"movflags": "+faststart"})
     data = (tmp_path / "front.mp4").read_bytes()
     path = tmp_path / "cut.mp4"
     path.write_bytes(data[: len(data) * 7 // 10])
@@ -233,6 +262,69 @@ def test_a_film_that_is_cut_off_in_the_middle(tmp_path: Path) -> None:
     assert read == list(range(len(read)))
     assert source.warnings == [
         f"'cut.mp4' is cut off after frame {len(read) - 1} of 24: what was read is kept"
+    ]
+
+
+def remuxed(path: Path, out: Path, change: Any = None, **options: Any) -> Path:
+    """Write a film's packets into another file; `change` makes new bytes of a packet's."""
+    import av
+
+    with av.open(str(path)) as film, av.open(str(out), "w", **options) as made:
+        stream = made.add_stream_from_template(film.streams.video[0])
+        for number, packet in enumerate(film.demux(video=0)):
+            if not packet.size:
+                continue
+            ready = packet
+            if change is not None:
+                ready = av.Packet(change(number, bytes(packet)))
+                for name in ("pts", "dts", "duration", "time_base", "is_keyframe"):
+                    setattr(ready, name, getattr(packet, name))
+            ready.stream = stream
+            made.mux(ready)
+    return out
+
+
+def test_frames_that_are_not_shown(tmp_path: Path) -> None:
+    """VP8 has packets that others refer to and nobody sees: they are no frames."""
+    path = make_film(tmp_path / "in.webm", 12, codec="libvpx", options={"b": "2M", "g": "5"})
+
+    def hide(number: int, data: bytes) -> bytes:
+        return bytes([data[0] & ~0x10]) + data[1:] if number == 7 else data
+
+    source = open_source(remuxed(path, tmp_path / "out.webm", hide))
+
+    assert source.count == 11
+    assert numbers(source) == [0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11]
+    assert source.variable
+    assert source.warnings == []
+
+
+def test_a_film_that_was_trimmed(tmp_path: Path) -> None:
+    """What an edit list leaves out is no frame, and nothing is cut off."""
+    ticks = list(range(-6, 14))
+    path = make_film(
+        tmp_path / "film.mp4", 20, ticks=ticks, time_base=Fraction(1, 25), options={"bf": "2"}
+    )
+
+    source = open_source(path)
+    seen = numbers(source)
+
+    assert seen == list(range(20))[-len(seen) :]
+    assert len(seen) == 14
+    assert source.warnings == []
+
+
+@pytest.mark.parametrize("sound", [None, "aac"])
+def test_a_stream_that_is_cut_off_says_so(tmp_path: Path, sound: str | None) -> None:
+    """Matroska tells its length at the beginning."""
+    data = make_film(tmp_path / "film.mkv", 60, rate=10, sound=sound).read_bytes()
+    path = tmp_path / "cut.mkv"
+    path.write_bytes(data[: len(data) // 2])
+
+    source = open_source(path)
+
+    assert [warning.partition(" after")[0] for warning in source.warnings] == [
+        "'cut.mkv' is cut off"
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 from film_files import make_film, number_of, numbered, packets_of
 from PIL import Image
 
-from deepdream.errors import FilmError, ParameterError, WriteError
+from deepdream.cli import main
+from deepdream.errors import EngineError, FilmError, ImageError, ParameterError, WriteError
 from deepdream.films.frame import Frame
 from deepdream.films.source import open_source
 from deepdream.films.target import open_target
@@ -120,6 +122,21 @@ def test_a_gif_of_30_frames_per_second_lasts_as_long(tmp_path: Path) -> None:
     assert delays[:6] == [30, 40, 30, 30, 40, 30]
 
 
+def test_gifs_keep_hues(tmp_path: Path) -> None:
+    """256 colours and dithering, seen from afar, are the colours that went in."""
+    y, x = np.mgrid[:96, :144]
+    frame = np.stack([255 - 1.6 * x, 60 + 1.9 * y, 90 + 60 * np.sin(x / 11 + y / 7)], axis=2)
+    frame = np.clip(frame, 0, 255).astype(np.float32)
+    with open_target(tmp_path / "out.gif", size=(96, 144), rate=10) as target:
+        for i in range(2):
+            target.add(Frame(frame, Fraction(i, 10), i))
+
+    seen = next(iter(open_source(tmp_path / "out.gif").frames())).pixels
+    blocks = (seen - frame).reshape(12, 8, 18, 8, 3).mean(axis=(1, 3))
+    assert np.abs(blocks).max() < 7
+    assert np.abs(blocks.mean(axis=(0, 1))).max() < 1
+
+
 @pytest.mark.parametrize("name", ANIMATIONS)
 def test_equal_frames_stay_frames(tmp_path: Path, name: str) -> None:
     """A pause keeps its length, even where nothing else moves."""
@@ -144,6 +161,40 @@ def test_the_recipe_is_in_the_file(tmp_path: Path, name: str) -> None:
     write(tmp_path / name, even(3), recipe=RECIPE)
 
     assert read_recipe(tmp_path / name) == RECIPE
+
+
+def test_show_tells_how_a_film_was_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command reads films as it reads pictures."""
+    write(tmp_path / "out.mp4", even(2), recipe=RECIPE)
+
+    assert main(["show", str(tmp_path / "out.mp4")]) == 0
+    told = capsys.readouterr().out
+    assert "deepdream 0.1, film" in told
+    assert "läufer" in told
+
+
+def test_films_without_a_recipe(tmp_path: Path) -> None:
+    """Are told apart from what is no film, and from films that PyAV is missing for."""
+    write(tmp_path / "out.mp4", even(2))
+
+    with pytest.raises(ImageError, match="carries no recipe"):
+        read_recipe(tmp_path / "out.mp4")
+    (tmp_path / "broken.mp4").write_bytes((tmp_path / "out.mp4").read_bytes()[:36])
+    with pytest.raises(FilmError, match="is no film that can be read"):
+        read_recipe(tmp_path / "broken.mp4")
+
+
+def test_animations_and_folders_need_no_pyav(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only films do; the error says what to install."""
+    monkeypatch.setitem(sys.modules, "av", None)
+
+    for name in (*ANIMATIONS, "out"):
+        write(tmp_path / name, even(2))
+        assert open_source(tmp_path / name).count == 2
+    with pytest.raises(EngineError, match=r"pip install 'deepdream-caffe\[film\]'"):
+        open_target(tmp_path / "out.mp4", size=(36, 52), rate=25)
 
 
 def test_a_folder_of_pictures(tmp_path: Path) -> None:
@@ -221,6 +272,35 @@ def test_sound_from_the_middle(tmp_path: Path) -> None:
         assert abs(before[data] - time - 1) < Fraction(1, 1000)
     assert -0.013 < after[0][0] < 0.013
     assert 0.96 < after[-1][0] < 1
+
+
+def test_all_tracks_are_taken(tmp_path: Path) -> None:
+    """Two languages stay two, with their names."""
+    for codec in ("aac", "libmp3lame"):
+        make_film(tmp_path / f"{codec}.mkv", 30, sound=codec)
+    with av.open(str(tmp_path / "in.mkv"), "w") as out:
+        opened = [av.open(str(tmp_path / f"{codec}.mkv")) for codec in ("aac", "libmp3lame")]
+        streams = [opened[0].streams.video[0], *(film.streams.audio[0] for film in opened)]
+        made = [out.add_stream_from_template(stream) for stream in streams]
+        for stream, language in zip(made[1:], ("fra", "deu")):
+            stream.metadata["language"] = language
+        for stream, new in zip(streams, made):
+            for packet in stream.container.demux(stream):
+                if packet.size:
+                    packet.stream = new
+                    out.mux(packet)
+            stream.container.seek(0)
+        for film in opened:
+            film.close()
+
+    write(tmp_path / "out.mp4", even(30), sound=open_source(tmp_path / "in.mkv").sound)
+
+    with av.open(str(tmp_path / "out.mp4")) as film:
+        tracks = film.streams.audio
+        assert [track.metadata["language"] for track in tracks] == ["fra", "deu"]
+        assert [track.codec_context.name[:3] for track in tracks] == ["aac", "mp3"]
+    before = {data for _, data in packets_of(tmp_path / "in.mkv")}
+    assert before == {data for _, data in packets_of(tmp_path / "out.mp4")}
 
 
 def test_sound_of_a_film_that_ends_early(tmp_path: Path) -> None:

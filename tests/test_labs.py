@@ -180,6 +180,33 @@ WRONG = {
         "parameters left out": ("**how)", "end='block10/output', seed=0, progress=False)"),
         "one too few": ("range(frames)", "range(frames - 1)"),
     },
+    ("lab5", 1): {
+        "others not zero": ("dst.diff[...] = 0\n", ""),
+        "the sum": ("1 / places", "1"),
+        "squares": ("1 / places", "dst.data[0, c] / places"),
+        "one shape only": ("dst.data[0, c].size", "dst.data.shape[2] * dst.data.shape[3]"),
+    },
+    ("lab5", 2): {
+        "a view": (".copy()", ""),
+        "from the net's end": ("start=end", ""),
+        "nothing written": ("write(dst)\n", ""),
+        "not backward": ("net.backward(start=end)\n", ""),
+    },
+    ("lab5", 3): {
+        "as they are": ("weight / strength(g)", "weight"),
+        "the sum of values": ("strength(g)", "np.abs(g.sum())"),
+        "without weights": ("weight / strength(g)", "1 / strength(g)"),
+        "the last one only": ("total = total + ", "total = "),
+    },
+    ("lab5", 4): {
+        "not added": ("shallow.diff[...] += ", "shallow.diff[...] = "),
+        "factors turned round": ("factors[1]", "factors[2]", "factors[0]", "factors[1]",
+                                 "factors[2]", "factors[0]"),
+        "too early": ("net.backward(start=DEEP, end=behind)\nshallow.diff[...] += "
+                      "factors[0] * shallow.data\n", "shallow.diff[...] += factors[0] * "
+                      "shallow.data\nnet.backward(start=DEEP, end=behind)\n"),
+        "not weighted": ("deep.diff[...] *= factors[1]\n", ""),
+    },
 }  # fmt: skip
 
 
@@ -281,10 +308,10 @@ def texts(path: Path) -> str:
 
 
 def test_notebooks_of_both_kinds(tmp_path):
-    """The walkthrough and four labs for students and instructors, with the pictures they load."""
+    """The walkthrough and five labs for students and instructors, with the pictures they load."""
     written = make_labs.write(tmp_path)
 
-    assert len(written) == 2 * (len(LABS) + 1) == 10
+    assert len(written) == 2 * (len(LABS) + 1) == 12
     for kind in ("student", "instructor"):
         for picture in ("clouds.jpg", "flowers.jpg"):
             assert (tmp_path / kind / "examples" / picture).is_file()

@@ -40,6 +40,25 @@ def test_many_pictures_are_those_of_fresh_dreams(make, how):
         assert made.recipe == fresh.recipe
 
 
+def test_a_guide_is_read_with_one_thread(monkeypatch):
+    """Layer by layer too: a recipe repeats on machines with other numbers of cores."""
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    seen = []
+    original = prepared.guide_features
+
+    def watched(*arguments):
+        pools = threadpoolctl.threadpool_info()
+        seen.extend(pool["num_threads"] for pool in pools if pool["user_api"] == "blas")
+        return original(*arguments)
+
+    monkeypatch.setattr(prepared, "guide_features", watched)
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        dream(hooked(), picture(), seed=1, guide=picture(33, 47, 6), **SMALL)
+
+    assert seen
+    assert {*seen} == {1}
+
+
 def test_what_changes_for_one_picture_is_not_there_for_the_next():
     """Keywords of a single picture take the place of those that were said for all."""
     ready = Prepared(net_with_mean(), **SMALL)

@@ -248,3 +248,13 @@ def test_steps_on_the_device_take_sums(monkeypatch, masked):
     assert recorded == [not masked] * 2
     np.testing.assert_allclose(found, waiting, atol=2e-2)
     np.testing.assert_allclose(found, native, atol=2e-2)
+
+
+def test_a_frame_of_a_zoom_of_terms_is_rerun(made, sky, model, tmp_path):  # noqa: F811
+    """By the command line, and byte for byte."""
+    more = ["--frames", "2", "--end", "norm1", "--end", "a/output:3*0.5", *FEW, "--device", "cpu"]
+    assert main(["zoom", str(sky), "-o", "frames", *model, *more]) == 0
+
+    assert main(["rerun", "frames/0001.png", "-o", "again.png", "--input", str(sky), *model]) == 0
+
+    assert (tmp_path / "again.png").read_bytes() == (tmp_path / "frames/0001.png").read_bytes()

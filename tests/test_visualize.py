@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import ndimage
-from tiny import TINY, tiny_net, write_tiny
+from tiny import SMOOTH, TINY, tiny_net, write_tiny
 
 import deepdream
 from deepdream import objectives as o
@@ -115,6 +115,21 @@ def test_long_waves_and_lightness_are_stronger() -> None:
     assert blue_red.std() < light.std()
 
 
+def test_contrast_is_kept_at_a_photographs_or_the_pictures_own() -> None:
+    """Around the picture's mean; what has less stays as it is."""
+    for start, kept in ((4, 48), (70, 70)):
+        spectrum, n = Spectrum(Operations(), SIZE), noise(*SIZE, 3)
+        spectrum.limit(20 + start * n / n.std())
+        grown = 20 + 90 * (n - n.mean()) / n.std()
+        limited = spectrum.limit(grown)
+
+        assert limited.std() == pytest.approx(kept, rel=1e-3)
+        assert limited.mean() == pytest.approx(20, abs=1e-3)
+        np.testing.assert_allclose((limited - 20) / kept, (grown - 20) / 90, atol=1e-3)
+        small = 20 + 30 * n / n.std()
+        assert spectrum.limit(small) is small
+
+
 def test_colors_are_orthonormal() -> None:
     colors = np.float64(Spectrum(Operations(), (5, 6))._colors)
 
@@ -134,6 +149,32 @@ def test_a_dream_in_waves_is_repeatable(net: Any, border: str) -> None:
     assert np.array_equal(one, again)
     assert not np.array_equal(one, other)
     assert one.recipe["parameters"]["normalize"] == "spectrum"
+
+
+def test_a_dream_in_waves_by_pytorch() -> None:
+    """The same as by NumPy, to rounding, on a net in which nothing tips."""
+    pytest.importorskip("torch")
+    img, made = 127 + 9 * noise(61, 73, 3), []
+    for device in ("cpu", "torch"):
+        net: Any = tiny_net(text=SMOOTH, param_diffs=False)
+        net.transformer = transformer()
+        net.move(device)
+        made.append(
+            deepdream.dream(
+                net,
+                img,
+                "a/output",
+                normalize="spectrum",
+                iter_n=3,
+                octave_n=2,
+                border="reflect",
+                rotate=4,
+                seed=1,
+            )  # fmt: skip
+        )
+
+    assert np.abs(made[0] - img).mean() > 1
+    np.testing.assert_allclose(made[1], made[0], atol=2e-3)
 
 
 # -- visualize -----------------------------------------------------------------------------------
@@ -198,6 +239,18 @@ def test_it_can_be_made_again(tmp_path: Path) -> None:
 def test_what_makes_no_sense(net: Any, objective: Any, how: dict[str, Any], message: str) -> None:
     with pytest.raises(deepdream.DeepDreamError, match=message):
         deepdream.visualize(net, objective, **how)
+
+
+def test_a_picture_smaller_than_a_class_can_be_seen_in(net: Any) -> None:
+    """Mirrored at its borders it can; rolled it cannot, and the message says what can."""
+    assert deepdream.visualize(net, o.label(3), **small(size=20)).shape == (20, 20, 3)
+    with pytest.raises(ShapeError, match="20x20 is too small for 'fc': 31x23 pixels or more"):
+        deepdream.visualize(net, o.label(3), **small(size=20, border="roll"))
+
+
+def test_octaves_too_small_for_a_class_are_left_out(net: Any) -> None:
+    with pytest.warns(UserWarning, match="of 3 octaves are left out"):
+        deepdream.visualize(net, o.label(3), **small(octave_n=3, border="roll"))
 
 
 def test_noise_of_another_strength() -> None:

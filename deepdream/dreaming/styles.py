@@ -142,8 +142,8 @@ _STYLES = (
         "seen",
         "what a layer, a channel or a class wants to see: out of noise, for any network",
         {"octave_n": "all", "octave_scale": 1.6, "octave_min": 96, "border": "reflect",
-         "iter_n": (160, 40), "step_size": (3.0, 0.8), "normalize": "spectrum", "smooth": 0.5,
-         "l2": 0.003, "jitter": 16, "rotate": 10, "rescale": 0.2, "strength": 1.4},
+         "iter_n": (160, 40), "step_size": (2.0, 0.6), "normalize": "spectrum", "jitter": 16,
+         "rotate": 10, "rescale": 0.2},
         again={"iter_n": (16, 8), "step_size": (1.0, 0.8)},
     ),
 )  # fmt: skip

@@ -15,6 +15,7 @@ Item = TypeVar("Item")
 
 _AHEAD = 2  # frames
 _POLL = 0.1  # seconds between two looks whether the other side is still there
+_PATIENCE = 5.0  # seconds for the other side to end
 
 _END = object()
 
@@ -61,10 +62,10 @@ def ahead(items: Iterator[Item], count: int = _AHEAD) -> Iterator[Item]:
                     break
         except BaseException as error:
             last = _Raised(error)
-        finally:
-            close = getattr(items, "close", None)
-            if close is not None:
-                close()
+        try:
+            getattr(items, "close", lambda: None)()
+        except BaseException as error:
+            last = _Raised(error)
         put(last)
 
     thread = threading.Thread(target=run, name="deepdream-ahead", daemon=True)
@@ -79,7 +80,7 @@ def ahead(items: Iterator[Item], count: int = _AHEAD) -> Iterator[Item]:
             yield item
     finally:
         stopped.set()
-        thread.join()
+        thread.join(_PATIENCE)  # what waits for a camera or a network may never end
 
 
 class Follower(Generic[Item]):
@@ -102,7 +103,12 @@ class Follower(Generic[Item]):
 
     def _run(self) -> None:
         while True:
-            item = self._waiting.get()
+            try:
+                # Ctrl-C in the caller's `put` may leave a mark of an earlier wait in the queue's
+                # condition, which then takes the next notice: so nobody waits for one for long.
+                item = self._waiting.get(timeout=_POLL)
+            except queue.Empty:
+                continue
             if item is _END:
                 return
             if self._error is None:  # after an error the rest is only taken off the queue

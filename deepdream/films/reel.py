@@ -4,7 +4,7 @@ Beside the film that is to be, ``dream.mp4``, lies the folder ``dream.mp4.part``
 
     reel.json         what it is made with
     0000.mkv, ...     parts that are encoded and closed, of a fixed number of frames each
-    frame-000093.npy  the frames of the part that is open, as they were dreamt
+    frame-000093.ppm  the frames of the part that is open, as they were dreamt
     state.npz         what the dreaming needs to go on, and the times of all frames so far
     film.m3u          a list of the parts, which players play
 
@@ -20,6 +20,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Mapping
 from fractions import Fraction
@@ -28,6 +29,7 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from ..errors import FilmError, ParameterError
 from ..files import FileName, make_folder, replacing
@@ -204,7 +206,7 @@ class Reel:
         return self.folder / f"{index:04d}{self._kind.part_suffix}"
 
     def _raw(self, number: int) -> Path:
-        return self.folder / f"frame-{number:06d}.npy"
+        return self.folder / f"frame-{number:06d}.ppm"
 
     # -- adding
 
@@ -231,8 +233,8 @@ class Reel:
             raise FilmError(f"frame {frame.number} was given, and {self.done} is expected.")
         pixels = fitting(frame, self._making)
         tick = tick_of(frame.time, self._kind, self._ticks[-1] if self._ticks else None)
-        with naming(self.path), self._raw(frame.number).open("wb") as file:
-            np.save(file, pixels)  # not looked at before the state tells of it
+        with naming(self.path):  # it is not looked at before the state tells of it
+            _write_picture(self._raw(frame.number), pixels)
         self._ticks.append(tick)
         try:
             _write_state(self.folder / _STATE, self._ticks, state or {})
@@ -245,7 +247,7 @@ class Reel:
     def _encode(self, item: np.ndarray | int) -> None:
         """Encode a frame, in the thread that does that."""
         number = self._encoded
-        pixels = np.load(self._raw(item)) if isinstance(item, int) else item
+        pixels = _read_picture(self._raw(item)) if isinstance(item, int) else item
         index = number // self._length
         with naming(self.path):
             if self._open is None:
@@ -301,7 +303,11 @@ class Reel:
                 make_film(self._kind, parts, self._ticks, self.path)
         finally:
             self.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        # In one step, so that half of it is never taken for work to go on with.
+        gone = self.folder.with_name(f".{self.folder.name}.{secrets.token_hex(4)}")
+        with naming(self.folder):
+            self.folder.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
     def close(self) -> None:
         """Leave the work as it is; another `Reel` of the same path goes on there."""
@@ -418,6 +424,19 @@ def _read_about(folder: Path) -> dict[str, Any]:
             "update it, or delete the folder to start anew."
         )
     return about
+
+
+def _write_picture(path: Path, pixels: np.ndarray) -> None:
+    """Write (h, w, 3) uint8 in the plainest format that picture viewers open: PPM."""
+    h, w = pixels.shape[:2]
+    with path.open("wb") as file:
+        file.write(b"P6\n%d %d\n255\n" % (w, h))
+        file.write(np.ascontiguousarray(pixels).data)
+
+
+def _read_picture(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image)
 
 
 def _write_state(path: Path, ticks: list[int], state: Mapping[str, Any]) -> None:

@@ -19,6 +19,7 @@ from ..errors import FilmError
 from ..files import file_hash
 from .decoded import pixels_of
 from .hdr import is_hdr, name_of
+from .interlaced import whole_frames
 from .libraries import import_av
 from .orientation import Turn, parse_matrix
 from .reader import Raw, Reader
@@ -42,11 +43,18 @@ class _Index(NamedTuple):
         Those of frames where decoding can begin.
     frames : int
         How many there are.
+    packets : int
+        How many are stored: some are only there to decode others, or left out by the editor of a
+        film that was trimmed.
+    end : Fraction
+        The latest time of a packet, of pictures or sound, in seconds.
     """
 
     pts: np.ndarray | None
     keys: np.ndarray
     frames: int
+    packets: int
+    end: Fraction
 
 
 class FilmReader(Reader):
@@ -91,20 +99,22 @@ class FilmReader(Reader):
                 f"'{path.name}' is an HDR film ({name_of(self._transfer)}): its colours are mapped "
                 "to sRGB, and its brightest light is rolled off"
             )
-        if first.interlaced_frame:
+        self._woven = bool(first.interlaced_frame)
+        if self._woven:
             self.warnings.append(
-                f"'{path.name}' is interlaced: what moves is combed. Deinterlace it first, as by "
-                "ffmpeg -i IN -vf bwdif OUT"
+                f"'{path.name}' is interlaced: whole frames are made of its rows (bwdif)"
             )
         self.times = None
         origin = Fraction(0)
+        if self._index.pts is not None and first.pts not in self._index.pts:
+            self._index = self._index._replace(pts=None)  # packets and frames differ: count them
         if self._index.pts is not None:
             pts, unit = self._index.pts, self._time_base
             origin = int(pts[0]) * unit
             self.times = [int(value - pts[0]) * unit for value in pts]
         self.count = self._index.frames
         self.tracks = Sound(path, origin, tuple(tracks)) if tracks else None
-        self._note_a_cut(claimed, length, origin)
+        self._note_a_cut(claimed, length)
 
     @property
     def digest(self) -> str:
@@ -119,7 +129,7 @@ class FilmReader(Reader):
     def read(self, first: int = 0) -> Iterator[Raw]:
         """Yield the frames from `first` on; those that are damaged are left out."""
         begin = self._seekable(first)
-        frames = self._decoded(begin)
+        frames = self._whole(begin)
         last = -1
         for place, frame in enumerate(frames):
             number = self._number(frame, place, last)
@@ -137,7 +147,7 @@ class FilmReader(Reader):
 
     def _from_start(self, index: int) -> Iterator[Raw]:
         last = -1
-        for place, frame in enumerate(self._decoded(None)):
+        for place, frame in enumerate(self._whole(None)):
             number = self._number(frame, place, last)
             if number is not None and number > last:
                 last = number
@@ -224,12 +234,19 @@ class FilmReader(Reader):
     def _indexed(self, container: Any, stream: Any) -> _Index:
         pts: list[int] = []
         keys: list[int] = []
-        count, told = 0, True
+        packets, frames, told, end = 0, 0, True, Fraction(0)
         with contextlib.suppress(self._av.error.FFmpegError):  # what was read before counts
-            for packet in container.demux(stream):
-                if packet.size == 0 or packet.is_discard or packet.is_corrupt:
+            for packet in container.demux(stream, *container.streams.audio):
+                if packet.size == 0 or packet.is_corrupt:
                     continue
-                count += 1
+                if packet.pts is not None:
+                    end = max(end, packet.pts * packet.time_base)
+                if packet.stream_index != stream.index:
+                    continue
+                packets += 1
+                if packet.is_discard or (self._codec == "vp8" and not _is_shown(packet)):
+                    continue
+                frames += 1
                 if packet.pts is None:
                     told = False
                     continue
@@ -237,8 +254,15 @@ class FilmReader(Reader):
                 if packet.is_keyframe:
                     keys.append(packet.pts)
         times = np.unique(np.array(pts, np.int64))
-        exact = told and len(times) == count and count > 0
-        return _Index(times if exact else None, np.unique(np.array(keys, np.int64)), count)
+        exact = told and len(times) == frames and frames > 0
+        return _Index(
+            times if exact else None, np.unique(np.array(keys, np.int64)), frames, packets, end
+        )
+
+    def _whole(self, begin: int | None) -> Generator[Any, None, None]:
+        """Yield decoded frames, none of them interlaced."""
+        frames = self._decoded(begin)
+        yield from whole_frames(frames, self._time_base) if self._woven else frames
 
     def _decoded(self, begin: int | None) -> Generator[Any, None, None]:
         with self._open() as container:
@@ -288,18 +312,19 @@ class FilmReader(Reader):
             return h, w
         return (h, round(w * aspect)) if aspect > 1 else (round(h / aspect), w)
 
-    def _note_a_cut(self, claimed: int, length: int | None, origin: Fraction) -> None:
+    def _note_a_cut(self, claimed: int, length: int | None) -> None:
         """Say so where the file promises more than it has."""
-        count = self._index.frames
-        short = claimed > count
-        if not claimed and length and self.times:
-            end = self.times[-1] + origin
-            rate = next((hint for hint in self.hints if hint), 25)
-            short = Fraction(length, 1_000_000) - end > max(2 / Fraction(rate), Fraction(1, 2))
-            # Sound may be longer than the pictures; then the whole length is there.
-            short = short and self.tracks is None
-        if short:
-            self.cut_after(count - 1, claimed or None)
+        rate = Fraction(next((hint for hint in self.hints if hint), 25))
+        missing = Fraction(0) if length is None else Fraction(length, 1_000_000) - self._index.end
+        # A count alone may hold frames that were never stored; a length may be rounded.
+        few = claimed > self._index.packets and (length is None or missing > 2 / rate)
+        if few or missing > max(2 / rate, Fraction(1, 2)):
+            self.cut_after(self._index.frames - 1, claimed or None)
+
+
+def _is_shown(packet: Any) -> bool:
+    """Tell whether a packet of VP8 is a frame that is seen (RFC 6386, 9.1)."""
+    return bool(bytes(packet)[0] & 0x10)
 
 
 def _is_cover(stream: Any) -> bool:

@@ -69,12 +69,13 @@ class Blob:
 for shape in ((1, 11), (1, 11, 3, 4)):
     blob = Blob(*shape)
     grow_class(blob, 5)
-    assert (np.delete(blob.diff, 5, axis=1) == 0).all(), "other classes do not count"
+    others = np.delete(blob.diff, 5, axis=1)
+    assert (others == 0).all(), "other classes do not count"
     moved = blob.data + 0.5 * np.sign(blob.diff)
     grown = moved[0, 5].mean() - blob.data[0, 5].mean()
     told = (blob.diff * (moved - blob.data)).sum()
     assert np.isclose(grown, 0.5, atol=1e-5), "all places of the class grow"
-    assert np.isclose(told, grown, atol=1e-5), f"not the gradient of a mean, for shape {shape}"
+    assert np.isclose(told, grown, atol=1e-5), f"no gradient of a mean: {shape}"
 print("Right.")
 
 # %% [markdown]
@@ -82,8 +83,8 @@ print("Right.")
 #
 # The numbers of two layers have nothing to do with each other: one may be a thousand times as large
 # as another. What counts for a picture is how strongly a term pulls at *its pixels*. Return the
-# gradient at the picture that an objective gives at a layer, and its strength: its mean absolute
-# value. `write(dst)` writes the diff at the layer.
+# gradient at the picture, (3, rows, columns), that an objective gives at a layer; `write(dst)`
+# writes the diff there. How strong it is is its mean absolute value.
 
 
 # %%
@@ -96,12 +97,6 @@ def gradient(end, write):
     # END SOLUTION
 
 
-def strength(g):
-    # BEGIN SOLUTION
-    return np.abs(g).mean()
-    # END SOLUTION
-
-
 # %%
 def hen(dst):
     grow_class(dst, HEN)
@@ -111,17 +106,23 @@ def layer(dst):
     dst.diff[...] = dst.data
 
 
+def strength(g):
+    return np.abs(g).mean()
+
+
+# %%
 a, b = gradient(SHALLOW, layer), gradient(DEEP, hen)
-assert a.shape == b.shape == net.blobs["data"].data.shape[1:], "the gradient at the picture"
-assert np.array_equal(a, gradient(SHALLOW, layer)), "copy what the next pass overwrites"
+assert a.shape == b.shape == (3, *img.shape[:2]), "the gradient at the picture"
+assert not np.array_equal(a, b), "copy what the next pass overwrites"
+assert a.any(), "nothing arrives at the picture"
+assert b.any(), "nothing arrives at the picture"
 blob, h = look(DEEP), 1e-2
 before = float(blob.data[0, HEN])
 net.blobs["data"].data[0] += h * np.sign(b)
 net.forward(end=DEEP)
 grown = (float(net.blobs[DEEP].data[0, HEN]) - before) / h
-assert np.isclose(grown, np.abs(b).sum(), rtol=0.2), "this is not where the class grows"
-assert np.isclose(strength(b), np.abs(b).sum() / b.size), "the mean absolute value"
-print(f"Right. The layer pulls {strength(a) / strength(b):.0f} times as strongly as the class.")
+assert np.isclose(grown, np.abs(b).sum(), rtol=0.2), "not where the class grows"
+print(f"Right. The layer pulls {strength(a) / strength(b):.0f} times as strongly.")
 
 # %% [markdown]
 # ## 3. A sum whose weights mean something
@@ -148,8 +149,9 @@ theirs = deepdream.load_net()  # a dream empties the blobs of the net that it ru
 
 def step_of_the_library(objective):
     """One step of 1 grey level on average, without an offset."""
-    out = deepdream.dream(theirs, img, objective=objective, style="2015", octave_n=1, iter_n=1,
-                          jitter=0, step_size=1, clip=False, progress=False)  # fmt: skip
+    how = {"style": "2015", "octave_n": 1, "iter_n": 1, "jitter": 0, "clip": False}
+    how |= {"step_size": 1, "progress": False}
+    out = deepdream.dream(theirs, img, objective=objective, **how)
     return deepdream.preprocess(net, np.asarray(out) - img + np.float32(127))
 
 
@@ -159,8 +161,9 @@ def alike(mine, right):
 
 both = sum_of([(1, SHALLOW, layer), (-0.5, DEEP, hen)])
 right = step_of_the_library(o.layer(SHALLOW) - 0.5 * o.label("hen"))
-assert alike(sum_of([(2, DEEP, hen)]), step_of_the_library(o.label("hen"))) < 1e-3, "one term"
-assert alike(both, right) < 1e-3, f"off by {alike(both, right):.0%} of the library's step"
+one = step_of_the_library(o.label("hen"))
+assert alike(sum_of([(2, DEEP, hen)]), one) < 1e-3, "one term"
+assert alike(both, right) < 1e-3, f"off by {alike(both, right):.0%} of the step"
 print("Right.")
 
 # %% [markdown]
@@ -196,33 +199,40 @@ def one_way_back(factors):
 # %%
 factors = 1 / strength(a), -0.5 / strength(b)
 once = one_way_back(factors)
-assert alike(one_way_back((0, factors[1])), gradient(DEEP, hen) * -1 / strength(b)) < 1e-3
+deep_alone = one_way_back((0, factors[1]))
+assert alike(deep_alone, -b / strength(b)) < 1e-3, "the deep term alone"
 assert alike(once, both / strength(both)) < 1e-3, "not what two passes gave"
 assert alike(once, right) < 1e-3, "not the library's step"
 print("Right.")
 
 # %% [markdown]
-# ## 5. See what classes look like
+# ## What classes look like
 #
 # With noise in place of a picture, and with steps that let whole shapes grow as fast as grain, one
-# sees what the network has learnt of a class.
+# sees what the network has learnt of a class. These are made with your own `grow_class`.
+
 
 # %%
-pictures = [deepdream.visualize(theirs, f"class:{name}", size=128, iter_n=60, progress=False)
-            for name in ("hen", "volcano", "jellyfish")]  # fmt: skip
-assert all(picture.shape == (128, 128, 3) for picture in pictures)
+def seen(*numbers):
+    def mine(dst):
+        grow_class(dst, numbers[0])
+        for c in numbers[1:]:
+            dst.diff[0, c] = dst.diff[0, numbers[0]]
 
-# %%
-both = deepdream.visualize(
-    theirs, o.label("volcano") + o.label("jellyfish"), size=128, iter_n=60, progress=False
-)
-titles = ["hen", "volcano", "jellyfish", "volcano + jellyfish"]
-deepdream.show(*pictures, both, titles=titles)
+    how = {"size": 128, "iter_n": 60, "progress": False}
+    return deepdream.visualize(theirs, o.function(DEEP, mine), **how)
+
+
+VOLCANO, JELLYFISH = 980, 107
+deepdream.show(
+    seen(HEN), seen(VOLCANO), seen(JELLYFISH), seen(VOLCANO, JELLYFISH),
+    titles=["hen", "volcano", "jellyfish", "volcano and jellyfish"],
+)  # fmt: skip
 
 # %% [markdown]
-# Larger ones, with all the steps of the style, are legible: `deepdream visualize --end class:hen`.
+# Larger ones, with all the steps that they need: `deepdream visualize --end class:hen`.
 #
-# ## 6. Questions
+# ## 5. Questions
 #
 # * Why is the gradient before the softmax taken, and not that of the probability?
 # BEGIN ANSWER
@@ -238,6 +248,6 @@ deepdream.show(*pictures, both, titles=titles)
 # END ANSWER
 # * One pass or two: what does it save, for a layer half way up?
 # BEGIN ANSWER
-#   *Answer.* One forward pass, and the way back through the lower half: of about 1.5 + 3 units
-#   (a way back costs about two forward passes) 3 are left.
+#   *Answer.* A third, if a way back is as long as the way there: with a layer half way up, two
+#   passes go through 2 + 4 halves of the network, one goes through 4.
 # END ANSWER

@@ -242,6 +242,8 @@ class Ascent:
         h, w = look.canvas.size
         whole = slice(0, h), slice(0, w)
         ops.climb(self.x, d, whole, whole, push.step_size * factor, self.low, self.high, self.mask)
+        if self._spectrum is not None and self.mask is None:
+            self.x = self._spectrum.limit(self.x)
         if push.blur:
             blurred = ops.blur(self.x, (push.blur,), border)
             if self.mask is not None:

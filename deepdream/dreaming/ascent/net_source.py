@@ -100,14 +100,13 @@ class NetGradient:
         self._blobs = [blobs[end] for end in self._ends]
         self._frontier = _frontier(net, self._ends[-1])
         self._own: list[np.ndarray] = []  # what is written at all targets but the last
-        self._threads = one_blas_thread if _is_ours(net) else contextlib.nullcontext
         self._seen, self._g = np.empty((2, *size, 3), np.float32)
 
     def at(self, x: np.ndarray, look: Look) -> np.ndarray:
         look.write(self._seen, x)
         self._src.data[0] = np.moveaxis(self._seen, 2, 0)
         self.pulls.aim(look)
-        with self._threads():  # the same seed gives the same bytes with any number of them
+        with same_bits(self._net):
             self._forward()
             self._backward()
         self._g[...] = np.moveaxis(self._src.diff[0], 0, 2)
@@ -157,8 +156,10 @@ def operations() -> Operations:
     return Compiled(_in_turn, 1)
 
 
-def _is_ours(net: Any) -> bool:
-    return getattr(net, "engine", "") == "deepdream" and str(net.device) == "cpu"
+def same_bits(net: Any) -> contextlib.AbstractContextManager[None]:
+    """Let a net of ours compute the same bits with any number of threads meanwhile."""
+    ours = getattr(net, "engine", "") == "deepdream" and str(net.device) == "cpu"
+    return one_blas_thread() if ours else contextlib.nullcontext()
 
 
 def _in_turn(task: Any, parts: int) -> None:

@@ -33,6 +33,10 @@ _FALL = 1.2
 
 _LOW = 4.0
 
+# Standard deviation, in grey levels, that a picture may grow to: about a photograph's. Networks
+# differ in how well their gradients agree from step to step, and so in how far steps lead.
+_CONTRAST = 48.0
+
 # Adam's, as its authors recommend them.
 _MEAN, _SQUARE = 0.9, 0.999
 _LEAST = 1e-8  # of the mean square
@@ -61,6 +65,7 @@ class Spectrum:
         self._colors = ops.array(_OPPONENT)
         self._mean: Any = 0.0
         self._square: Any = 0.0
+        self._contrast = 0.0
 
     def direction(self, g: Any) -> Any:
         """Return the direction for a gradient.
@@ -85,3 +90,21 @@ class Spectrum:
         least = _LEAST * self._ops.sum_abs(square) / self._ops.count(square)
         moves = mean / (square + least) ** 0.5 * self._strengths
         return self._ops.pixels(moves) @ self._colors
+
+    def limit(self, x: Any) -> Any:
+        """Return a picture with no more contrast than photographs have, or than it began with.
+
+        Parameters
+        ----------
+        x : (h, w, 3) array
+            After a step.
+        """
+        ops = self._ops
+        count = ops.count(x)
+        mean = ops.total(x) / count
+        contrast = max(ops.sum_square(x) / count - mean * mean, 0.0) ** 0.5
+        if not self._contrast:
+            self._contrast = max(contrast, _CONTRAST)
+        if contrast <= self._contrast:
+            return x
+        return mean + (x - mean) * (self._contrast / contrast)
