@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from caffe_client import caffe_environment, caffe_python
+from helpers import ROOT
 from scipy import ndimage
 from tiny import SMOOTH, TINY, tiny_net, write_tiny
 
@@ -260,6 +263,41 @@ def test_noise_of_another_strength() -> None:
     np.testing.assert_allclose((usual - 128) / 4, faint - 128, atol=1e-4)
     with pytest.raises(ParameterError, match="strength is 0: grey levels"):
         deepdream.noise(4, 5, 0, 0)
+
+
+CAFFES = """
+import sys
+import numpy as np
+import deepdream
+
+net = deepdream.load_net(*sys.argv[1:3], mean=(104, 117, 123), engine="caffe")
+objective = deepdream.objectives.label(3)
+made = deepdream.visualize(net, objective, size=(61, 50), iter_n=5, octave_n=1)
+np.save(sys.argv[3], made)
+print(made.recipe["engine"])
+"""
+
+
+@pytest.mark.pycaffe
+@pytest.mark.slow
+def test_a_class_by_the_real_caffe(tmp_path: Path) -> None:
+    """Cast by its own surgery, at a size that the net itself does not take."""
+    python = caffe_python()
+    if python is None:
+        pytest.skip("the real Caffe is not installed: scripts/install_caffe.sh")
+    files = write_tiny(tmp_path, text=SMOOTH)
+    done = subprocess.run(
+        [str(python), "-c", CAFFES, *map(str, files), str(tmp_path / "made.npy")],
+        env={**caffe_environment(), "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    ours = deepdream.load_net(*files, mean=(104, 117, 123), device="cpu")
+    made = deepdream.visualize(ours, o.label(3), size=(61, 50), iter_n=5, octave_n=1)
+
+    assert done.stdout == "caffe\n"
+    assert np.abs(made - 128).mean() > 1
+    np.testing.assert_allclose(np.load(tmp_path / "made.npy"), made, atol=2e-3)
 
 
 # -- unlike each other ---------------------------------------------------------------------------
