@@ -94,6 +94,7 @@ class FilmReader(Reader):
         self._turn = _turn_of(first)
         self._transfer = self._transfer_of(first)
         self.size = self._turn.size(self._shown_size(first))
+        self.check_size()
         if is_hdr(self._transfer):
             self.warnings.append(
                 f"'{path.name}' is an HDR film ({name_of(self._transfer)}): its colours are mapped "
@@ -268,7 +269,8 @@ class FilmReader(Reader):
         with self._open() as container:
             stream = self._stream(container)
             if begin is not None:
-                container.seek(begin, stream=stream)
+                with contextlib.suppress(self._av.error.FFmpegError):  # `read` sees where it is
+                    container.seek(begin, stream=stream)
             packets = container.demux(stream)
             while True:
                 try:
