@@ -20,14 +20,13 @@ from ..files import file_hash
 from .decoded import pixels_of
 from .hdr import is_hdr, name_of
 from .interlaced import whole_frames
-from .libraries import import_av
+from .libraries import import_av, open_film
 from .orientation import Turn, parse_matrix
 from .reader import Raw, Reader
 from .sound import Sound, Track
 
 # Demuxers that take something for a film that is none, or would open other files, and the network.
 _REFUSED = {"concat", "dash", "hls", "image2", "imf", "lavfi", "tty"}
-_ONLY_FILES = {"protocol_whitelist": "file"}
 _UNKNOWN_TRANSFER = 2
 
 
@@ -190,10 +189,7 @@ class FilmReader(Reader):
     def _open(self) -> Iterator[Any]:
         name = str(self._path)
         try:
-            # Without the protocol FFmpeg takes what stands before a colon for one.
-            container = self._av.open(
-                f"file:{name}", options=dict(_ONLY_FILES), metadata_errors="replace"
-            )
+            container = open_film(self._path)
         except (self._av.error.FFmpegError, UnicodeError, ValueError) as error:
             raise FilmError(self._unreadable(error)) from error
         try:
