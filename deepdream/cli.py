@@ -5,8 +5,8 @@ Flags are the keywords of those functions, their defaults are read from the sign
 notes, which speak of keywords, are put into the words of flags here, where they are printed.
 Modules that take long to load are imported by the command that needs them: help is there at once.
 
-Exit status: 0 when done, 2 for an error that was expected (one to three lines, no traceback),
-130 after Ctrl-C, when what was made so far has been kept.
+Exit status: 0 when done, 1 where some pictures of a batch failed, 2 for an error that was expected
+(one to three lines, no traceback), 130 after Ctrl-C, when what was made so far has been kept.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from .commands import (
+    batch,
     dream,
     film,
     gallery,
@@ -106,8 +107,8 @@ def build_parser() -> Parser:
     )  # fmt: skip
 
     for module in (
-        dream, film, zoom, visualize, styles, layers, labels, gallery, show, rerun, models,
-        reproduce,
+        dream, film, zoom, visualize, styles, layers, labels, gallery, batch, show, rerun,
+        models, reproduce,
     ):  # fmt: skip
         module.add(commands)
     return parser

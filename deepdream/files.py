@@ -39,6 +39,10 @@ RESTED = 3.0  # seconds
 # What is read from a pipe at most; files are mapped, not read.
 _PIPE_LIMIT = 1 << 31
 
+# Endings of files that hold a picture.
+PICTURES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".heic", ".heif",
+            ".avif", ".jxl", ".ppm", ".pgm", ".jp2", ".psd"}  # fmt: skip
+
 _AGAIN = "Get the file again, from another address if need be."
 _OTHER = "Only Caffe's formats can be read here: look for the model as .caffemodel."
 _UNPACK = "Unpack it first, and give the file inside."

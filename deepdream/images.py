@@ -457,21 +457,47 @@ def save_image(
     UserWarning
         Floating point values that all lie in 0..1: the file is black.
     """
-    format = _format_of(path)
+    data = encode_image(img, path, quality, recipe, depth)
+    with replacing(path) as part:
+        part.write_bytes(data)
+
+
+def encode_image(
+    img: Any,
+    name: FileName,
+    quality: int = 95,
+    recipe: Mapping[str, Any] | None = None,
+    depth: int | None = None,
+) -> memoryview:
+    """Return the bytes of the file that `save_image` writes.
+
+    Parameters
+    ----------
+    name : str or PathLike
+        Its ending names the format.
+    img, quality, recipe, depth
+        See `save_image`.
+
+    Raises
+    ------
+    ImageError
+        As `save_image`.
+    """
+    format = _format_of(name)
     if not isinstance(quality, (int, np.integer)) or not 1 <= quality <= 100:
         raise ImageError(f"quality is {quality!r}: a whole number from 1 to 100 is expected.")
     if recipe is None:
         recipe = getattr(img, "recipe", None)
     if depth is None:
-        depth = depth_for(path, recipe)
-    check_depth(path, depth)
+        depth = depth_for(name, recipe)
+    check_depth(name, depth)
     if recipe is not None:  # of this file, wherever the recipe was read
         recipe = {key: value for key, value in recipe.items() if key != "depth"}
         recipe.update({"depth": depth} if depth != 8 else {})
     if isinstance(img, Image.Image):
         img = as_picture(img)
     pixels = check_pixels(img)
-    notice_unit_range(img, stacklevel=3)
+    notice_unit_range(img, stacklevel=4)
     alpha = getattr(img, "alpha", None) if format.alpha else None
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
     options = {
@@ -479,10 +505,10 @@ def save_image(
         **save_options(recipe, format.name),
         "icc_profile": srgb_profile(channels if format.grey else 3),
     }
+    encoded = io.BytesIO()
     if depth == 16:
-        with replacing(path) as part, part.open("wb") as file:
-            write_deep(file, format.name, pixels, alpha, options)
-        return
+        write_deep(encoded, format.name, pixels, alpha, options)
+        return encoded.getbuffer()
     levels = to_uint8(pixels)
     if levels.ndim == 3 and levels.shape[2] == 1:
         levels = levels[..., 0]
@@ -492,7 +518,6 @@ def save_image(
         levels = levels[..., :3]
     if format.name in ("JPEG", "WEBP"):
         options["quality"] = int(quality)
-    encoded = io.BytesIO()
     try:
         Image.fromarray(np.ascontiguousarray(levels)).save(encoded, format.name, **options)
     except Exception as error:  # each writer has its own limits, and words for them
@@ -501,5 +526,4 @@ def save_image(
             f"{w}x{h} pixels cannot be saved as {format.name} ({error}). PNG and TIFF hold any "
             "size."
         ) from error
-    with replacing(path) as part:
-        part.write_bytes(encoded.getbuffer())
+    return encoded.getbuffer()

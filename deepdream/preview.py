@@ -96,6 +96,18 @@ class Preview:
             with self._pace.drawing():
                 self._show(self._page(step, done, now))
 
+    def share(self, done: float, text: str) -> None:
+        """Show how far all dreams are, as a share 0..1, where nobody sees their steps."""
+        now = time.monotonic()
+        if self._began is None:
+            self._began = now, done
+        self._where = text
+        if self._pace.due():
+            with self._pace.drawing():
+                text += self._left(done, now)
+                html = f'<progress max="1" value="{done:.3f}"></progress><br>{escape(text)}'
+                self._show({"text/html": html, "text/plain": f"{text} ({done:.0%})"})
+
     def frame(self, done: int) -> None:
         """Note how many dreams are done."""
         self._frame = done
@@ -116,14 +128,16 @@ class Preview:
         else:
             self._handle.update(bundle, raw=True)
 
-    def _page(self, step: Any, done: float, now: float) -> dict[str, str]:
+    def _left(self, done: float, now: float) -> str:
         assert self._began is not None
-        began, done_before = self._began
-        left = ""
-        if done > done_before:
-            left = f", {clock((now - began) * (1 - done) / (done - done_before))} left"
-        text = f"{self._where}{left}"
-        h, w = self._size
+        began, before = self._began
+        if done <= before:
+            return ""
+        return f", {clock((now - began) * (1 - done) / (done - before))} left"
+
+    def _page(self, step: Any, done: float, now: float) -> dict[str, str]:
+        text = f"{self._where}{self._left(done, now)}"
+        h, w = shown_size(self._size, step.size)  # pictures of a batch have shapes of their own
         jpeg = encode(sample(step, (h, w)), "JPEG", (w, h), quality=80)
         # Decoded before it is drawn, or the picture would flicker.
         html = (

@@ -96,6 +96,12 @@ class Bar:
         self._bar.bar_format = self._format(done / self._frames)
         self._bar.update(done - self._bar.n)
 
+    def share(self, done: float, text: str) -> None:
+        """Show how far all dreams are, as a share 0..1, where nobody sees their steps."""
+        self._bar.set_description_str(text, refresh=False)
+        self._bar.bar_format = self._format(100 * done)
+        self._bar.update(100 * done * self._frames - self._bar.n)
+
     def _format(self, percent: float) -> str:
         columns = getattr(self._bar, "ncols", None)  # None: no terminal, or one that does not tell
         bar = _BAR if columns is None or columns >= _ROOM_FOR_BAR else ""

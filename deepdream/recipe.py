@@ -44,6 +44,7 @@ Recipe = dict[str, Any]
 _KEY = "deepdream"  # first key of every recipe, and name of the chunk in PNG
 _IMAGE_DESCRIPTION, _SOFTWARE = 0x010E, 0x0131  # EXIF and TIFF tags
 _JPEG_COMMENT = 0xFFFF - 2  # most bytes that fit behind the 16-bit length of a JPEG segment
+_NO_MATTER = {_KEY, "engine", "device"}
 _FEW = 16  # arrays up to this size are written out
 
 
@@ -145,6 +146,25 @@ def _plain(value: Any) -> Any:
     return str(getattr(value, "__qualname__", type(value).__qualname__))
 
 
+def same_dream(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Tell whether two recipes are of one picture.
+
+    Other versions, engines and devices compute the same, but for rounding; an input is known by its
+    hash, whatever its name.
+    """
+    here, there = (_essence(recipe) for recipe in (one, other))
+    return here == there
+
+
+def _essence(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    found = {key: value for key, value in recipe.items() if key not in _NO_MATTER}
+    for key in ("input", "mask"):
+        if isinstance(found.get(key), Mapping) and "sha256" in found[key]:
+            found[key] = found[key]["sha256"]
+    found.setdefault("depth", 8)
+    return found
+
+
 def recipe_text(recipe: Mapping[str, Any]) -> str:
     """Return a recipe as one line of JSON in ASCII, the version first."""
     ordered = {_KEY: recipe.get(_KEY, __version__), **recipe}
@@ -233,7 +253,8 @@ def read_recipe(path: FileName) -> Recipe:
     Parameters
     ----------
     path : str or PathLike
-        A picture or a film that this package has written.
+        A picture or a film that this package has written; or the JSON of its recipe, as ``deepdream
+        show --json`` prints it.
 
     Returns
     -------
@@ -251,6 +272,13 @@ def read_recipe(path: FileName) -> Recipe:
     """
     name = os.fsdecode(path)
     view = open_view(path, ImageError)
+    if name.lower().endswith(".json"):
+        recipe = parse_recipe(bytes(view))
+        if recipe is None:
+            raise ImageError(
+                f"'{name}' holds no recipe: 'deepdream show PICTURE --json' prints one."
+            )
+        return recipe
     try:
         if is_film(bytes(view[:16])):
             recipe = parse_recipe(read_comment(Path(name)))

@@ -23,7 +23,7 @@ from .dreaming.objectives.terms import from_plain
 from .dreaming.objectives.typed import why_not_again
 from .dreaming.parameters import wanted_size
 from .dreaming.pictures.noise import STRENGTH, noise
-from .dreaming.styles import NOTEBOOK, style_named
+from .dreaming.styles import NOTEBOOK, STYLES, style_named
 from .errors import ImageError, MissingFileError, ParameterError, WeightsError
 from .files import FileName, file_hash
 from .images import load_image
@@ -168,6 +168,40 @@ def pictures_again(
                 find_file(known, None, places, f"the {what} of a term", _BESIDE)
             ),
         )
+
+
+def for_others(recipe: Mapping[str, Any], name: str, places: list[Path]) -> dict[str, Any]:
+    """Return the keywords of `dream` that make a recipe's dream of any picture.
+
+    Parameters
+    ----------
+    recipe : mapping
+        From `read_recipe`; that of a zoom's frame gives the dream of its frames.
+    name : str
+        The picture's, for messages.
+    places : list of Path
+        Where its guide and its mask are looked for, by their names.
+
+    Raises
+    ------
+    ImageError
+        It cannot be repeated; or it is of a dream that was enlarged, which is composed at the size
+        of its own picture.
+    MissingFileError, ParameterError
+        See `rerun`.
+    """
+    # The picture, the seed and the moment at which it was stopped are those of the other dreams.
+    any_picture = {**recipe, "input": {}, "seed": 0, "stopped": None}
+    keywords = repeatable(any_picture, name)
+    if "compose" in keywords:
+        raise ImageError(
+            f"'{name}' was enlarged by a rerun, from a dream of its own picture: give the recipe "
+            "of the smaller one, and enlarge the dreams that you like by deepdream rerun --width"
+        )
+    pictures_again(recipe, keywords, {}, places, None, None)
+    if recipe.get("style") in STYLES:  # a name; all that it decides is there
+        keywords = {**NOTEBOOK, **keywords, "style": recipe["style"]}
+    return keywords
 
 
 def repeatable(recipe: Mapping[str, Any], name: str) -> dict[str, Any]:

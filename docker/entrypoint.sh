@@ -26,7 +26,7 @@ case "${1:-notebook}" in
     [ -w "$notebooks" ] || { cp -r "$notebooks" "$HOME/notebooks"; notebooks=$HOME/notebooks; }
     exec jupyter lab --ip=0.0.0.0 --port=8888 --no-browser \
       --ServerApp.root_dir="$notebooks" "$@" ;;
-  dream | film | gallery | labels | layers | models | reproduce | rerun | show | styles | \
+  batch | dream | film | gallery | labels | layers | models | reproduce | rerun | show | styles | \
     visualize | zoom | -*)
     deepdream=deepdream
     caffes=${CAFFE_HOME:-/opt/caffe}/bin/deepdream

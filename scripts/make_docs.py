@@ -161,8 +161,8 @@ def cli() -> Iterator[str]:
 
     yield "# Command line\n"
     yield (
-        "Exit status: 0 when done, 2 for an error with its message on standard error, 130 after "
-        "Ctrl-C, when what was made so far has been kept.\n"
+        "Exit status: 0 when done, 1 where some pictures of a batch failed, 2 for an error with "
+        "its message on standard error, 130 after Ctrl-C, when what was made has been kept.\n"
     )
     yield from commands(build_parser(), "##")
 

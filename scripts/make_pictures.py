@@ -3,10 +3,10 @@
 
     scripts/make_pictures.py                  all of them, in docs/images; half an hour
     scripts/make_pictures.py --only cookbook  one group: first, further, pairs, styles, cookbook,
-                                              objectives or choice
+                                              objectives, choice, classes or units
 
-Every picture is dreamt by the bundled network with the seed 1, by the parameters that stand beside
-it here and in the text.
+Every picture is dreamt by the bundled network with the seed 1 (of noise: 0), by the parameters that
+stand beside it here and in the text.
 """
 
 from __future__ import annotations

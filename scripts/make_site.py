@@ -34,8 +34,8 @@ PHOTO = PHOTOS.with_name("lake.jpg")  # what the gallery dreams on
 # What the site's front page lists, in this order, under these words.
 CONTENTS = {
     "Begin": (
-        "quickstart", "cookbook", "styles", "objectives", "films", "what-if", "gallery",
-        "Walkthrough <walkthrough>", "labs", "glossary",
+        "quickstart", "cookbook", "styles", "objectives", "visualize", "films", "what-if",
+        "gallery", "Walkthrough <walkthrough>", "labs", "coming-from", "glossary",
     ),
     "Use": ("cli", "api", "film-files", "models", "layers", "pycaffe", "real-caffe", "docker"),
     "Understand": ("conventions", "how-it-works", "known-differences", "wild-nets", "performance"),
@@ -77,7 +77,7 @@ ON = """
 
 LABS = """# Labs
 
-Four exercises with checks, for a course or for yourself, after the [walkthrough](walkthrough.ipynb).
+Five exercises with checks, for a course or for yourself, after the [walkthrough](walkthrough.ipynb).
 Replace the lines that say it is your turn, and run the checks.
 
 {table}

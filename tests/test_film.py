@@ -289,7 +289,7 @@ def test_a_new_seed_is_kept_for_going_on(tmp_path: Path, net: Any) -> None:
     ("change", "said"),
     [
         ({"seed": 6}, "seed 5, not 6"),
-        ({"carry": 0.5}, "carry 0.9, not 0.5"),
+        ({"carry": 0.5}, "carry 0.92, not 0.5"),
         ({"step_size": 2.5}, "step_size 1.5, not 2.5"),
         ({"flow": "farneback"}, "flow dis, not farneback"),
         ({"first": 4}, "first iter_n 3, not 4"),

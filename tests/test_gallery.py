@@ -42,6 +42,7 @@ from deepdream.galleries.targets import (
     parse_channels,
 )
 from deepdream.images import Picture, load_image, save_image
+from deepdream.jobs.job import Made
 from deepdream.models.load import load_graph, load_net
 from deepdream.models.registry import MODELS
 from deepdream.reading.proto import parse_prototxt
@@ -552,15 +553,15 @@ def test_a_picture_too_small_for_the_deep_layers_is_told(tmp_path, net):
 
 def test_a_full_disk_stops_the_gallery(tmp_path, net, monkeypatch):
     """It is no fault of one layer; what was written before stays."""
-    real = make.save_image
+    real = Made.write
     written = itertools.count()
 
-    def full(img, path, **more):
-        if path.suffix == ".jpg" and next(written) == 1:
+    def full(made, path):
+        if next(written) == 1:
             raise WriteError("no space left")
-        real(img, path, **more)
+        real(made, path)
 
-    monkeypatch.setattr(make, "save_image", full)
+    monkeypatch.setattr(Made, "write", full)
 
     with pytest.raises(WriteError, match="no space"):
         gallery(net, picture(), tmp_path, layers="a/*", **FEW)

@@ -78,6 +78,7 @@ def test_pytorch_is_an_extra(setup: dict[str, Any]) -> None:
     assert not required & NOT_FOR_A_DREAM
     assert extras["gpu"] == {"torch"}
     assert extras["hdf5"] == {"h5py"}
+    assert extras["cluster"] == {"distributed"}
     assert extras["film"] == {"av", "opencv-python-headless"}
     assert extras["all"] == set().union(
         *(extras[extra] for extra in extras.keys() - {"all", "docs", "labs", "dev"})
@@ -296,7 +297,7 @@ def test_pip_install_brings_what_a_dream_needs(installed: Path) -> None:
     assert megabytes(installed) < LARGEST
     own = next(installed.glob("lib/python*/site-packages/deepdream_caffe-*.dist-info"))
     extras = importlib.metadata.PathDistribution(own).metadata.get_all("Provides-Extra")
-    assert {"gpu", "hdf5", "film", "all"} <= set(extras)
+    assert {"gpu", "hdf5", "film", "cluster", "all"} <= set(extras)
 
 
 @pytest.mark.slow

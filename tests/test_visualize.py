@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from caffe_client import caffe_environment, caffe_python
+from helpers import ROOT
 from scipy import ndimage
-from tiny import TINY, tiny_net, write_tiny
+from tiny import SMOOTH, TINY, tiny_net, write_tiny
 
 import deepdream
 from deepdream import objectives as o
@@ -115,6 +118,21 @@ def test_long_waves_and_lightness_are_stronger() -> None:
     assert blue_red.std() < light.std()
 
 
+def test_contrast_is_kept_at_a_photographs_or_the_pictures_own() -> None:
+    """Around the picture's mean; what has less stays as it is."""
+    for start, kept in ((4, 48), (70, 70)):
+        spectrum, n = Spectrum(Operations(), SIZE), noise(*SIZE, 3)
+        spectrum.limit(20 + start * n / n.std())
+        grown = 20 + 90 * (n - n.mean()) / n.std()
+        limited = spectrum.limit(grown)
+
+        assert limited.std() == pytest.approx(kept, rel=1e-3)
+        assert limited.mean() == pytest.approx(20, abs=1e-3)
+        np.testing.assert_allclose((limited - 20) / kept, (grown - 20) / 90, atol=1e-3)
+        small = 20 + 30 * n / n.std()
+        assert spectrum.limit(small) is small
+
+
 def test_colors_are_orthonormal() -> None:
     colors = np.float64(Spectrum(Operations(), (5, 6))._colors)
 
@@ -134,6 +152,32 @@ def test_a_dream_in_waves_is_repeatable(net: Any, border: str) -> None:
     assert np.array_equal(one, again)
     assert not np.array_equal(one, other)
     assert one.recipe["parameters"]["normalize"] == "spectrum"
+
+
+def test_a_dream_in_waves_by_pytorch() -> None:
+    """The same as by NumPy, to rounding, on a net in which nothing tips."""
+    pytest.importorskip("torch")
+    img, made = 127 + 9 * noise(61, 73, 3), []
+    for device in ("cpu", "torch"):
+        net: Any = tiny_net(text=SMOOTH, param_diffs=False)
+        net.transformer = transformer()
+        net.move(device)
+        made.append(
+            deepdream.dream(
+                net,
+                img,
+                "a/output",
+                normalize="spectrum",
+                iter_n=3,
+                octave_n=2,
+                border="reflect",
+                rotate=4,
+                seed=1,
+            )  # fmt: skip
+        )
+
+    assert np.abs(made[0] - img).mean() > 1
+    np.testing.assert_allclose(made[1], made[0], atol=2e-3)
 
 
 # -- visualize -----------------------------------------------------------------------------------
@@ -200,6 +244,18 @@ def test_what_makes_no_sense(net: Any, objective: Any, how: dict[str, Any], mess
         deepdream.visualize(net, objective, **how)
 
 
+def test_a_picture_smaller_than_a_class_can_be_seen_in(net: Any) -> None:
+    """Mirrored at its borders it can; rolled it cannot, and the message says what can."""
+    assert deepdream.visualize(net, o.label(3), **small(size=20)).shape == (20, 20, 3)
+    with pytest.raises(ShapeError, match="20x20 is too small for 'fc': 31x23 pixels or more"):
+        deepdream.visualize(net, o.label(3), **small(size=20, border="roll"))
+
+
+def test_octaves_too_small_for_a_class_are_left_out(net: Any) -> None:
+    with pytest.warns(UserWarning, match="of 3 octaves are left out"):
+        deepdream.visualize(net, o.label(3), **small(octave_n=3, border="roll"))
+
+
 def test_noise_of_another_strength() -> None:
     usual, faint = deepdream.noise(40, 52, 3), deepdream.noise(40, 52, 3, 4.0)
 
@@ -207,6 +263,41 @@ def test_noise_of_another_strength() -> None:
     np.testing.assert_allclose((usual - 128) / 4, faint - 128, atol=1e-4)
     with pytest.raises(ParameterError, match="strength is 0: grey levels"):
         deepdream.noise(4, 5, 0, 0)
+
+
+CAFFES = """
+import sys
+import numpy as np
+import deepdream
+
+net = deepdream.load_net(*sys.argv[1:3], mean=(104, 117, 123), engine="caffe")
+objective = deepdream.objectives.label(3)
+made = deepdream.visualize(net, objective, size=(61, 50), iter_n=5, octave_n=1)
+np.save(sys.argv[3], made)
+print(made.recipe["engine"])
+"""
+
+
+@pytest.mark.pycaffe
+@pytest.mark.slow
+def test_a_class_by_the_real_caffe(tmp_path: Path) -> None:
+    """Cast by its own surgery, at a size that the net itself does not take."""
+    python = caffe_python()
+    if python is None:
+        pytest.skip("the real Caffe is not installed: scripts/install_caffe.sh")
+    files = write_tiny(tmp_path, text=SMOOTH)
+    done = subprocess.run(
+        [str(python), "-c", CAFFES, *map(str, files), str(tmp_path / "made.npy")],
+        env={**caffe_environment(), "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    ours = deepdream.load_net(*files, mean=(104, 117, 123), device="cpu")
+    made = deepdream.visualize(ours, o.label(3), size=(61, 50), iter_n=5, octave_n=1)
+
+    assert done.stdout == "caffe\n"
+    assert np.abs(made - 128).mean() > 1
+    np.testing.assert_allclose(np.load(tmp_path / "made.npy"), made, atol=2e-3)
 
 
 # -- unlike each other ---------------------------------------------------------------------------

@@ -201,6 +201,21 @@ def dream_arguments(
     )  # fmt: skip
 
 
+def cluster_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of commands that make many pictures, here or on other machines."""
+    group = parser.add_argument_group("cluster")
+    group.add_argument(
+        "--cluster", metavar="WHERE",
+        help="make the pictures side by side: local, on this machine's processors (local:4, four "
+        "at a time); or on the machines of a Dask scheduler, by its address, tcp://HOST:PORT, or "
+        "its scheduler file",
+    )  # fmt: skip
+    group.add_argument(
+        "--shared", metavar="FOLDER",
+        help="a folder that all machines see under this name: files below it do not travel",
+    )  # fmt: skip
+
+
 def _share(text: str) -> float:
     try:
         return float(text)
@@ -342,6 +357,25 @@ def seed(args: argparse.Namespace) -> int:
     return int.from_bytes(os.urandom(4), "little") if args.seed is None else args.seed
 
 
+def mean_of(args: argparse.Namespace) -> Any:
+    """Return what ``--mean`` says, as `deepdream.load_net` takes it.
+
+    Raises
+    ------
+    ParameterError
+        It is no three numbers.
+    """
+    mean: Any = args.mean
+    if mean is not None and "," in mean:
+        try:
+            mean = [float(value) for value in mean.split(",")]
+        except ValueError:
+            raise ParameterError(
+                f"--mean is '{args.mean}': three numbers are expected, as 104,117,123"
+            ) from None
+    return mean
+
+
 def load_net(args: argparse.Namespace) -> Any:
     """Return the net that the flags of `model_arguments` name.
 
@@ -352,14 +386,7 @@ def load_net(args: argparse.Namespace) -> Any:
     DeepDreamError
         What `deepdream.load_net` raises.
     """
-    mean: Any = args.mean
-    if mean is not None and "," in mean:
-        try:
-            mean = [float(value) for value in mean.split(",")]
-        except ValueError:
-            raise ParameterError(
-                f"--mean is '{args.mean}': three numbers are expected, as 104,117,123"
-            ) from None
+    mean = mean_of(args)
     with collector_paused():
         from ..models.load import load_net
 

@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import ParameterError
 from .arguments import (
     chosen,
+    cluster_arguments,
     command,
     dream_arguments,
     keywords,
@@ -28,6 +29,7 @@ def add(commands: Any) -> None:
         "deepdream gallery PHOTO.jpg -o all --layers '*'         # every layer: may take hours",
         "deepdream gallery PHOTO.jpg -o some --layers 'block7*'  # block7 and its parts",
         "deepdream gallery PHOTO.jpg -o one --layers block7/output --channels 0-15 --sheet s.png",
+        "deepdream gallery PHOTO.jpg -o gallery --cluster local   # side by side",
         "deepdream gallery --compare gallery some -o compare.html",
     )  # fmt: skip
     parser.add_argument(
@@ -83,6 +85,7 @@ def add(commands: Any) -> None:
         "--compare", metavar="FOLDER", nargs="+",
         help="make no pictures: write one page for these galleries, as of two models",
     )  # fmt: skip
+    cluster_arguments(parser)
     model_arguments(parser)
     without = ("--end", "--octave-n", "--seed", "--width", "--height")
     dream_arguments(parser, without=without)
@@ -115,6 +118,7 @@ def run(args: argparse.Namespace) -> int:
     todo = write_gallery(
         net, img, folder, layers=args.layers, octave_n=octaves, channels=args.channels,
         width=args.width, seed=args.seed, suffix=f".{args.format}", embed=args.embed,
+        cluster=args.cluster, shared=args.shared,
         on_start=lambda start: print(_announced(start, args.layers)), **params,
     )  # fmt: skip
     try:

@@ -14,10 +14,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ..files import PICTURES
 from .words import meant_command, meant_option, names_the_picture
 
-_PICTURES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".heic", ".heif",
-             ".avif", ".jxl", ".ppm", ".pgm", ".jp2", ".psd"}  # fmt: skip
 _FILMS = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".mpg", ".mpeg", ".mts", ".3gp"}
 
 _KINDS = {"int": "a whole number", "float": "a number"}  # types, as argparse calls them
@@ -165,7 +164,7 @@ class Parser(argparse.ArgumentParser):
                     f"'{word}' is a film, not a command. To dream on it:\n"
                     f"  {self.prog} film {shlex.join(rest)}"
                 )
-            if suffix in _PICTURES or word.startswith("noise:") or Path(word).is_file():
+            if suffix in PICTURES or word.startswith("noise:") or Path(word).is_file():
                 return (
                     f"'{word}' is a picture, not a command. To dream on it:\n"
                     f"  {self.prog} dream {shlex.join(rest)}"

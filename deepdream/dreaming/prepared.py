@@ -21,7 +21,7 @@ from ..display import watching
 from ..errors import OutOfMemoryError, ParameterError
 from ..images import Picture, as_picture
 from ..picture import resized
-from ..recipe import build_recipe
+from ..recipe import Recipe, build_recipe
 from .ascent.ascent import Ascent, Source
 from .ascent.pulls import Pull
 from .dream2015 import guide_features, input_mean, input_name
@@ -78,6 +78,8 @@ class Prepared:
     ----------
     goal : Goal
         What is to grow.
+    style : str
+        The name of the style.
 
     Raises
     ------
@@ -96,6 +98,7 @@ class Prepared:
         if not isinstance(balance, (bool, np.bool_)):
             raise ParameterError(f"balance is {balance!r}: True or False is expected")
         self.net, self._precision, self._balance = net, precision, bool(balance)
+        self.style = chosen.style.name
         self.goal = goal = Goal(net, end, objective, guide, chosen.style)
         self._mean = input_mean(net)
         self._max_memory, self._keep = max_memory, keep
@@ -166,10 +169,7 @@ class Prepared:
         if seed is not None:
             rng = seed if isinstance(seed, np.random.RandomState) else np.random.RandomState(seed)
 
-        canvas = _canvases(net, ends, chosen)
-        fitting = Fitting(net, ends, lambda size: canvas(size).shape, beside=self._planner is None)
-        sizes = octave_sizes(net, ends, composed or size, chosen.octave_n, chosen.octave_scale,
-                             chosen.octave_min, fitting)  # fmt: skip
+        canvas, fitting, sizes = self._octaves(goal, chosen, composed or size)
         octave_n_found = len(sizes)
         if composed is not None:
             sizes += larger_sizes(composed, size, chosen.octave_scale)
@@ -206,25 +206,71 @@ class Prepared:
             stopped = True
         pixels = ascent.result()
 
-        parameters = {**goal.recorded, **chosen.plain(octave_n_found)}
+        recipe = self._recipe(goal, chosen, octave_n_found, original.source, mask, seed,
+                              {"width": width, "height": height, "compose": compose},
+                              stopped)  # fmt: skip
+        return Picture(pixels, start.alpha, recipe, original.source)
+
+    def recipe_for(
+        self, size: tuple[int, int], source: Mapping[str, Any] | None = None, *, mask: Any = None,
+        width: int | None = None, height: int | None = None,
+        compose: tuple[int, int] | None = None, seed: int | None = None, **changes: Any,
+    ) -> Recipe:  # fmt: skip
+        """Return the recipe of a dream that is not dreamt: to tell whether it is there already.
+
+        Parameters
+        ----------
+        size : (int, int)
+            Height and width of the picture.
+        source : mapping, optional
+            Its ``source``, see `Picture`.
+        mask, width, height, compose, seed, **changes
+            See `dream`.
+
+        Raises
+        ------
+        ParameterError, ShapeError
+            As `dream`, for what can be told before.
+        """
+        changes = {name: value for name, value in changes.items() if value is not None}
+        chosen = Parameters(self.net, self._style, {**self._given, **changes})
+        size = wanted_size(size, width, height)
+        composed = size if compose is None else composed_size(compose, size)
+        *_, sizes = self._octaves(self.goal, chosen, composed)
+        return self._recipe(self.goal, chosen, len(sizes), source, mask, seed,
+                            {"width": width, "height": height, "compose": compose})  # fmt: skip
+
+    def _octaves(
+        self, goal: Goal, chosen: Parameters, size: Size
+    ) -> tuple[Callable[[Size], Canvas], Fitting, list[Size]]:
+        """Return what tells canvases, what fits them to the net, and the octaves' sizes."""
+        net, ends = goal.net, goal.ends
+        canvas = _canvases(net, ends, chosen)
+        fitting = Fitting(net, ends, lambda size: canvas(size).shape, beside=self._planner is None)
+        sizes = octave_sizes(net, ends, size, chosen.octave_n, chosen.octave_scale,
+                             chosen.octave_min, fitting)  # fmt: skip
+        return canvas, fitting, sizes
+
+    def _recipe(
+        self, goal: Goal, chosen: Parameters, octave_n: int, source: Mapping[str, Any] | None,
+        mask: Any, seed: Seed, sides: Mapping[str, Any], stopped: bool | None = None,
+    ) -> Recipe:  # fmt: skip
+        parameters = {**goal.recorded, **chosen.plain(octave_n)}
         if not self._balance and len(goal.shares) > 1:
             parameters["balance"] = False
-        for name, value in (("width", width), ("height", height), ("compose", compose)):
-            if value is not None:
-                parameters[name] = value
+        parameters.update((name, value) for name, value in sides.items() if value is not None)
         if self._precision != "float32":
             parameters["precision"] = self._precision
-        recipe = build_recipe(
+        return build_recipe(
             self.net,
             parameters,
             seed=None if isinstance(seed, np.random.RandomState) else seed,
-            source=original.source,
+            source=source,
             style=chosen.style.name,
             guide=_source_of(goal.guides),
             mask=None if mask is None else getattr(mask, "source", None) or "an array",
             stopped=stopped,
         )
-        return Picture(pixels, start.alpha, recipe, original.source)
 
     def _source(
         self, goal: Goal, canvases: list[Canvas], chosen: Parameters, size: Size, masked: bool

@@ -103,7 +103,12 @@ class Follower(Generic[Item]):
 
     def _run(self) -> None:
         while True:
-            item = self._waiting.get()
+            try:
+                # Ctrl-C in the caller's `put` may leave a mark of an earlier wait in the queue's
+                # condition, which then takes the next notice: so nobody waits for one for long.
+                item = self._waiting.get(timeout=_POLL)
+            except queue.Empty:
+                continue
             if item is _END:
                 return
             if self._error is None:  # after an error the rest is only taken off the queue

@@ -85,7 +85,7 @@ def film(
         How motion is found. ``"none"``: the camera stands still, and what changes begins anew.
     carry : float, optional
         Share of what was dreamt that goes on to the next frame, 0..1. 0: each frame by itself, as
-        a scene's first one. Default: 0.9; all of it in front of a still.
+        a scene's first one. Default: 0.92; all of it in front of a still.
     first : int, pair or mapping, optional
         Steps per octave of a scene's first frame, or keywords of `deepdream.dream` for it alone.
         Default: as the style says. ``iter_n`` is of the other frames.

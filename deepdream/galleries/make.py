@@ -8,7 +8,6 @@ import hashlib
 import numbers
 import os
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +21,12 @@ from ..dreaming.objectives.goals import as_guides
 from ..dreaming.objectives.objective import Objective
 from ..dreaming.parameters import Parameters, check_precision, check_seed
 from ..dreaming.pictures.octaves import ALL
-from ..dreaming.prepared import Prepared, parted
-from ..dreaming.steps import Step
 from ..dreaming.styles import NOTEBOOK
 from ..errors import DeepDreamError, ParameterError
 from ..files import check_folder, make_folder
 from ..images import Picture, as_picture, load_image, save_image, to_picture, to_uint8
+from ..jobs.job import Job, Made, Maker
+from ..jobs.run import check_cluster, run_jobs
 from ..models.registry import LOOKS_SEEN_AT
 from ..recipe import describe_net
 from .manifest import INPUT, PAGE, Entry, Manifest, open_manifest, write_manifest
@@ -50,26 +49,6 @@ _PAGE_EVERY = 10.0  # seconds at least between two pages while pictures are made
 _PAGE_SHARE = 0.05  # of the time that pages may take
 
 
-@dataclass(frozen=True)
-class GalleryStep(Step):
-    """Where a gallery stands, for `on_step`: a dream's `Step` and what it is about.
-
-    Attributes
-    ----------
-    what : str
-        The layer, and the channel if it is only one.
-    picture_number, picture_n : int
-        Which picture this is, from 0, and how many this call makes.
-    all_done : float
-        Share of all its work that is done, 0..1.
-    """
-
-    what: str = ""
-    picture_number: int = 0
-    picture_n: int = 1
-    all_done: float = 0.0
-
-
 def gallery(
     net: Any,
     img: Any,
@@ -80,6 +59,8 @@ def gallery(
     channels: str | Sequence[int] | None = None,
     width: int | None = None,
     seed: int = 0,
+    cluster: Any = None,
+    shared: str | None = None,
     progress: bool | None = None,
     **options: Any,
 ) -> Path:
@@ -112,6 +93,9 @@ def gallery(
         in minutes, and fine for an overview.
     seed : int
         The same for all pictures, so that only the layer differs.
+    cluster : str, PathLike or distributed.Client, optional
+    shared : str, optional
+        Machines to make the pictures on, and a folder that they see, as for `deepdream.batch`.
     progress : bool, optional
         As for `deepdream.dream`.
     **options
@@ -142,7 +126,8 @@ def gallery(
     the page with the reason, and does not stop the others.
     """
     todo = write_gallery(net, img, folder, layers=layers, octave_n=octave_n, channels=channels,
-                         width=width, seed=seed, progress=progress, **options)  # fmt: skip
+                         width=width, seed=seed, cluster=cluster, shared=shared, progress=progress,
+                         **options)  # fmt: skip
     for _ in todo:
         pass
     return Path(folder) / PAGE
@@ -162,6 +147,8 @@ def write_gallery(
     embed: bool = False,
     on_step: Any = None,
     on_start: Callable[[Start], None] | None = None,
+    cluster: Any = None,
+    shared: str | None = None,
     progress: bool | None = None,
     **dream_params: Any,
 ) -> Iterator[Entry]:
@@ -169,24 +156,27 @@ def write_gallery(
 
     Parameters
     ----------
-    net, img, folder, layers, octave_n, channels, width, seed, progress, **dream_params
+    net, img, folder, layers, octave_n, channels, width, seed, cluster, shared, progress
         See `gallery`.
     suffix : str
         Of the pictures, ``".jpg"`` or ``".png"``.
     embed : bool
         Put the full pictures into the page.
     on_step : callable, optional
-        Called after each step with a `GalleryStep`. Where it returns False, the gallery ends
+        Called after each step with a `PictureStep`. Where it returns False, the gallery ends
         without the unfinished picture.
     on_start : callable, optional
         Called before the first picture, with a `Start`; to know how long it will take, some steps
         are made and thrown away.
+    **dream_params
+        The other ``options`` of `gallery`.
 
     Yields
     ------
     Entry
         Each picture that this call made, when its file is written, and each that failed.
     """
+    check_cluster(cluster, on_step, shared)
     params, chosen = _checked(net, octave_n, width, seed, suffix, channels, dream_params)
     check_folder(folder)
     octaves = sorted({c.octave_n for c in chosen}, key=lambda n: (n == ALL, n))
@@ -197,16 +187,16 @@ def write_gallery(
     if not looks_apply(net, size, chosen[0].style.name, how):
         targets = [dataclasses.replace(target, look="") for target in targets]
     network = describe_net(net)
-    shared = chosen[0].plain(_WIDEST)
-    del shared["octave_n"]
-    shared["precision"] = params.get("precision", "float32")
+    common = chosen[0].plain(_WIDEST)
+    del common["octave_n"]
+    common["precision"] = params.get("precision", "float32")
     steers = (*_STEERS, *_PICTURES)
-    shared.update({k: _named(params[k]) for k in steers if params.get(k) is not None})
+    common.update({k: _named(params[k]) for k in steers if params.get(k) is not None})
     settings = {
         "network": network,
         "picture": _digest(given),
         "width": width,
-        "parameters": shared,
+        "parameters": common,
         "seed": seed,
         "format": suffix,
     }
@@ -247,8 +237,10 @@ def write_gallery(
         layer_n = len({target.layer for target in targets})
         seconds = expected_seconds(net, start, todo, work, params) if len(todo) > 1 else None
         on_start(Start(len(todo), layer_n, len(find_targets(net, size)), seconds))
-    maker = _Maker(net, start, folder, manifest, todo, params, embed, work)
-    return maker.run(on_step, progress)
+    return _Gallery(folder, manifest, todo, embed).run(
+        Maker(net, {**params, "img": start}), work, on_step, progress,
+        cluster=cluster, shared=shared,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -301,46 +293,59 @@ def _name_of(picture: Picture, seed: int) -> str:
     return str(source.get("file", ""))
 
 
-class _Maker:
-    """Makes what is missing in a gallery."""
+class _Gallery:
+    """Makes what is missing in a gallery, and keeps its page."""
 
     def __init__(
-        self, net: Any, start: Picture, folder: Path, manifest: Manifest,
-        todo: list[tuple[Target, Any]], params: dict[str, Any], embed: bool, work: list[float],
-    ) -> None:  # fmt: skip
-        self._net, self._start, self._folder = net, start, folder
-        self._manifest, self._todo, self._params, self._embed = manifest, todo, params, embed
-        self._work = work
+        self, folder: Path, manifest: Manifest, todo: list[tuple[Target, Any]], embed: bool
+    ) -> None:
+        self._folder, self._manifest, self._todo, self._embed = folder, manifest, todo, embed
         self._thumbnails = Thumbnails()
-        self._stopped = False
-        self._ready: Prepared | None = None
 
-    def run(self, on_step: Any, progress: bool | None) -> Iterator[Entry]:
+    def run(
+        self, maker: Maker, work: list[float], on_step: Any, progress: bool | None, **where: Any
+    ) -> Iterator[Entry]:
+        """Make the pictures; `where` is the cluster, see `run_jobs`."""
         w, h = self._manifest.about["size"]
+        jobs = [self._job(target, octave_n) for target, octave_n in self._todo]
+        for folder in {Path(job.file).parent for job in jobs}:
+            make_folder(folder)
         shown = display_for(progress, on_step, (h, w), max(1, len(self._todo)))
-        next_page = 0.0
+        next_page = self._write_page()
         finished = False
         try:
             with shown or contextlib.nullcontext():
-                for number, (target, octave_n) in enumerate(self._todo):
+                for number, made in run_jobs(
+                    maker, jobs, work=work, shown=shown, on_step=on_step, **where
+                ):
+                    yield self._written(number, made)
                     if time.monotonic() > next_page:
                         next_page = self._write_page()
-                    entry = self._make(number, target, octave_n, shown, on_step)
-                    if self._stopped:
-                        break
-                    assert entry is not None
-                    key = entry.layer, entry.channel, entry.octave_n
-                    self._manifest.entries[key] = entry
-                    write_manifest(self._folder, self._manifest)
-                    if shown is not None:
-                        shown.frame(number + 1)
-                    yield entry
             finished = True
         finally:
             # Whatever ended it, the page shows what there is; a second error would hide the first.
             with contextlib.nullcontext() if finished else contextlib.suppress(DeepDreamError):
                 write_manifest(self._folder, self._manifest)
                 self._write_page()
+
+    def _job(self, target: Target, octave_n: Any) -> Job:
+        keywords = {"end": target.layer, "octave_n": octave_n}
+        if target.channel is not None:
+            keywords["objective"] = objective_channel(target.channel)
+        file = self._folder / self._manifest.file_of(target, octave_n)
+        return Job(describe_target(target), keywords, str(file))
+
+    def _written(self, number: int, made: Made) -> Entry:
+        """Write a picture's file, and what there is of it into the manifest."""
+        target, octave_n = self._todo[number]
+        file = self._manifest.file_of(target, octave_n)
+        entry = Entry(target.layer, target.channel, octave_n, file, error=made.error)
+        if not made.error:
+            made.write(self._folder / file)
+            entry.notes, entry.size, entry.seconds = made.notes, made.size, made.seconds
+        self._manifest.entries[entry.layer, entry.channel, entry.octave_n] = entry
+        write_manifest(self._folder, self._manifest)
+        return entry
 
     def _write_page(self) -> float:
         """Write the page; return when it is time for the next one."""
@@ -353,77 +358,6 @@ class _Maker:
         )
         now = time.monotonic()
         return now + max(_PAGE_EVERY, (now - began) / _PAGE_SHARE)
-
-    def _make(
-        self, number: int, target: Target, octave_n: Any, shown: Any, on_step: Any
-    ) -> Entry | None:
-        """Return what came of one picture, or None where it was stopped."""
-        file = self._manifest.file_of(target, octave_n)
-        entry = Entry(target.layer, target.channel, octave_n, file)
-        watch = _Watch(self._work, number, target, shown, on_step)
-        params = {**self._params, "octave_n": octave_n}
-        if target.channel is not None:
-            params["objective"] = objective_channel(target.channel)
-        began = time.monotonic()
-        try:
-            with warnings.catch_warnings(record=True) as notes:
-                warnings.simplefilter("always")
-                own, goal = parted(params)
-                seed, keep = goal.pop("seed"), target.channel is not None
-                # Channels of one layer share its plans.
-                like, self._ready = self._ready if keep else None, None
-                self._ready = Prepared(self._net, target.layer, like=like, keep=keep, **goal)
-                picture = self._ready.dream(
-                    self._start, seed=seed, on_step=watch, progress=False, **own
-                )
-        except Exception as error:
-            if watch.error is not None:
-                raise
-            entry.error = _reason(error)
-            return entry
-        if watch.stopped:
-            self._stopped = True
-            return None
-        if picture.recipe and picture.recipe.get("stopped"):
-            raise KeyboardInterrupt
-        entry.notes = sorted({str(note.message) for note in notes if _concerns_users(note)})
-        path = self._folder / file
-        make_folder(path.parent)
-        save_image(picture, path)
-        entry.size = path.stat().st_size
-        entry.seconds = round(time.monotonic() - began, 2)
-        return entry
-
-
-class _Watch:
-    """Called after each step: shows it, and asks the user whether to go on."""
-
-    def __init__(
-        self, work: list[float], number: int, target: Target, shown: Any, on_step: Any
-    ) -> None:
-        self._before, self._own = sum(work[:number]), work[number]
-        self._total, self._count, self._number = sum(work), len(work), number
-        self._what = describe_target(target)
-        self._shown, self._on_step = shown, on_step
-        self.stopped = False
-        self.error: BaseException | None = None
-
-    def __call__(self, step: Step) -> bool:
-        done = (self._before + self._own * step.done) / self._total
-        values = {field.name: getattr(step, field.name) for field in dataclasses.fields(step)}
-        told = GalleryStep(**values, what=self._what, picture_number=self._number,
-                           picture_n=self._count, all_done=done)  # fmt: skip
-        if self._shown is not None:
-            # What shows it takes all dreams for equally long, deeper layers take longer.
-            self._shown.step(dataclasses.replace(told, done=done * self._count - self._number))
-        if self._on_step is None:
-            return True
-        try:
-            self.stopped = self._on_step(told) is False
-        except BaseException as error:
-            self.error = error
-            raise
-        return not self.stopped
 
 
 def describe_target(target: Target) -> str:
@@ -512,13 +446,3 @@ def _named(value: Any) -> str:
     if isinstance(value, Picture):
         return _digest(value)
     return str(getattr(value, "__qualname__", type(value).__qualname__))
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, DeepDreamError):
-        return str(error)
-    return f"{type(error).__name__}: {error}".strip(": ")
-
-
-def _concerns_users(note: warnings.WarningMessage) -> bool:
-    return issubclass(note.category, (UserWarning, RuntimeWarning))

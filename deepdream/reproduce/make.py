@@ -26,7 +26,7 @@ from ..errors import ImageError, ParameterError
 from ..files import make_folder, replacing
 from ..images import load_image, save_image
 from ..picture import Picture, to_uint8
-from ..recipe import Recipe, build_recipe, describe_net, read_recipe
+from ..recipe import Recipe, build_recipe, describe_net, read_recipe, same_dream
 from .measures import as_published, digits, explain, measure, spread, truncated, verdict
 from .pictures import describe_files
 from .works import Work
@@ -220,10 +220,7 @@ def _is_there(job: _Job, seed: int) -> bool:
         before = read_recipe(job.picture_path(seed))
     except (ImageError, FileNotFoundError):
         return False
-    wanted = _recipe(job, seed)
-    # Other versions, engines and devices compute the same, but for rounding.
-    same = wanted.keys() - {"deepdream", "engine", "device"}
-    return all(before.get(key) == wanted[key] for key in same)
+    return same_dream(_recipe(job, seed), before)
 
 
 def _picture(job: _Job, seed: int, pixels: np.ndarray, **more: Any) -> Picture:

@@ -122,10 +122,7 @@ net.blobs["data"].data[0] += h * np.sign(b)
 net.forward(end=DEEP)
 grown = (float(net.blobs[DEEP].data[0, HEN]) - before) / h
 assert np.isclose(grown, np.abs(b).sum(), rtol=0.2), "not where the class grows"
-print("Right.")
-
-# %%
-print(f"The layer pulls {strength(a) / strength(b):.0f} times as strongly as the class.")
+print(f"Right. The layer pulls {strength(a) / strength(b):.0f} times as strongly.")
 
 # %% [markdown]
 # ## 3. A sum whose weights mean something

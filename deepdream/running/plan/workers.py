@@ -138,12 +138,29 @@ def workers(count: int) -> Workers:
     return _POOLS[key]
 
 
+_limit = threading.local()
+
+
+@contextlib.contextmanager
+def limited_threads(count: int) -> Iterator[None]:
+    """Let what this thread plans and runs meanwhile work with so many threads."""
+    before = getattr(_limit, "count", None)
+    _limit.count = count
+    try:
+        yield
+    finally:
+        _limit.count = before
+
+
 def thread_count() -> int:
     """Return how many threads a plan works with.
 
-    ``OMP_NUM_THREADS`` where it is set, as for Caffe's BLAS; else as many as there are processors
-    that this process may use.
+    As `limited_threads` says in this thread; else ``OMP_NUM_THREADS`` where it is set, as for
+    Caffe's BLAS; else as many as there are processors that this process may use.
     """
+    limit: int | None = getattr(_limit, "count", None)
+    if limit is not None:
+        return limit
     with contextlib.suppress(ValueError):
         asked = int(os.environ.get("OMP_NUM_THREADS", "").partition(",")[0])
         if asked > 0:
