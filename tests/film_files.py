@@ -148,6 +148,6 @@ def packets_of(path: Path, kind: str = "audio") -> list[tuple[Fraction, bytes]]:
         streams = getattr(film.streams, kind)
         return [
             (packet.pts * packet.time_base, bytes(packet))
-            for packet in film.demux(*streams)
+            for packet in (film.demux(*streams) if streams else ())
             if packet.size
         ]

@@ -349,6 +349,17 @@ def test_ten_thousand_frames(quick_folder: Path) -> None:
     assert open_source(tmp_path / "out.mkv").count == 10_000
 
 
+def test_names_with_colons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts lie in a folder of that name, too."""
+    monkeypatch.chdir(tmp_path)
+
+    with open_reel(Path("a:b.mp4")) as reel:
+        work(reel, 3)
+        reel.finish()
+
+    assert open_source("a:b.mp4").count == 3
+
+
 def test_a_folder_of_frames(tmp_path: Path) -> None:
     """Frames are in their place when they are done."""
     with open_reel(tmp_path / "out") as reel:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import warnings
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -401,6 +403,44 @@ def test_what_is_no_film_is_named(tmp_path: Path, write: Any, told: str) -> None
         open_source(path)
 
     assert str(caught.value).count("\n") < 3
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi", "a.gif", "a.png", "a.webp"])
+def test_damage_of_all_kinds(tmp_path: Path, name: str) -> None:
+    """Whatever is broken, frames come or an error of ours; never another one."""
+    path = tmp_path / name
+    if name in ("a.gif", "a.png", "a.webp"):
+        save_animation(path, [40] * 6)
+    else:
+        make_film(path, 8, codec="mpeg4" if name == "a.avi" else "libx264", sound="aac")
+    data = path.read_bytes()
+    rng = np.random.RandomState(len(data))
+    for kind in range(24):
+        broken = bytearray(data)
+        if kind % 3 == 0:
+            broken = broken[: rng.randint(len(broken))]
+        elif kind % 3 == 1:
+            for _ in range(rng.randint(1, 30)):
+                broken[rng.randint(len(broken))] = rng.randint(256)
+        else:
+            begin = rng.randint(len(broken))
+            broken[begin : begin + 200] = rng.bytes(200)
+        path.write_bytes(bytes(broken))
+        with contextlib.suppress(DeepDreamError), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for frame in open_source(path).frames():
+                assert np.isfinite(frame.pixels).all()
+
+
+def test_frames_that_are_too_large(tmp_path: Path) -> None:
+    """A damaged file may claim any size, and reading it would take minutes."""
+    path = save_animation(tmp_path / "a.webp", [40] * 3)
+    data = bytearray(path.read_bytes())
+    data[27:30] = (20000 - 1).to_bytes(3, "little")  # the height
+    path.write_bytes(bytes(data))
+
+    with pytest.raises(FilmError, match="claims frames of 52x20000 pixels: up to 16384 a side"):
+        open_source(path)
 
 
 def test_no_such_film(tmp_path: Path) -> None:

@@ -274,6 +274,50 @@ def test_sound_from_the_middle(tmp_path: Path) -> None:
     assert 0.96 < after[-1][0] < 1
 
 
+def test_a_film_outlives_its_sound(tmp_path: Path) -> None:
+    """Where the source is gone, or its sound is damaged, the film is made all the same."""
+    path = make_film(tmp_path / "in.mp4", 10, sound="aac")
+    sound = open_source(path).sound
+    path.unlink()
+
+    made = write(tmp_path / "out.mp4", even(10), sound=sound)
+
+    assert made.notes == [
+        "the sound is left out: it cannot be taken over (No such file or directory)"
+    ]
+    assert open_source(tmp_path / "out.mp4").count == 10
+    assert packets_of(tmp_path / "out.mp4") == []
+
+
+@pytest.mark.parametrize("codec", ["aac", "libmp3lame", "libopus"])
+def test_damaged_sound(tmp_path: Path, codec: str) -> None:
+    """Bytes changed at random anywhere: the pictures are never lost to it."""
+    path = make_film(tmp_path / "in.mkv", 10, sound=codec, sound_rate=48000)
+    data = path.read_bytes()
+    rng = np.random.RandomState(len(data))
+    for _ in range(12):
+        broken = bytearray(data)
+        for _ in range(rng.randint(1, 30)):
+            broken[rng.randint(len(broken))] = rng.randint(256)
+        path.write_bytes(bytes(broken))
+        try:
+            sound = open_source(path).sound
+        except FilmError:
+            continue
+        for name in ("out.mp4", "out.webm", "out.mkv"):
+            write(tmp_path / name, even(10), sound=sound)
+            assert len(packets_of(tmp_path / name, "video")) == 10
+
+
+def test_names_with_colons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FFmpeg would take what stands before one for a protocol."""
+    monkeypatch.chdir(tmp_path)
+
+    write(Path("a:b.mp4"), even(2))
+
+    assert open_source("a:b.mp4").count == 2
+
+
 def test_all_tracks_are_taken(tmp_path: Path) -> None:
     """Two languages stay two, with their names."""
     for codec in ("aac", "libmp3lame"):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from caffe_client import caffe_environment, caffe_python
+from helpers import ROOT
 from scipy import ndimage
 from tiny import SMOOTH, TINY, tiny_net, write_tiny
 
@@ -199,6 +202,15 @@ def test_a_class_grows(net: Any) -> None:
     assert answers[1][7] > answers[0][7]
 
 
+def test_what_a_class_is_not(net: Any) -> None:
+    how = small(iter_n=12)
+    more, less = (deepdream.visualize(net, f"class:3*{w}", **how) for w in (2, -1))
+
+    assert np.array_equal(more, deepdream.visualize(net, o.label(3), **how))
+    assert np.array_equal(less, deepdream.visualize(net, -o.label(3), **how))
+    assert not np.array_equal(more, less)
+
+
 def test_it_is_a_dream_of_faint_noise(net: Any) -> None:
     made = deepdream.visualize(net, "a/output:3", seed=5, **small())
     start = deepdream.noise(34, 45, 5, 4.0)
@@ -260,6 +272,41 @@ def test_noise_of_another_strength() -> None:
     np.testing.assert_allclose((usual - 128) / 4, faint - 128, atol=1e-4)
     with pytest.raises(ParameterError, match="strength is 0: grey levels"):
         deepdream.noise(4, 5, 0, 0)
+
+
+CAFFES = """
+import sys
+import numpy as np
+import deepdream
+
+net = deepdream.load_net(*sys.argv[1:3], mean=(104, 117, 123), engine="caffe")
+objective = deepdream.objectives.label(3)
+made = deepdream.visualize(net, objective, size=(61, 50), iter_n=5, octave_n=1)
+np.save(sys.argv[3], made)
+print(made.recipe["engine"])
+"""
+
+
+@pytest.mark.pycaffe
+@pytest.mark.slow
+def test_a_class_by_the_real_caffe(tmp_path: Path) -> None:
+    """Cast by its own surgery, at a size that the net itself does not take."""
+    python = caffe_python()
+    if python is None:
+        pytest.skip("the real Caffe is not installed: scripts/install_caffe.sh")
+    files = write_tiny(tmp_path, text=SMOOTH)
+    done = subprocess.run(
+        [str(python), "-c", CAFFES, *map(str, files), str(tmp_path / "made.npy")],
+        env={**caffe_environment(), "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    ours = deepdream.load_net(*files, mean=(104, 117, 123), device="cpu")
+    made = deepdream.visualize(ours, o.label(3), size=(61, 50), iter_n=5, octave_n=1)
+
+    assert done.stdout == "caffe\n"
+    assert np.abs(made - 128).mean() > 1
+    np.testing.assert_allclose(np.load(tmp_path / "made.npy"), made, atol=2e-3)
 
 
 # -- unlike each other ---------------------------------------------------------------------------
@@ -389,6 +436,8 @@ def test_a_gallery_of_channels_on_a_sheet(net: Any, tmp_path: Path) -> None:
         ("a/3x3:0-2,9", ["a/3x3:0", "a/3x3:1", "a/3x3:2", "a/3x3:9"]),
         ("a/output", ["a/output"]),
         ("class:", ["class:"]),
+        ("class:hen*-1,cock", ["class:hen*-1", "class:cock"]),
+        ("a/3x3:4-5*-0.5", ["a/3x3:4*-0.5", "a/3x3:5*-0.5"]),
     ],
 )
 def test_what_is_shown_one_by_one(text: str, terms: list[str]) -> None:
@@ -402,6 +451,8 @@ def test_captions_are_the_usual_names() -> None:
     assert caption(net, "class:Strix nebulosa") == "great grey owl"
     assert caption(net, "class:dog") == "dog"
     assert caption(net, "conv1:3") == "conv1:3"
+    assert caption(net, "class:8*-1") == "not hen"
+    assert caption(net, "conv1:3*2") == "conv1:3"
     with pytest.raises(UnknownLabelError):
         caption(net, "class:henn")
 
@@ -431,6 +482,19 @@ def test_the_command_writes_a_sheet(files: list[str], capsys: pytest.CaptureFixt
 
     assert main(["visualize", "--end", "class:3", "--diversity", "3", "-o", "d.png", *files]) == 0
     assert "wrote d.png (168x86, 3 pictures" in capsys.readouterr().out
+
+
+def test_the_command_gallery_writes_a_sheet_too(
+    files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deepdream.save_image(127 + 9 * noise(30, 40, 3), tmp_path / "in.png")
+    more = [*files[:6], "--iter-n", "1", "--octave-n", "1"]
+
+    assert main(["gallery", "in.png", "-o", "g", "--layers", "conv1,a/3x3", "--sheet", "s.png",
+                 *more]) == 0  # fmt: skip
+    assert capsys.readouterr().out.endswith("wrote s.png\n")
+    assert deepdream.load_image("s.png").shape == (76, 12 + 2 * 52, 3)
+    assert main(["gallery", "in.png", "-o", "g", "--sheet", "s.xyz", *more]) == 2
 
 
 @pytest.mark.parametrize(

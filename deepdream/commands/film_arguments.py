@@ -45,7 +45,7 @@ def film_arguments(parser: argparse.ArgumentParser) -> Any:
     group.add_argument(
         "--carry", type=float, metavar="SHARE",
         help="how much of what was dreamt goes on to the next frame, 0 to 1; 0: each frame by "
-        "itself (default: 0.9; of a still 1)",
+        "itself (default: 0.92; of a still 1)",
     )  # fmt: skip
     group.add_argument(
         "--first", type=number(whole=True), metavar="N",

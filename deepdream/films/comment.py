@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from ..errors import FilmError
-from .libraries import import_av
+from .libraries import import_av, open_film
 
 # MP4 and QuickTime, but not the pictures in the same container; Matroska and WebM; AVI.
 _FILM = re.compile(
@@ -32,9 +32,7 @@ def read_comment(path: Path) -> str:
     """
     av = import_av()
     try:
-        with av.open(
-            f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace"
-        ) as film:
+        with open_film(path) as film:
             tags = {name.lower(): value for name, value in film.metadata.items()}
     except (av.error.FFmpegError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)

@@ -6,6 +6,7 @@ PyAV is FFmpeg's libraries as a package, so that no program ``ffmpeg`` need be i
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import Any
 
 from ..errors import EngineError
@@ -22,6 +23,34 @@ def import_av() -> Any:
         It is not installed.
     """
     return _imported("av", "films are read and written with PyAV")
+
+
+def url_of(path: Path) -> str:
+    """Return a file's name for FFmpeg, which takes what stands before a colon for a protocol."""
+    return f"file:{path}"
+
+
+def open_film(path: Path) -> Any:
+    """Open a film for reading: this file, and no other that it names, least of all in the network.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    av.container.InputContainer
+
+    Raises
+    ------
+    EngineError
+        PyAV is not installed.
+    av.error.FFmpegError, ValueError
+        It cannot be read; UnicodeError is a ValueError.
+    """
+    return import_av().open(
+        url_of(path), options={"protocol_whitelist": "file"}, metadata_errors="replace"
+    )
 
 
 def import_cv2() -> Any:

@@ -8,6 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..errors import FilmError
+
+LARGEST = 16384  # pixels of a side; WebP, H.264 and most programs end there
+
 
 class Raw(NamedTuple):
     """A frame of a source, before any is chosen.
@@ -68,6 +72,20 @@ class Reader:
     def read(self, first: int = 0) -> Iterator[Raw]:
         """Yield the frames from the place `first` on, in order; places may be missing."""
         raise NotImplementedError
+
+    def check_size(self) -> None:
+        """Refuse frames that are larger than films are; a damaged file may claim anything.
+
+        Raises
+        ------
+        FilmError
+        """
+        h, w = self.size
+        if max(h, w) > LARGEST:
+            raise FilmError(
+                f"'{self.name}' claims frames of {w}x{h} pixels: up to {LARGEST} a side can be "
+                "read. It may be damaged."
+            )
 
     def cut_after(self, place: int, of: int | None = None) -> None:
         """Note that nothing can be read behind a frame."""

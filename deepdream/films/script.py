@@ -23,7 +23,7 @@ from ..dreaming.styles import NOTEBOOK, style_of
 from ..errors import ParameterError, nearest
 from .camera import Move, check_move
 from .keyframes import Keyframes, read_keyframes
-from .steady import check_carry
+from .steady import CARRY, check_carry
 
 MOVES = ("zoom", "turn", "shift")
 
@@ -68,7 +68,7 @@ class Script:
     """
 
     def __init__(
-        self, net: Any, given: Mapping[str, Any], *, first: Any = None, carry: Any = 0.9,
+        self, net: Any, given: Mapping[str, Any], *, first: Any = None, carry: Any = CARRY,
         zoom: Any = 0.0, turn: Any = 0.0, shift: Any = (0.0, 0.0), keyframes: Any = None,
     ) -> None:  # fmt: skip
         said = {name: value for name, value in given.items() if value is not None}

@@ -65,8 +65,7 @@ class FilmShots:
     def __init__(self, source: Source, flow: str, name: str | None = None) -> None:
         check_flow(flow)
         self._name = name
-        if flow != "none":
-            import_cv2()
+        import_cv2()
         self.source, self._flow = source, flow
         self.size, self.rate, self.count = source.size, source.rate, source.count
         self.variable, self.sound = source.variable, source.sound

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Any
 
-from .libraries import import_av
+from .libraries import import_av, open_film
 from .sound import Sound, Track
 
 # By FFmpeg's names. Matroska holds everything.
@@ -77,6 +77,17 @@ class _Sounding:
         self.packets, self.lead = packets, lead
 
 
+def missing(sound: Sound) -> str:
+    """Return why a film's sound cannot be had any more; empty where it can."""
+    try:
+        with open_film(sound.path) as film:
+            known = {stream.index for stream in film.streams.audio}
+    except (import_av().error.FFmpegError, ValueError) as error:
+        return str(getattr(error, "strerror", None) or error)
+    lost = [track.stream for track in sound.tracks if track.stream not in known]
+    return "the film has been replaced by another" if lost else ""
+
+
 def add_sound(
     made: Any, plan: SoundPlan, tick: Fraction, open_files: contextlib.ExitStack
 ) -> _Sounding:
@@ -100,11 +111,8 @@ def add_sound(
     sound = plan.sound
     if sound is None or not sound.tracks:
         return _Sounding([], Fraction(0))
-    av = import_av()
     lead = _lead(sound, tick)
-    film = open_files.enter_context(
-        av.open(f"file:{sound.path}", options={"protocol_whitelist": "file"})
-    )
+    film = open_files.enter_context(open_film(sound.path))
     ways: dict[int, _Copied | _Encoded] = {}
     for track in sound.tracks:
         stream = film.streams[track.stream]
@@ -125,9 +133,8 @@ def _lead(sound: Sound, tick: Fraction) -> Fraction:
     """
     if sound.cut:
         return Fraction(0)
-    av = import_av()
     begins = Fraction(0)
-    with av.open(f"file:{sound.path}", options={"protocol_whitelist": "file"}) as film:
+    with open_film(sound.path) as film:
         seen = set()
         streams = [film.streams[track.stream] for track in sound.tracks]
         for packet in film.demux(*streams):
@@ -185,13 +192,17 @@ class _Copied:
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream
+        self._last: int | None = None
 
     def taken(self, packet: Any, shift: int) -> Iterator[Timed]:
         unit = packet.time_base
         packet.pts = None if packet.pts is None else packet.pts + shift
         packet.dts = packet.pts if packet.dts is None else packet.dts + shift
+        if self._last is not None and packet.dts <= self._last:
+            return  # damage: no file holds two packets of one time
+        self._last = packet.dts
         packet.stream = self.stream
-        yield (packet.dts or 0) * unit, packet
+        yield packet.dts * unit, packet
 
     def rest(self) -> Iterator[Timed]:
         return iter(())

@@ -23,14 +23,14 @@ from ..picture_files import open_picture
 from .beside import ahead
 from .clock import Pick, even_rate, parse_rate, parse_time, pick
 from .frame import Frame
-from .reader import Raw, Reader
+from .reader import LARGEST, Raw, Reader
 from .source_animation import AnimationReader
 from .source_film import FilmReader
 from .source_pictures import ArraysReader, FolderReader
 
 RATE = Fraction(25)  # of pictures that have no times of their own
 
-_LEAST, _MOST = 8, 16384  # pixels of a side
+_LEAST = 8  # pixels of a side
 
 _ANIMATIONS = (b"GIF8", b"\x89PNG\r\n\x1a\n")
 _STILLS = (b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"BM", b"8BPS", b"\0\0\0\x0cjP  ", b"\xff\x0a")
@@ -152,18 +152,18 @@ def parse_size(size: Any) -> tuple[int | None, int | None] | int | None:
             values = [int(word) if word else None for word in words]
             size = values[0] if len(values) == 1 else tuple(values)
     if isinstance(size, numbers.Integral) and not isinstance(size, bool):
-        if _LEAST <= int(size) <= _MOST:
+        if _LEAST <= int(size) <= LARGEST:
             return int(size)
     elif isinstance(size, (tuple, list)) and len(size) == 2:
         sides = [side for side in size if side is not None]
         if sides and all(
-            isinstance(side, numbers.Integral) and _LEAST <= int(side) <= _MOST for side in sides
+            isinstance(side, numbers.Integral) and _LEAST <= int(side) <= LARGEST for side in sides
         ):
             w, h = (None if side is None else int(side) for side in size)
             return w, h
     raise ParameterError(
         f"size is {given!r}: width and height are expected, as 640x360, or one of them, from "
-        f"{_LEAST} to {_MOST}"
+        f"{_LEAST} to {LARGEST}"
     )
 
 

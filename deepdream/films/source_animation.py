@@ -41,13 +41,17 @@ class AnimationReader(Reader):
         self._path = path
         with Image.open(path) as image:
             self._format = str(image.format)
-            frames = getattr(image, "n_frames", 1)
+            self.size = (image.height, image.width)
+            self.check_size()
+            try:
+                frames = getattr(image, "n_frames", 1)
+            except Exception as error:  # Pillow raises nearly anything for damaged files
+                raise FilmError(f"'{path}' is damaged ({error}).") from error
             if frames < 2:
                 raise FilmError(
                     f"'{path}' is a picture ({self._format}), not a film: deepdream dream takes "
                     "it, and deepdream zoom makes a film of it."
                 )
-            self.size = (image.height, image.width)
             self.times = self._times_of(image, frames)
         self.count = len(self.times)
         if self.count < frames:
@@ -80,7 +84,7 @@ class AnimationReader(Reader):
                     warnings.simplefilter("ignore")  # of damage, which is told once
                     image.seek(number)
                     image.load()  # WebP tells how long a frame is shown when it is decoded
-            except Exception:  # Pillow raises nearly anything for damaged files
+            except Exception:
                 if not times:
                     raise FilmError(f"'{self._path}' is damaged in its first frame.") from None
                 break

@@ -20,14 +20,13 @@ from ..files import file_hash
 from .decoded import pixels_of
 from .hdr import is_hdr, name_of
 from .interlaced import whole_frames
-from .libraries import import_av
+from .libraries import import_av, open_film
 from .orientation import Turn, parse_matrix
 from .reader import Raw, Reader
 from .sound import Sound, Track
 
 # Demuxers that take something for a film that is none, or would open other files, and the network.
 _REFUSED = {"concat", "dash", "hls", "image2", "imf", "lavfi", "tty"}
-_ONLY_FILES = {"protocol_whitelist": "file"}
 _UNKNOWN_TRANSFER = 2
 
 
@@ -94,6 +93,7 @@ class FilmReader(Reader):
         self._turn = _turn_of(first)
         self._transfer = self._transfer_of(first)
         self.size = self._turn.size(self._shown_size(first))
+        self.check_size()
         if is_hdr(self._transfer):
             self.warnings.append(
                 f"'{path.name}' is an HDR film ({name_of(self._transfer)}): its colours are mapped "
@@ -189,10 +189,7 @@ class FilmReader(Reader):
     def _open(self) -> Iterator[Any]:
         name = str(self._path)
         try:
-            # Without the protocol FFmpeg takes what stands before a colon for one.
-            container = self._av.open(
-                f"file:{name}", options=dict(_ONLY_FILES), metadata_errors="replace"
-            )
+            container = open_film(self._path)
         except (self._av.error.FFmpegError, UnicodeError, ValueError) as error:
             raise FilmError(self._unreadable(error)) from error
         try:
@@ -268,7 +265,8 @@ class FilmReader(Reader):
         with self._open() as container:
             stream = self._stream(container)
             if begin is not None:
-                container.seek(begin, stream=stream)
+                with contextlib.suppress(self._av.error.FFmpegError):  # `read` sees where it is
+                    container.seek(begin, stream=stream)
             packets = container.demux(stream)
             while True:
                 try:

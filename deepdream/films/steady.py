@@ -22,7 +22,7 @@ import numpy as np
 from ..errors import ParameterError
 from .flow import Motion, moved
 
-CARRY = 0.9  # found by measuring: docs/films.md
+CARRY = 0.92  # found by measuring: docs/films.md
 
 
 class Begun(NamedTuple):
@@ -134,6 +134,6 @@ def check_carry(carry: Any) -> float:
     if not real or not math.isfinite(carry) or not 0 <= float(carry) <= 1:
         raise ParameterError(
             f"carry is {carry!r}: the share of what was dreamt that goes on to the next frame, "
-            "from 0 to 1 (0.9)"
+            "from 0 to 1 (0.92)"
         )
     return float(carry)

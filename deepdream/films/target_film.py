@@ -17,9 +17,9 @@ import numpy as np
 
 from ..errors import FilmError
 from ..recipe import recipe_text
-from .libraries import import_av
+from .libraries import import_av, open_film, url_of
 from .making import Making, check_quality, durations
-from .sound_copy import SoundPlan, add_sound, interleaved
+from .sound_copy import SoundPlan, add_sound, interleaved, missing
 from .yuv import BT709, from_rgb
 
 _BT709 = 1  # of H.273, for matrix, primaries and transfer alike
@@ -120,20 +120,37 @@ class Film:
 
     def join(self, parts: Sequence[Path], ticks: Sequence[int], out: Path) -> None:
         """Put the packets of all parts, and the sound's, into one file."""
-        av = import_av()
         shown = durations(ticks, round(1 / self._making.rate / self.tick))
+        length = (ticks[-1] + shown[-1] - ticks[0]) * self.tick
+        plan = self._sound.for_film(len(ticks), length)
+        # Hours of dreaming are not lost to sound that is damaged, or gone since.
+        reason = "" if plan.sound is None else missing(plan.sound)
+        if not reason:
+            try:
+                self._write(parts, ticks, shown, out, plan)
+                return
+            except ValueError as error:  # what PyAV raises where a file refuses what it is given
+                if plan.sound is None:
+                    raise
+                reason = str(error)
+        self.notes.append(f"the sound is left out: it cannot be taken over ({reason})")
+        self._write(parts, ticks, shown, out, SoundPlan(None, self._container.name))
+
+    def _write(
+        self, parts: Sequence[Path], ticks: Sequence[int], shown: Sequence[int], out: Path,
+        plan: SoundPlan,
+    ) -> None:  # fmt: skip
+        av = import_av()
         options = {**_BIT_EXACT, **self._container.options}
         with contextlib.ExitStack() as open_files:
             made = open_files.enter_context(
-                av.open(str(out), "w", format=self._container.name, options=options)
+                av.open(url_of(out), "w", format=self._container.name, options=options)
             )
             if self._making.recipe is not None:
                 made.metadata["comment"] = recipe_text(self._making.recipe)
-            with av.open(str(parts[0])) as part:
+            with open_film(parts[0]) as part:
                 stream = made.add_stream_from_template(part.streams.video[0])
             stream.time_base = self.tick
-            length = (ticks[-1] + shown[-1] - ticks[0]) * self.tick
-            plan = self._sound.for_film(len(ticks), length)
             sound = add_sound(made, plan, self.tick, open_files)
             pictures = _packets(parts, ticks, shown, self.tick, stream, sound.lead)
             for packet in interleaved(pictures, sound):
@@ -145,11 +162,10 @@ def _packets(
     stream: Any, lead: Fraction,
 ) -> Iterator[tuple[Fraction, Any]]:  # fmt: skip
     """Yield the packets of the pictures, each with its time in seconds."""
-    av = import_av()
     delay = round(lead / tick)
     number = 0
     for path in parts:
-        with av.open(str(path)) as part:
+        with open_film(path) as part:
             for packet in part.demux(part.streams.video[0]):
                 if packet.size == 0:
                     continue
@@ -175,7 +191,7 @@ class _EncodedPart:
     ) -> None:  # fmt: skip
         self._av = import_av()
         self._codec, self._size, self._tick = codec, size, tick
-        self._file = self._av.open(str(path), "w", format="matroska", options=dict(_BIT_EXACT))
+        self._file = self._av.open(url_of(path), "w", format="matroska", options=dict(_BIT_EXACT))
         options = dict(codec.options)
         if "lossless" not in codec.qualities:
             options["crf"] = f"{crf:g}"
