@@ -8,7 +8,7 @@ import { Looks } from "./looks.js";
 import { paintMask } from "./mask.js";
 import { Stage } from "./stage.js";
 import { T } from "./texts.js";
-import { actions } from "./viewer.js";
+import { actions, showOn } from "./viewer.js";
 
 const MEMORY = "deepdream-studio";
 const BUSY = ["waiting", "running", "stopping"];
@@ -282,7 +282,7 @@ export class Make {
     }
     this.bar.value = progress.done;
     if (this.app.jobs.get(id)?.state === "running") {
-      this.where.textContent = T.watch.step(progress);
+      this.where.textContent = progress.frames > 1 ? T.watch.frame(progress) : T.watch.step(progress);
       this.left.textContent = T.watch.left(progress.left);
     }
     if (progress.shown > this.shownCount && this.picture) {
@@ -300,7 +300,7 @@ export class Make {
   }
 
   showDream(dream, keep = false) {
-    this.stage.show({ before: `/api/dreams/${dream.id}/before`, after: `/api/dreams/${dream.id}/picture`, size: dream.size, name: dream.name, keep });
+    showOn(this.stage, dream, keep);
     this.after.hidden = false;
     fill(this.after, h("p", { class: "kept" }, icon("check"), T.watch.kept, " ", dream.notes?.join(" ")), actions(this.app, dream));
     this.remember();
