@@ -55,7 +55,7 @@ export class Make {
     this.startButton = h("button", { type: "button", class: "main dream", onclick: () => this.dream() }, h("span", { class: "word" }, T.dream), this.price);
     this.said = h("p", { class: "problem", role: "alert", hidden: true });
     this.work = h("div", { class: "work", hidden: true },
-      h("div", { class: "left" },
+      h("div", { class: "stand" },
         h("div", { class: "row between title" }, this.name,
           h("div", { class: "row" },
             h("button", { type: "button", class: "quiet", onclick: () => this.file.click() }, icon("picture"), T.bring.another),

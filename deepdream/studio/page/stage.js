@@ -139,6 +139,8 @@ export class Stage {
     this.element.classList.toggle("zoomed", this.scale !== null);
     this.view.style.setProperty("--left", `${left}px`);
     this.view.style.setProperty("--right", `${this.room[0] - right}px`);
+    this.view.style.setProperty("--top", `${Math.max(0, y)}px`);
+    this.view.style.setProperty("--bottom", `${Math.max(0, this.room[1] - y - this.size[1] * scale)}px`);
     this.tags[0].hidden = share === 0;
     this.tags[1].hidden = share === 1 || share === 0;
     this.scaled.textContent = T.stage.zoom(scale * devicePixelRatio);

@@ -179,7 +179,7 @@ export class Viewer {
     this.side = h("div", { class: "panel" });
     this.element = h("div", { class: "viewing" },
       h("p", {}, h("a", { href: "#library", class: "back" }, T.list.back)),
-      h("div", { class: "work" }, h("div", { class: "left" }, this.stage.element), this.side));
+      h("div", { class: "work" }, h("div", { class: "stand" }, this.stage.element), this.side));
   }
 
   show(id) {
