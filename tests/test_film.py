@@ -148,6 +148,16 @@ def test_a_mask_leaves_the_frames_bytes(tmp_path: Path, net: Any) -> None:
         assert np.abs(made - frame)[:, : W // 2].mean() > 0.5
 
 
+def test_frames_may_come_from_an_iterator(tmp_path: Path, net: Any, capsys: Any) -> None:
+    """Whose end nobody knows: the same film, and a bar for each frame."""
+    film(net, panned(3), tmp_path / "list", **QUICK)
+
+    film(net, iter(panned(3)), tmp_path / "iterator", **QUICK, progress=True)
+
+    assert bytes_in(tmp_path / "iterator") == bytes_in(tmp_path / "list")
+    assert "octave 1/2" in capsys.readouterr().err
+
+
 # -- stills -----------------------------------------------------------------------------------
 
 

@@ -202,6 +202,15 @@ def test_a_class_grows(net: Any) -> None:
     assert answers[1][7] > answers[0][7]
 
 
+def test_what_a_class_is_not(net: Any) -> None:
+    how = small(iter_n=12)
+    more, less = (deepdream.visualize(net, f"class:3*{w}", **how) for w in (2, -1))
+
+    assert np.array_equal(more, deepdream.visualize(net, o.label(3), **how))
+    assert np.array_equal(less, deepdream.visualize(net, -o.label(3), **how))
+    assert not np.array_equal(more, less)
+
+
 def test_it_is_a_dream_of_faint_noise(net: Any) -> None:
     made = deepdream.visualize(net, "a/output:3", seed=5, **small())
     start = deepdream.noise(34, 45, 5, 4.0)
@@ -427,6 +436,8 @@ def test_a_gallery_of_channels_on_a_sheet(net: Any, tmp_path: Path) -> None:
         ("a/3x3:0-2,9", ["a/3x3:0", "a/3x3:1", "a/3x3:2", "a/3x3:9"]),
         ("a/output", ["a/output"]),
         ("class:", ["class:"]),
+        ("class:hen*-1,cock", ["class:hen*-1", "class:cock"]),
+        ("a/3x3:4-5*-0.5", ["a/3x3:4*-0.5", "a/3x3:5*-0.5"]),
     ],
 )
 def test_what_is_shown_one_by_one(text: str, terms: list[str]) -> None:
@@ -440,6 +451,8 @@ def test_captions_are_the_usual_names() -> None:
     assert caption(net, "class:Strix nebulosa") == "great grey owl"
     assert caption(net, "class:dog") == "dog"
     assert caption(net, "conv1:3") == "conv1:3"
+    assert caption(net, "class:8*-1") == "not hen"
+    assert caption(net, "conv1:3*2") == "conv1:3"
     with pytest.raises(UnknownLabelError):
         caption(net, "class:henn")
 
@@ -469,6 +482,19 @@ def test_the_command_writes_a_sheet(files: list[str], capsys: pytest.CaptureFixt
 
     assert main(["visualize", "--end", "class:3", "--diversity", "3", "-o", "d.png", *files]) == 0
     assert "wrote d.png (168x86, 3 pictures" in capsys.readouterr().out
+
+
+def test_the_command_gallery_writes_a_sheet_too(
+    files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deepdream.save_image(127 + 9 * noise(30, 40, 3), tmp_path / "in.png")
+    more = [*files[:6], "--iter-n", "1", "--octave-n", "1"]
+
+    assert main(["gallery", "in.png", "-o", "g", "--layers", "conv1,a/3x3", "--sheet", "s.png",
+                 *more]) == 0  # fmt: skip
+    assert capsys.readouterr().out.endswith("wrote s.png\n")
+    assert deepdream.load_image("s.png").shape == (76, 12 + 2 * 52, 3)
+    assert main(["gallery", "in.png", "-o", "g", "--sheet", "s.xyz", *more]) == 2
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from .dream2015 import guide_features
 from .objectives.apart import Apart, gram
 from .objectives.goals import recommended_end
 from .objectives.terms import Objective, function
-from .objectives.typed import CLASS, split_channels, term_typed
+from .objectives.typed import CLASS, split_channels, split_weight, term_typed
 from .pictures.noise import noise
 
 STYLE = "seen"
@@ -52,7 +52,8 @@ def visualize(
         From `deepdream.load_net`.
     objective : Objective or str
         Terms of `deepdream.objectives`; or as on the command line ``"class:hen"``,
-        ``"inception_4d/3x3:13"`` or the name of a layer.
+        ``"inception_4d/3x3:13"`` or the name of a layer; ``"class:hen*-1"`` shows what a hen is
+        not.
     size : int or (int, int)
         Width and height in pixels; one number for a square. About what the network was trained on
         shows one or two things, more than that many of them.
@@ -93,7 +94,8 @@ def visualize(
     >>> other = visualize(net, "class:hen", seed=1, apart_from=[hen])  # doctest: +SKIP
     """
     if isinstance(objective, str):
-        objective = term_typed(objective)
+        text, weight = split_weight(objective)
+        objective = weight * term_typed(text)
     if not isinstance(objective, Objective):
         raise ParameterError(
             f"objective is {objective!r}: terms of deepdream.objectives are expected, or a text as "
@@ -156,19 +158,23 @@ def each_of(text: str) -> list[str]:
     if text.startswith(CLASS):
         names = [name.strip() for name in text[len(CLASS) :].split(",")]
         return [f"{CLASS}{name}" for name in names if name] or [text]
-    layer, channels = split_channels(text)
-    return [f"{layer}:{channel}" for channel in channels] or [text]
+    layer, channels = split_channels(split_weight(text)[0])
+    if len(channels) < 2:
+        return [text]
+    behind = text[text.rindex("*") :] if "*" in text else ""
+    return [f"{layer}:{channel}{behind}" for channel in channels]
 
 
 def caption(net: Any, text: str) -> str:
     """Return what to write below the picture of a term: a class's usual name, or the text."""
     from ..models.labels import find_labels, label_name
 
-    if not text.startswith(CLASS):
-        return text
-    name = text[len(CLASS) :].strip()
-    numbers_ = find_labels(net, name)
-    return label_name(net, numbers_[0]) if len(numbers_) == 1 else name
+    name, weight = split_weight(text)
+    if name.startswith(CLASS):
+        name = name[len(CLASS) :].strip()
+        found = find_labels(net, name)
+        name = label_name(net, found[0]) if len(found) == 1 else name
+    return name if weight > 0 else f"not {name}"
 
 
 def _appearance(net: Any) -> str:

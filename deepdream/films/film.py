@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 import warnings
 from collections.abc import Iterator, Mapping
@@ -337,9 +338,9 @@ class Filming:
         """
         if self.count is not None and self.done >= self.count:
             return
-        shown = None
-        if self.count is not None:
-            shown = display_for(progress, on_step, self.size, self.count, self.done)
+        # Where nobody knows how many there will be, each frame has a bar of its own.
+        done = 0 if self.count is None else self.done
+        shown = display_for(progress, on_step, self.size, self.count, done)
 
         def watch(step: Any) -> bool:
             if shown is not None:
@@ -356,7 +357,7 @@ class Filming:
                     made = self._dream(shot, watch)
                     if made is None:
                         return
-                    if shown is not None:
+                    if shown is not None and self.count is not None:
                         shown.frame(self.done)
                     yield made
                     if self.done == self.count:
@@ -377,9 +378,7 @@ class Filming:
         finish = script.finish(*when, begun.first)
         ready = self._ready_for(*when)
         own = {**script.own(*when, begun.first), "strength": 1.0, "keep_colors": False}
-        with warnings.catch_warnings():
-            if frame.number != self.begun:
-                warnings.simplefilter("ignore", SizeWarning)  # the first frame has said it
+        with _quiet() if frame.number != self.begun else contextlib.nullcontext():
             dreamt = ready.dream(
                 pixels, mask=self._mask, seed=random_of(self.seed, frame.number),
                 on_step=watch if finish is None else _finished(finish, under, watch),
@@ -412,6 +411,20 @@ class Filming:
 
     def __exit__(self, *error: Any) -> None:
         self._reel.close()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Let a dream not say what the first frame's has said: its sizes, its plan, its memory."""
+    logger = logging.getLogger(__name__.partition(".")[0])
+    level = logger.level
+    logger.setLevel(max(level, logging.WARNING))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SizeWarning)
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _finished(finish: Finish, under: np.ndarray, watch: OnStep) -> OnStep:
