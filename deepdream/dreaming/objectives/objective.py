@@ -305,7 +305,9 @@ def check_weight(weight: Any, what: str) -> float:
         weight = weight.item()
     real = isinstance(weight, (numbers.Real, np.number)) and not isinstance(weight, bool)
     if not real or not abs(float(weight)) <= _LARGEST:
-        raise ParameterError(f"the weight of {what} is {weight!r}: a finite number is expected, of float32")
+        raise ParameterError(
+            f"the weight of {what} is {weight!r}: a finite number is expected, of float32"
+        )
     return float(weight)
 
 
