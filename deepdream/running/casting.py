@@ -5,9 +5,9 @@ An InnerProduct that reads a (c, h, w) blob multiplies it by (num_output, c h w)
 and on a larger picture in several: the same numbers in the same memory. `cast` makes the net whose
 inner products are such convolutions, with the same names for layers and blobs; so `fc8` of a
 picture that is 64 pixels wider than the net's own has two columns of answers, and what stands
-between (ReLU, Dropout) takes them as they are. A Flatten or Reshape on the way, which would make one
-long column of all positions, leaves them where they are: its numbers are in the order in which an
-inner product reads them anyhow.
+between (ReLU, Dropout) takes them as they are. A Flatten or Reshape on the way, which would make
+one long column of all positions, leaves them where they are: its numbers are in the order in which
+an inner product reads them anyhow.
 
 Networks whose inner products see as much of a small picture as of a large one, behind a pooling
 over all positions, take any size as they are, and are returned as they are.
@@ -145,7 +145,8 @@ def _spread(
             makers.pop(name, None)
         size = seen.pop() if len(seen) == 1 else None
         if size is not None and i not in kept and _flattens(layer, bottoms, tops, shapes):
-            found[i] = size = (*shapes[bottoms[0]][2:], *size)[:2]
+            h, w = (*shapes[bottoms[0]][2:], *size)[:2]
+            found[i] = size = (h, w)
             whose = whose | {i}
         elif size == (1, 1) or layer.type in _LAST and len(bottoms) == 1:
             continue

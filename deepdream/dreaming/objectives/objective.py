@@ -18,7 +18,6 @@ from ...errors import ParameterError
 from .functions import Channels, Direction, Function, Mean, Neuron, objective_L2
 from .given import Given, given_mask
 
-
 _LARGEST = float(np.finfo(np.float32).max)
 
 
