@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -155,7 +156,7 @@ def test_frames_may_come_from_an_iterator(tmp_path: Path, net: Any, capsys: Any)
     film(net, iter(panned(3)), tmp_path / "iterator", **QUICK, progress=True)
 
     assert bytes_in(tmp_path / "iterator") == bytes_in(tmp_path / "list")
-    assert "octave 1/2" in capsys.readouterr().err
+    assert re.search("octave ./2", capsys.readouterr().err)
 
 
 # -- stills -----------------------------------------------------------------------------------
