@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
 import subprocess
 import sys
@@ -156,7 +155,7 @@ def test_frames_may_come_from_an_iterator(tmp_path: Path, net: Any, capsys: Any)
     film(net, iter(panned(3)), tmp_path / "iterator", **QUICK, progress=True)
 
     assert bytes_in(tmp_path / "iterator") == bytes_in(tmp_path / "list")
-    assert re.search("octave ./2", capsys.readouterr().err)
+    assert "%" in capsys.readouterr().err
 
 
 # -- stills -----------------------------------------------------------------------------------
