@@ -26,7 +26,7 @@ ENV DEEPDREAM_HOME=/opt/models \
 RUN /opt/build/docker/install_deepdream.sh
 RUN /opt/build/docker/install_home.sh
 WORKDIR /work
-EXPOSE 8888
+EXPOSE 8888 8000
 ENTRYPOINT ["/opt/build/docker/entrypoint.sh"]
 CMD ["notebook"]
 

@@ -5,11 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHON
 
-# Each target installs what it needs and no more: what a dream needs, Jupyter for the labs, the tools
-# of the documentation, or those of the tests as well.
+# Each target installs what it needs and no more: what a dream needs, a web server for the studio,
+# Jupyter for the labs, the tools of the documentation, or those of the tests as well.
 DREAM := $(VENV)/.installed-dream
 DOCS := $(VENV)/.installed-docs
 LABS := $(VENV)/.installed-labs
+STUDIO := $(VENV)/.installed-studio
 DEV := $(VENV)/.installed-dev
 
 # Tests run in two processes with one thread each: results do not depend on the number of cores.
@@ -17,7 +18,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 HERE := not network and not gpu and not weights
 
 .DEFAULT_GOAL := help
-.PHONY: help dream test check parity portable golden bench labs docs image clean
+.PHONY: help dream studio test check parity portable golden bench labs docs image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,9 +33,13 @@ dream: $(DREAM) ## dream on examples/clouds.jpg with the bundled network
 	echo "The dream is $(CURDIR)/dream.png; it took $$(($$(date +%s) - start)) seconds." && \
 	echo "Now yours: $(BIN)/deepdream dream PHOTO"
 
+studio: $(STUDIO) ## open the studio, a page in the browser to dream on; Ctrl-C ends it
+	$(BIN)/deepdream studio
+
 test: $(DEV) ## run all tests that need neither the internet nor a GPU
 	@scripts/install_caffe.sh || echo "The comparison with the real Caffe is left out (see above)."
 	@scripts/install_chromium.sh >/dev/null || echo "The test in a browser is left out (see above)."
+	@scripts/install_axe.sh >/dev/null || echo "The test with axe is left out (see above)."
 	$(PYTEST) -n 2 --dist worksteal -m "$(HERE)"
 
 check: $(DEV) ## format, lint, types, fast tests: before every commit

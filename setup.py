@@ -22,6 +22,7 @@ def version():
 FOR_USERS = {
     "gpu": ["torch>=2.0"],  # for CUDA
     "hdf5": ["h5py"],
+    "studio": ["starlette>=0.40", "uvicorn>=0.30"],
     # Films: FFmpeg's libraries, and OpenCV for the motion in them.
     "film": ["av>=15.1", "opencv-python-headless>=4.8"],
     "cluster": ["distributed>=2024.8"],  # Dask: many pictures on many machines
@@ -75,6 +76,7 @@ setup(
         "deepdream.reading": ["*.pyi", "caffe.proto", "caffe.desc"],
         "deepdream.compiling": ["kernels-*.zip"],  # scripts/translate_kernels.py
         "deepdream.galleries": ["*.html", "*.css", "*.js"],
+        "deepdream.studio": ["page/*"],
         "deepdream.models": ["classes/*.txt", "classes/*.families"],
         "deepdream.prototxt": ["*.md", "*/*.md", "*/*.prototxt"],
     },
@@ -112,6 +114,9 @@ setup(
             "opencv-python-headless>=4.8",
             "pillow-heif",
             "pillow-jxl-plugin",
+            "starlette>=0.40",
+            "uvicorn>=0.30",
+            "httpx",  # asks the studio in tests, through Starlette's client
             "hypothesis",
             "mypy",
             "pytest",

@@ -31,6 +31,7 @@ from .commands import (
     reproduce,
     rerun,
     show,
+    studio,
     styles,
     visualize,
     zoom,
@@ -107,8 +108,8 @@ def build_parser() -> Parser:
     )  # fmt: skip
 
     for module in (
-        dream, film, zoom, visualize, styles, layers, labels, gallery, batch, show, rerun,
-        models, reproduce,
+        dream, studio, film, zoom, visualize, styles, layers, labels, gallery, batch, show,
+        rerun, models, reproduce,
     ):  # fmt: skip
         module.add(commands)
     return parser

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What a container runs: `notebook` is Jupyter with the walkthrough on port 8888; any other word is a
+# What a container runs: `notebook` is Jupyter with the walkthrough on port 8888, `studio` the page to
+# dream on, on port 8000, open to whom the container's ports are published to; any other word is a
 # command of deepdream, or a program of the image (python, bash). With `--engine caffe` the command
 # runs in Caffe's environment, $CAFFE_HOME. Its exit status is the container's.
 set -euo pipefail
@@ -26,8 +27,12 @@ case "${1:-notebook}" in
     [ -w "$notebooks" ] || { cp -r "$notebooks" "$HOME/notebooks"; notebooks=$HOME/notebooks; }
     exec jupyter lab --ip=0.0.0.0 --port=8888 --no-browser \
       --ServerApp.root_dir="$notebooks" "$@" ;;
-  batch | dream | film | gallery | labels | layers | models | reproduce | rerun | show | styles | \
-    visualize | zoom | -*)
+  batch | dream | film | gallery | labels | layers | models | reproduce | rerun | show | studio | \
+    styles | visualize | zoom | -*)
+    if [ "$1" = studio ]; then
+      shift
+      set -- studio --host 0.0.0.0 --allow local --no-browser "$@"
+    fi
     deepdream=deepdream
     caffes=${CAFFE_HOME:-/opt/caffe}/bin/deepdream
     # Without one, deepdream itself says what is missing.

@@ -6,7 +6,7 @@ source=$(cd "$(dirname "$0")/.." && pwd)
 pip=(/opt/deepdream/bin/python -m pip install --no-cache-dir --disable-pip-version-check)
 
 python3 -m venv /opt/deepdream
-"${pip[@]}" -c "$source/constraints.txt" "$source" jupytext nbformat
+"${pip[@]}" -c "$source/constraints.txt" "${source}[studio]" jupytext nbformat
 "${pip[@]}" "jupyterlab>=4.2,<5"
 
 # Whoever runs the image may add weights: `docker run -u` can be any number.

@@ -48,6 +48,25 @@ g = src.diff[0]
 def roll(x, ox, oy):
     return np.roll(np.roll(x, ox, -1), oy, -2)
 """,
+    # A studio in the same process instead of one at port 8000.
+    "studio-api.md": """
+import atexit, requests, warnings
+from pathlib import Path
+from deepdream.studio.app import Config, build
+from deepdream.studio.security import kept_token, rules_for
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from starlette.testclient import TestClient
+library = Path("LIBRARY")
+library.mkdir()
+rules = rules_for("127.0.0.1", (), kept_token(library / "token"), 8000)
+studio = TestClient(build(Config(library, rules, {"model": None})), "http://127.0.0.1:8000",
+                    client=("127.0.0.1", 1))
+studio.__enter__()
+atexit.register(studio.__exit__, None, None, None)
+requests.get = studio.get
+requests.post = lambda url, data=None, **how: studio.post(url, content=data, **how)
+""",
     "add-a-layer.md": """
 from deepdream.running.layers.base import Layer, register
 """,
@@ -98,6 +117,8 @@ def folder(tmp_path):
 @pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: page.name)
 def test_python_runs(page, folder):
     """The blocks of a page, one after the other, as a reader would run them."""
+    if "studio" in page.name:
+        pytest.importorskip("starlette", reason="the extra studio is not installed")
     script = folder / "page.py"
     script.write_text(BEFORE.get(page.name, "") + python_of(page), encoding="utf-8")
     done = subprocess.run(

@@ -80,6 +80,7 @@ def test_pytorch_is_an_extra(setup: dict[str, Any]) -> None:
     assert extras["hdf5"] == {"h5py"}
     assert extras["cluster"] == {"distributed"}
     assert extras["film"] == {"av", "opencv-python-headless"}
+    assert extras["studio"] == {"starlette", "uvicorn"}
     assert extras["all"] == set().union(
         *(extras[extra] for extra in extras.keys() - {"all", "docs", "labs", "dev"})
     )
@@ -350,7 +351,10 @@ def test_a_gpu_without_pytorch(installed: Path, outside: dict[str, str], tmp_pat
 def test_every_module_can_be_imported_without_pytorch(
     installed: Path, outside: dict[str, str], tmp_path: Path
 ) -> None:
-    """But for those that may import it, by tests/test_architecture.py: they compute on GPUs."""
+    """But for those that may import it, by tests/test_architecture.py: they compute on GPUs.
+
+    Nor without Starlette, which only the studio needs.
+    """
     code = (
         "import importlib, pkgutil, sys, deepdream\n"
         "left_out = tuple(f'{name}.' for name in sys.argv[1:])\n"
@@ -360,7 +364,8 @@ def test_every_module_can_be_imported_without_pytorch(
         "print(sum(name.startswith('deepdream.') for name in sys.modules))\n"
     )
     on_gpus = sorted(f"deepdream.{name}" for name in HEAVY["torch"])
-    done = run([installed / "bin" / "python", "-c", code, *on_gpus], tmp_path, outside)
+    extra = sorted(f"deepdream.{name}" for name in HEAVY["starlette"])
+    done = run([installed / "bin" / "python", "-c", code, *on_gpus, *extra], tmp_path, outside)
 
     assert int(done.stdout) > 100
     assert not {"deepdream.running.net", "deepdream.models.load"} & set(on_gpus)

@@ -402,9 +402,9 @@ class Filming:
 
     def finish(self) -> list[str]:
         """Make the film of its frames, with sound and recipe; return what is to be said of it."""
-        said = len(self.notes)
         self._reel.finish()
-        return [*self._shots.warnings, *self._reel.notes][said:]
+        notes = [*self._shots.warnings, *self._reel.notes]
+        return [note for note in notes if note not in self.notes]
 
     def __enter__(self) -> Filming:
         return self

@@ -137,14 +137,15 @@ def _lead(sound: Sound, tick: Fraction) -> Fraction:
     with open_film(sound.path) as film:
         seen = set()
         streams = [film.streams[track.stream] for track in sound.tracks]
-        for packet in film.demux(*streams):
-            if packet.pts is None or packet.is_discard or packet.stream_index in seen:
-                continue
-            seen.add(packet.stream_index)
-            heard = packet.pts * packet.time_base + _filling(packet)
-            begins = min(begins, heard - sound.origin)
-            if len(seen) == len(streams):
-                break
+        with contextlib.suppress(import_av().error.FFmpegError):  # damage: what was read counts
+            for packet in film.demux(*streams):
+                if packet.pts is None or packet.is_discard or packet.stream_index in seen:
+                    continue
+                seen.add(packet.stream_index)
+                heard = packet.pts * packet.time_base + _filling(packet)
+                begins = min(begins, heard - sound.origin)
+                if len(seen) == len(streams):
+                    break
     if -begins < _TOGETHER:
         return Fraction(0)
     return math.ceil(-begins / tick) * tick

@@ -1,0 +1,222 @@
+"""The library: pictures that were brought, masks that were painted, dreams that were made.
+
+On disk, below one folder::
+
+    pictures/<id>/about.json original screen.jpg thumb.jpg look-<name>.jpg
+    dreams/<id>/about.json picture.png deep.tif screen.jpg before.jpg thumb.jpg
+    jobs/<id>.json now-<id>.jpg
+    trash/<id>/
+
+A picture's id is the beginning of its sha256, so that the same one is kept once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import re
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..color_profiles import srgb_profile
+from ..errors import ImageError, MissingFileError, OutOfMemoryError
+from ..files import make_folder, open_view, replacing
+from ..images import load_image
+from ..memory import format_size, free_memory
+from ..picture import Picture, to_uint8
+from ..picture_files import open_picture
+from ..recipe import find_recipe
+from .settings import from_recipe
+from .store import Shelf, empty_trash, open_plain
+
+SCREEN, THUMB = 2048, 480  # longer sides, in pixels
+MEGAPIXELS = 120
+_BYTES_PER_PIXEL = 40  # while a picture is decoded: float32 of three channels, and what PIL holds
+_TRASH_DAYS = 7
+
+_MASK, _PHOTO = "mask", "photo"
+
+
+class Library:
+    """All that the studio keeps.
+
+    Parameters
+    ----------
+    path : Path
+        A folder, made where it is missing.
+    net : Graph
+        Of the network: whose settings recipes are to become.
+
+    Attributes
+    ----------
+    path : Path
+    pictures, dreams : Shelf
+    """
+
+    def __init__(self, path: Path, net: Any) -> None:
+        self.path = make_folder(path)
+        trash = path / "trash"
+        self.pictures = Shelf(path / "pictures", trash)
+        self.dreams = Shelf(path / "dreams", trash)
+        make_folder(path / "jobs")
+        self._net = net
+        empty_trash(trash, time.time() - _TRASH_DAYS * 86400)
+
+    def add(self, file: Path, name: str, mask: bool = False) -> dict[str, Any]:
+        """Take a picture in.
+
+        Parameters
+        ----------
+        file : Path
+            What was received; it is moved away.
+        name : str
+            What the picture is called, for people only.
+        mask : bool
+            It was painted as a mask, and is none that anybody brought.
+
+        Returns
+        -------
+        dict
+            Its id and what is known of it. ``settings`` are those of the recipe that it carries.
+
+        Raises
+        ------
+        ImageError
+            It is no picture, damaged, or too large.
+        OutOfMemoryError
+            There is not enough memory to open it.
+        """
+        name = plain_name(name)
+        view = open_view(file, ImageError)
+        recipe = _look_at(view, name)
+        digits = hashlib.sha256(view).hexdigest()
+        size = len(view)
+        view.release()
+        id = digits[:16]
+        if id in self.pictures:
+            about = self.pictures.about(id)
+            if not mask and about["kind"] == _MASK:
+                about = self.pictures.change(id, kind=_PHOTO, name=name)
+            return about
+        picture = load_named(file, name)
+        h, w = picture.shape[:2]
+        folder = self.pictures.unfinished(id)
+        try:
+            write_small(picture, folder)
+            shutil.move(str(file), folder / "original")
+            about = {
+                "kind": _MASK if mask else _PHOTO,
+                "name": name,
+                "size": [w, h],
+                "bytes": size,
+                "sha256": digits,
+                "added": time.time(),
+            }
+            if recipe is not None:
+                settings, left_out = from_recipe(self._net, recipe)
+                about.update(settings=settings, left_out=left_out)
+            self.pictures.finish(id, about)
+        except BaseException:
+            self.pictures.drop(id)
+            raise
+        return {**about, "id": id}
+
+    def original(self, id: str) -> tuple[Path, str]:
+        """Return the file of a picture, and what it is called."""
+        about = self.pictures.about(id)
+        return self.pictures.folder(id) / "original", about["name"]
+
+    def check_pictures(self, ids: list[str]) -> None:
+        """Make sure that pictures are here.
+
+        Raises
+        ------
+        MissingFileError
+        """
+        for id in ids:
+            if id not in self.pictures:
+                raise MissingFileError(
+                    "A picture that is needed is not here any more: add it again."
+                )
+
+
+def _look_at(view: memoryview, name: str) -> Mapping[str, Any] | None:
+    """Return the recipe of a picture; refuse it by its size before it is decoded."""
+    if len(view) == 0:
+        raise ImageError(f"'{name}' is empty: choose another picture.")
+    with _sized(view, name) as image:
+        w, h = image.size
+        if w * h > MEGAPIXELS * 1e6:
+            raise _too_large(name, w * h)
+        needed = w * h * _BYTES_PER_PIXEL
+        if needed > free_memory():
+            raise OutOfMemoryError(
+                f"Opening '{name}' ({w}x{h}) takes {format_size(needed)} of memory, and less is "
+                "free: close other programs, or make the picture smaller."
+            )
+        return find_recipe(image)
+
+
+@contextlib.contextmanager
+def _sized(view: memoryview, name: str) -> Iterator[Image.Image]:
+    """Open a picture; where Pillow refuses its size say how large it is."""
+    try:
+        with open_picture(view, f"'{name}'") as image:
+            yield image
+    except ImageError as error:
+        found = re.search(r"\((\d+) pixels\)", str(error))
+        if found and isinstance(error.__cause__, Image.DecompressionBombError):
+            raise _too_large(name, int(found[1])) from error
+        raise
+
+
+def _too_large(name: str, pixels: int) -> ImageError:
+    return ImageError(
+        f"'{name}' has {pixels / 1e6:.0f} megapixels, and {MEGAPIXELS} are the most that can be "
+        "opened here: make it smaller first."
+    )
+
+
+class _Named(io.BytesIO):
+    """A file whose name is what people call it: messages and recipes have no other."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        super().__init__(data)
+        self.name = name
+
+
+def load_named(file: Path, name: str) -> Picture:
+    """Return the picture in a file of the library, whose source is what people call it."""
+    with open_plain(file) as opened:
+        return load_image(_Named(opened.read(), name))
+
+
+def write_small(picture: np.ndarray, folder: Path) -> None:
+    """Write what the page shows of a picture: for the screen, and as one of many."""
+    image = Image.fromarray(to_uint8(picture))
+    write_jpeg(image, folder / "screen.jpg", SCREEN)
+    write_jpeg(image, folder / "thumb.jpg", THUMB)
+
+
+def write_jpeg(image: Image.Image, path: Path, longest: int, quality: int = 90) -> None:
+    """Write a picture as JPEG, shrunk where a side is longer than `longest` pixels."""
+    scale = min(1.0, longest / max(image.size))
+    if scale < 1:
+        w, h = (max(1, round(side * scale)) for side in image.size)
+        image = image.resize((w, h), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    with replacing(path) as part:
+        image.save(part, "JPEG", quality=quality, subsampling=0, icc_profile=srgb_profile(3))
+
+
+def plain_name(name: Any) -> str:
+    """Return what a file is called, fit to be shown and to name a download: never a path."""
+    text = re.split(r"[/\\]", str(name))[-1]
+    text = re.sub(r"[^\w .,()+'-]", "_", text).strip(" .")
+    return text[-80:] or "picture"

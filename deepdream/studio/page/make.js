@@ -1,0 +1,373 @@
+// Making: a picture is brought, a look chosen, and the dream watched.
+import { addPicture, call, cancelJob, startDream, stopJob } from "./api.js";
+import { openCamera } from "./camera.js";
+import { Choice } from "./choice.js";
+import { Controls } from "./controls.js";
+import { fill, h, icon, settled } from "./dom.js";
+import { Looks } from "./looks.js";
+import { paintMask } from "./mask.js";
+import { Stage } from "./stage.js";
+import { T } from "./texts.js";
+import { actions, showOn } from "./viewer.js";
+
+const MEMORY = "deepdream-studio";
+const BUSY = ["waiting", "running", "stopping"];
+
+export class Make {
+  constructor(app) {
+    this.app = app;
+    this.choice = new Choice(app.about);
+    this.picture = null;
+    this.current = null; // the job that is watched, and the dream that it becomes
+    this.shownDream = null;
+    this.stage = new Stage();
+    const save = settled(() => this.remember(), 100);
+    this.looks = new Looks(this.choice, () => { this.controls.shown(); this.controls.ask(); save(); });
+    this.controls = new Controls(this.choice, {
+      changed: () => { this.looks.shown(); this.controls.ask(); save(); },
+      paint: () => this.paint(),
+      failed: (error) => app.say(error.message),
+    });
+    this.controls.told = (seconds, error) => this.cost(seconds, error);
+    this.file = h("input", { type: "file", accept: "image/*", class: "hidden", tabIndex: -1, "aria-hidden": "true", onchange: () => this.fromFile(this.file) });
+    this.phone = h("input", { type: "file", accept: "image/*", capture: "environment", class: "hidden", tabIndex: -1, "aria-hidden": "true", onchange: () => this.fromFile(this.phone) });
+    this.build();
+    this.listen();
+  }
+
+  build() {
+    this.sending = h("p", { class: "sending", role: "status" });
+    this.recent = h("section", { class: "recent", hidden: true, "aria-labelledby": "recent-title" });
+    this.bring = h("div", { class: "bring" },
+      h("div", { class: "target" },
+        h("h1", {}, T.bring.title), h("p", { class: "lead" }, T.bring.lead),
+        h("div", { class: "row" },
+          h("button", { type: "button", class: "main", onclick: () => this.file.click() }, icon("picture"), T.bring.choose),
+          h("button", { type: "button", class: "plain", onclick: () => this.photograph() }, icon("camera"), T.bring.photograph)),
+        h("p", { class: "help drop" }, T.bring.drop), this.sending),
+      this.recent);
+    this.name = h("h1", { class: "name" });
+    this.carried = h("div", { class: "note", hidden: true });
+    this.watch = h("div", { class: "watch", hidden: true });
+    this.after = h("div", { class: "after-dream", hidden: true });
+    this.queue = h("section", { class: "queue", hidden: true, "aria-labelledby": "queue-title" });
+    this.price = h("span", { class: "price" });
+    this.startButton = h("button", { type: "button", class: "main dream", onclick: () => this.dream() }, h("span", { class: "word" }, T.dream), this.price);
+    this.said = h("p", { class: "problem", role: "alert", hidden: true });
+    this.work = h("div", { class: "work", hidden: true },
+      h("div", { class: "stand" },
+        h("div", { class: "row between title" }, this.name,
+          h("div", { class: "row" },
+            h("button", { type: "button", class: "quiet", onclick: () => this.file.click() }, icon("picture"), T.bring.another),
+            h("button", { type: "button", class: "quiet", onclick: () => this.photograph() }, icon("camera"), T.bring.photograph))),
+        this.carried, this.stage.element, this.watch, this.after, this.queue),
+      h("div", { class: "panel" }, this.looks.element, this.controls.element, h("div", { class: "start" }, this.said, this.startButton)));
+    this.over = h("div", { class: "over", hidden: true }, h("p", {}, T.bring.now));
+    this.element = h("div", { class: "making" }, this.file, this.phone, this.bring, this.work, this.over);
+  }
+
+  listen() {
+    let depth = 0;
+    const files = (event) => event.dataTransfer?.types.includes("Files");
+    addEventListener("dragenter", (event) => { if (files(event)) { depth += 1; this.over.hidden = false; } });
+    addEventListener("dragleave", (event) => { if (files(event)) { depth -= 1; this.over.hidden = depth > 0 ? false : true; } });
+    addEventListener("dragover", (event) => files(event) && event.preventDefault());
+    addEventListener("drop", (event) => {
+      if (!files(event)) return;
+      event.preventDefault();
+      depth = 0;
+      this.over.hidden = true;
+      if (event.dataTransfer.files[0]) this.take(event.dataTransfer.files[0]);
+    });
+    addEventListener("paste", (event) => {
+      const file = [...(event.clipboardData?.files ?? [])].find((each) => each.type.startsWith("image/"));
+      if (file) { event.preventDefault(); this.take(file); }
+    });
+  }
+
+  fromFile(input) {
+    const file = input.files[0];
+    input.value = "";
+    if (file) this.take(file);
+  }
+
+  async photograph() {
+    if (matchMedia("(pointer: coarse)").matches || !navigator.mediaDevices?.getUserMedia) {
+      this.phone.click();
+      return;
+    }
+    try {
+      const blob = await openCamera();
+      if (blob) this.take(new File([blob], "photo.jpg", { type: "image/jpeg" }));
+    } catch {
+      this.app.say(T.camera.none);
+    }
+  }
+
+  /** Bring a file in, and show it. */
+  async take(file) {
+    this.app.go("#make");
+    if (file.type && !file.type.startsWith("image/")) {
+      this.problem(T.bring.notPicture);
+      return;
+    }
+    this.problem("");
+    const told = (share) => { this.sending.textContent = T.bring.sending(share); };
+    told(0);
+    this.element.classList.add("busy");
+    try {
+      this.open(await addPicture(file, file.name || "picture", told));
+    } catch (error) {
+      this.problem(error.message);
+    } finally {
+      this.element.classList.remove("busy");
+      this.sending.textContent = "";
+    }
+  }
+
+  problem(text) {
+    this.said.textContent = text;
+    this.said.hidden = !text;
+    if (text && !this.picture) this.app.say(text);
+  }
+
+  /** Take a picture of the library as the one to dream on. */
+  open(picture, { keepChoice = true } = {}) {
+    this.picture = picture;
+    this.current = null;
+    this.shownDream = null;
+    this.choice.mask = null;
+    if (!keepChoice) this.choice.reset();
+    this.choice.longest = null;
+    this.bring.hidden = true;
+    this.work.hidden = false;
+    this.after.hidden = true;
+    this.watch.hidden = true;
+    this.name.textContent = `${picture.name} · ${T.bring.size(...picture.size)}`;
+    this.stage.show({ before: `/api/pictures/${picture.id}/screen`, size: picture.size, name: picture.name });
+    this.carry(picture);
+    this.looks.shown();
+    this.looks.show(picture).catch((error) => this.app.say(error.message));
+    this.controls.for(picture);
+    this.remember();
+  }
+
+  /** Offer the settings that a picture has brought with it. */
+  carry(picture) {
+    const there = picture.settings && Object.keys(picture.settings).length > 0;
+    this.carried.hidden = !there;
+    if (!there) return;
+    const reasons = (picture.left_out ?? []).map((reason) => T.bring.without[reason]);
+    fill(this.carried, h("p", {}, T.bring.carries, " ", reasons.length > 0 && T.bring.leftOut(reasons)),
+      h("button", { type: "button", class: "plain", onclick: () => { this.use(picture.settings); this.carried.hidden = true; } }, T.bring.use));
+  }
+
+  use(settings) {
+    this.choice.use(settings, (id) => this.app.pictures.get(id));
+    this.looks.shown();
+    this.controls.for(this.picture);
+    this.remember();
+  }
+
+  /** Hear that a look is there: the first ones tell how fast this machine is. */
+  lookMade(made) {
+    this.looks.made(made);
+    if (made.picture === this.picture?.id) this.controls.ask();
+  }
+
+  cost(seconds, error) {
+    this.price.textContent = seconds === null ? "" : T.about(seconds);
+    this.problem(error ? error.message : "");
+    this.startButton.disabled = Boolean(error);
+  }
+
+  async dream(settings = this.choice.settings(this.picture.size), picture = this.picture.id) {
+    this.problem("");
+    try {
+      const job = await startDream(picture, settings);
+      this.app.jobs.set(job.id, this.app.jobs.get(job.id) ?? job);
+      this.watchJob(job.id);
+    } catch (error) {
+      this.problem(error.message);
+      this.app.say(error.message);
+    }
+  }
+
+  /** Watch a job from now on. */
+  watchJob(id) {
+    this.current = id;
+    this.shownDream = null;
+    this.after.hidden = true;
+    this.watching = null;
+    if (this.picture) this.stage.show({ before: `/api/pictures/${this.picture.id}/screen`, size: this.shape(id), name: this.picture.name });
+    this.remember();
+    this.jobsChanged();
+    if (innerWidth < 960) this.stage.element.scrollIntoView({ block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+  }
+
+  shape(id) {
+    const longest = this.app.jobs.get(id)?.settings.longest ?? Math.max(...this.picture.size);
+    const scale = longest / Math.max(...this.picture.size);
+    return this.picture.size.map((side) => Math.max(1, Math.round(side * scale)));
+  }
+
+  // -- what the program tells ---------------------------------------------------------------------
+
+  jobsChanged() {
+    const { jobs } = this.app;
+    const active = [...jobs.values()].filter((job) => BUSY.includes(job.state));
+    const others = active.filter((job) => job.id !== this.current);
+    this.startButton.querySelector(".word").textContent = active.length ? T.later : T.dream;
+    this.showQueue(others);
+    const job = this.current && jobs.get(this.current);
+    this.watch.hidden = !(job && BUSY.includes(job.state));
+    if (!job) return;
+    if (BUSY.includes(job.state)) {
+      if (this.watching !== job.id) this.buildWatch(job);
+      this.showState(job, active.findIndex((each) => each.id === job.id));
+      if (job.progress) this.step(job.id, job.progress);
+    } else if (job.state === "failed") {
+      this.current = null;
+      this.problem(T.watch.failed(job.name) + (job.why ?? ""));
+      this.back();
+    } else if (job.state === "cancelled") {
+      this.current = null;
+      this.back();
+    } else if (job.state === "done") {
+      const dream = this.app.dreams.get(job.id);
+      if (dream && this.shownDream !== dream.id) this.finished(dream);
+    }
+  }
+
+  back() {
+    if (this.picture) this.stage.show({ before: `/api/pictures/${this.picture.id}/screen`, size: this.picture.size, name: this.picture.name });
+    this.remember();
+  }
+
+  buildWatch(job) {
+    this.watching = job.id;
+    this.shownCount = 0;
+    this.bar = h("progress", { max: 1, value: 0, "aria-label": T.watch.progress });
+    this.where = h("span", { class: "where" });
+    this.left = h("span", { class: "time-left" });
+    this.stopButton = h("button", { type: "button", class: "plain", onclick: () => this.end(stopJob, job.id) }, icon("stop"), T.watch.stop);
+    this.cancelButton = h("button", { type: "button", class: "quiet", onclick: () => this.end(cancelJob, job.id) }, icon("close"), T.watch.cancel);
+    fill(this.watch, this.bar, h("p", { class: "told" }, this.where, this.left), h("div", { class: "row" }, this.stopButton, this.cancelButton));
+  }
+
+  async end(how, id) {
+    try {
+      await how(id);
+    } catch (error) {
+      this.app.say(error.message);
+    }
+  }
+
+  showState(job, before) {
+    const { state, phase, progress } = job;
+    this.stopButton.hidden = state !== "running" || phase === "writing";
+    this.cancelButton.hidden = state === "stopping";
+    if (state === "waiting") this.where.textContent = T.watch.waiting(Math.max(0, before));
+    else if (state === "stopping") this.where.textContent = T.watch.stopping;
+    else if (phase === "writing") this.where.textContent = T.watch.writing;
+    else if (!progress) this.where.textContent = T.watch.begun;
+    if (state !== "running" || phase === "writing") this.left.textContent = "";
+  }
+
+  step(id, progress) {
+    if (id !== this.current || this.watching !== id) {
+      const tag = this.queue.querySelector(`[data-job="${id}"] .state`);
+      if (tag) tag.textContent = T.watch.running(progress.done);
+      return;
+    }
+    this.bar.value = progress.done;
+    if (this.app.jobs.get(id)?.state === "running") {
+      this.where.textContent = progress.frames > 1 ? T.watch.frame(progress) : T.watch.step(progress);
+      this.left.textContent = T.watch.left(progress.left);
+    }
+    if (progress.shown > this.shownCount && this.picture) {
+      this.shownCount = progress.shown;
+      this.stage.grow(`/api/jobs/${id}/picture?n=${progress.shown}`, this.picture.name);
+    }
+  }
+
+  finished(dream) {
+    this.shownDream = dream.id;
+    this.watch.hidden = true;
+    this.controls.ask();
+    this.showDream(dream, true);
+    this.app.announce(T.watch.announced);
+  }
+
+  showDream(dream, keep = false) {
+    showOn(this.stage, dream, keep);
+    this.after.hidden = false;
+    fill(this.after, h("p", { class: "kept" }, icon("check"), T.watch.kept, " ", dream.notes?.join(" ")), actions(this.app, dream));
+    this.remember();
+  }
+
+  showQueue(jobs) {
+    this.queue.hidden = !jobs.length;
+    if (!jobs.length) { fill(this.queue); return; }
+    fill(this.queue, h("h3", { id: "queue-title" }, T.watch.others), h("ul", {}, jobs.map((job) =>
+      h("li", { "data-job": job.id },
+        h("img", { src: `/api/pictures/${job.picture}/thumb`, alt: "" }),
+        h("span", { class: "who" }, job.name), h("span", { class: "state" }, job.progress ? T.watch.running(job.progress.done) : T.watch.state[job.state]),
+        h("button", { type: "button", class: "quiet square", "aria-label": `${T.watch.cancel}: ${job.name}`, title: T.watch.cancel, onclick: () => this.end(cancelJob, job.id) }, icon("close"))))));
+  }
+
+  showRecent() {
+    const pictures = [...this.app.pictures.values()].slice(0, 8);
+    this.recent.hidden = !pictures.length;
+    fill(this.recent, h("h2", { id: "recent-title" }, T.bring.recent), h("ul", {}, pictures.map((picture) =>
+      h("li", {}, h("button", { type: "button", onclick: () => this.open(picture) }, h("img", { src: `/api/pictures/${picture.id}/thumb`, alt: picture.name, loading: "lazy" }))))));
+  }
+
+  async paint() {
+    try {
+      const about = await paintMask(this.picture, this.choice.mask);
+      if (!about) return;
+      this.choice.mask = about.id;
+      this.controls.touched("mask");
+    } catch (error) {
+      this.app.say(error.message);
+    }
+  }
+
+  // -- across reloads -----------------------------------------------------------------------------
+
+  remember() {
+    const { picture, current } = this;
+    try {
+      sessionStorage.setItem(MEMORY, JSON.stringify({ picture: picture?.id ?? null, current, choice: this.choice.plain() }));
+    } catch {
+      // A browser that keeps nothing: a reload begins anew.
+    }
+  }
+
+  async recall() {
+    this.showRecent();
+    let kept = null;
+    try {
+      kept = JSON.parse(sessionStorage.getItem(MEMORY));
+    } catch {
+      return;
+    }
+    if (!kept?.picture) return;
+    try {
+      const picture = this.app.pictures.get(kept.picture) ?? (await call("GET", `/api/pictures/${kept.picture}`));
+      this.open(picture);
+      this.choice.restore(kept.choice);
+      this.looks.shown();
+      this.controls.for(picture);
+      if (kept.current && (this.app.jobs.has(kept.current) || this.app.dreams.has(kept.current))) {
+        this.current = kept.current;
+        const dream = this.app.dreams.get(kept.current);
+        if (dream) this.finished(dream);
+        else this.watchJob(kept.current);
+      }
+    } catch {
+      // It was deleted: begin anew.
+    }
+  }
+}

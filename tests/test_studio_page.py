@@ -1,0 +1,504 @@
+"""The studio's page as a visitor meets it: headless Chromium, the program as users start it.
+
+``scripts/install_chromium.sh`` and ``scripts/install_axe.sh`` bring what is needed, where they can;
+elsewhere these are skipped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("uvicorn", reason="the extra studio is not installed")
+webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+KEYS = pytest.importorskip("selenium.webdriver.common.keys").Keys
+
+ROOT = Path(__file__).resolve().parents[1]
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
+DRIVER = shutil.which("chromedriver") or ""
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (CHROMIUM and DRIVER),
+        reason="no chromium and chromedriver (scripts/install_chromium.sh)",
+    ),
+]
+
+PHONE, DESK, WIDE = (390, 844), (1280, 900), (2560, 1300)
+BUSY = ".watch:not([hidden])"
+DONE = ".after-dream:not([hidden]) .actions"
+
+
+class Program:
+    """The studio, as `deepdream studio` starts it."""
+
+    def __init__(self, library, port=0):
+        command = [sys.executable, "-m", "deepdream", "studio", "--library", str(library),
+                   "--port", str(port), "--no-browser"]  # fmt: skip
+        self.library = library
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"},
+        )  # fmt: skip
+        assert self.process.stdout is not None
+        self.address = self.process.stdout.readline().split(": ", 1)[1].strip()
+        self.here, _, self.token = self.address.partition("/?token=")
+        self.port = int(self.here.rpartition(":")[2])
+
+    def end(self, how=signal.SIGINT):
+        self.process.send_signal(how)
+        self.process.wait(20)
+        self.process.stdout.close()
+
+    def dreams(self):
+        found = [json.loads(p.read_text()) for p in self.library.glob("dreams/*/about.json")]
+        return sorted(found, key=lambda dream: dream["made"])
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    """One for all tests that do not end it."""
+    program = Program(tmp_path_factory.mktemp("studio") / "library")
+    yield program
+    program.end()
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Files to bring, each another picture."""
+    folder = tmp_path_factory.mktemp("photos")
+    whole = Image.open(ROOT / "examples" / "clouds.jpg")
+    paths = []
+    for n in range(6):
+        path = folder / f"sky {n}.jpg"
+        whole.crop((100 + 40 * n, 80, 420 + 40 * n, 300)).save(path, quality=92)
+        paths.append(path)
+    return paths
+
+
+@pytest.fixture(scope="module")
+def browser():
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                     "--force-device-scale-factor=1", "--hide-scrollbars"):  # fmt: skip
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    service = webdriver.ChromeService(DRIVER)
+    driver = webdriver.Chrome(options=options, service=service)
+    yield driver
+    driver.quit()
+
+
+class Visitor:
+    """Somebody at the page."""
+
+    def __init__(self, driver, program):
+        self.driver, self.program = driver, program
+
+    def open(self, size=DESK, dark=False, fresh=True):
+        media = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
+                 {"name": "prefers-reduced-motion", "value": "reduce"}]  # fmt: skip
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+        self.size(size)
+        self.driver.get(self.program.address)
+        self.wait("document.querySelector('.bring, .work') !== null")
+        if fresh:
+            self.run("sessionStorage.clear()")
+            self.driver.get(f"{self.program.here}/#make")
+            self.driver.refresh()
+            self.wait("document.querySelector('.bring:not([hidden])') !== null")
+        return self
+
+    def size(self, size):
+        self.driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": False},
+        )
+
+    def run(self, script, *arguments):
+        return self.driver.execute_script(f"return ({script})", *arguments)
+
+    def one(self, selector):
+        return self.driver.find_element("css selector", selector)
+
+    def all(self, selector):
+        return [e for e in self.driver.find_elements("css selector", selector) if e.is_displayed()]
+
+    def press(self, *keys):
+        webdriver.ActionChains(self.driver).send_keys(*keys).perform()
+
+    def button(self, text, within="body"):
+        """Return a button by its words."""
+        found = self.driver.execute_script(
+            "return [...document.querySelectorAll(arguments[1])].find(e => e.checkVisibility() &&"
+            "(e.textContent.trim() === arguments[0] || e.ariaLabel === arguments[0]))",
+            text,
+            ", ".join(f"{within} {kind}" for kind in ("button", "summary", "a")),
+        )
+        assert found, text
+        return found
+
+    def click(self, text, within="body"):
+        button = self.button(text, within)
+        self.run("arguments[0].scrollIntoView({block: 'center'})", button)
+        button.click()
+
+    def wait(self, script, seconds=40):
+        end = time.monotonic() + seconds
+        while not self.run(script):
+            assert time.monotonic() < end, f"not within {seconds} seconds: {script}"
+            time.sleep(0.02)
+
+    def there(self, selector, seconds=40):
+        self.wait(f"Boolean(document.querySelector({json.dumps(selector)}))", seconds)
+
+    def bring(self, path):
+        self.one("input[type=file]").send_keys(str(path))
+        self.wait(f"document.querySelector('.title .name').textContent.includes('{path.name}')")
+
+    def set(self, selector, value):
+        """Give a slider or a list a value, as a visitor does."""
+        self.run(
+            "(e => { e.value = arguments[1]; e.dispatchEvent(new Event('input', {bubbles: true}));"
+            "e.dispatchEvent(new Event('change', {bubbles: true})) })(arguments[0])",
+            self.one(selector),
+            value,
+        )
+
+    def quick(self):
+        """Choose what is done in a second."""
+        self.set(".control[data-name=longest] select", "512")
+        self.set(".control[data-name=steps] input", "0.25")
+        self.set(".control[data-name=octaves] input", "1")
+
+    def dream(self):
+        """Have it made, and return what has been kept."""
+        before = len(self.program.dreams())
+        self.one(".dream").click()
+        self.there(BUSY)
+        self.there(DONE)
+        found = self.program.dreams()
+        assert len(found) == before + 1
+        return found[-1]
+
+
+@pytest.fixture
+def visitor(browser, program):
+    """A visitor; afterwards nothing was wrong on the page, and nothing was asked from outside."""
+    visitor = Visitor(browser, program)
+    browser.get_log("browser")
+    browser.get_log("performance")
+    yield visitor
+    with contextlib.suppress(Exception):  # what a failed test has left would hold up the next one
+        visitor.driver.execute_async_script(
+            "fetch('/api/jobs').then((r) => r.json()).then(({jobs}) => Promise.all(jobs.map("
+            "({id}) => fetch(`/api/jobs/${id}`, {method: 'DELETE'}))))"
+            ".then(arguments[0], arguments[0])"
+        )
+    browser.get("about:blank")
+    wrong = [entry["message"] for entry in browser.get_log("browser")]
+    hosts = set()
+    for entry in browser.get_log("performance"):
+        with contextlib.suppress(KeyError):
+            message = json.loads(entry["message"])["message"]
+            if message["method"] == "Network.requestWillBeSent":
+                url = message["params"]["request"]["url"]
+                hosts.add(url.split("/")[2] if url.startswith("http") else url.split(":")[0])
+    assert wrong == []
+    assert hosts <= {program.here.split("/")[2], "about", "data", "blob"}
+
+
+def test_from_a_dropped_photo_to_a_saved_dream(visitor, photos):
+    """Dropped, looked at, dreamt, compared, found in the library, deleted and brought back."""
+    visitor.open()
+    drop(visitor, photos[0])
+    visitor.there(".looks img:not([hidden])")
+    visitor.quick()
+    visitor.wait("document.querySelector('.price').textContent.includes('about')")
+    dream = visitor.dream()
+
+    assert dream["name"] == "sky 0.jpg"
+    assert max(dream["size"]) == 512
+    visitor.wait("document.querySelector('.stage .after').naturalWidth === 512")
+    # Before and after: by the slider, and by a key that is held.
+    visitor.set(".compare input", "50")
+    assert "inset(0px 0px 0px 256px)" in visitor.run(
+        "document.querySelector('.stage .after').style.clipPath"
+    )
+    visitor.set(".compare input", "0")
+    webdriver.ActionChains(visitor.driver).key_down("b").perform()
+    assert "512px" in visitor.run("document.querySelector('.stage .after').style.clipPath")
+    webdriver.ActionChains(visitor.driver).key_up("b").perform()
+    assert visitor.run("document.querySelector('.stage .after').style.clipPath") == ""
+    # Down to pixels.
+    visitor.click("One to one")
+    for _ in range(4):
+        visitor.click("Closer")
+    assert visitor.run("document.querySelector('.canvas').classList.contains('close')")
+    visitor.click("Whole picture")
+    # Kept.
+    visitor.click("Library")
+    visitor.one(".search input").send_keys("sky 0 animals")
+    assert len(visitor.all(".card")) == 1
+    visitor.one(".search input").send_keys(" castle")
+    assert visitor.all(".card") == []
+    visitor.one(".search input").clear()
+    visitor.one(".search input").send_keys("sky")
+    visitor.all(".card")[0].click()
+    assert any("Grown: animals" in line.text for line in visitor.all(".recipe li"))
+    count = len(visitor.program.dreams())
+    visitor.click("Delete", ".actions")
+    visitor.there(".toast button")
+    visitor.wait("location.hash === '#library'")
+    assert len(visitor.program.dreams()) == count - 1
+    visitor.click("Undo")
+    visitor.there(".card")
+    assert len(visitor.program.dreams()) == count
+
+
+def drop(visitor, path):
+    """Let go of a file over the page."""
+    field = visitor.run(
+        "(() => { const f = document.createElement('input'); f.type = 'file'; f.id = 'dropped';"
+        "document.body.append(f); return f })()"
+    )
+    field.send_keys(str(path))
+    visitor.run(
+        "(() => { const data = new DataTransfer();"
+        "data.items.add(document.getElementById('dropped').files[0]);"
+        "document.getElementById('dropped').remove();"
+        "for (const name of ['dragenter', 'dragover', 'drop']) document.body.dispatchEvent("
+        "new DragEvent(name, {dataTransfer: data, bubbles: true, cancelable: true})) })()"
+    )
+    visitor.wait(f"document.querySelector('.title .name').textContent.includes('{path.name}')")
+
+
+def test_mix_and_mask_and_put_back(visitor, photos):
+    """Two looks with shares, a class, a painted mask: all are in what was dreamt."""
+    visitor.open()
+    visitor.bring(photos[1])
+    visitor.quick()
+    visitor.set(".control[data-name=steps] input", "3")
+    visitor.all(".look")[5].click()
+    visitor.click("Add Weave to the mix")
+    visitor.set(".mix .share:nth-of-type(2) input", "50")
+    visitor.click("Finish, classes, guide, mask, chance")
+    field = visitor.one(".classes input[type=search]")
+    field.send_keys("teapot")
+    visitor.there(".found button")
+    field.send_keys(KEYS.ARROW_DOWN)
+    visitor.press(KEYS.ENTER)
+    visitor.there(".chip")
+    visitor.click("Paint where")
+    visitor.there(".painting canvas")
+    canvas = visitor.one(".painting canvas")
+    box = canvas.rect
+    actions = webdriver.ActionChains(visitor.driver)
+    actions.move_to_element_with_offset(canvas, -int(box["width"] * 0.3), -int(box["height"] * 0.3))
+    actions.click_and_hold().move_by_offset(0, int(box["height"] * 0.6)).release().perform()
+    assert visitor.button("Undo", ".painting").is_enabled()
+    visitor.click("Use this mask")
+    visitor.there(".control[data-name=mask] .thumb")
+    dream = visitor.dream()
+
+    settings = dream["settings"]
+    assert settings["end"] == {"block4/output": 1, "block2/output": 0.5}
+    assert settings["classes"] == {"teapot": 1}
+    folder = max(visitor.program.library.glob("dreams/*"), key=lambda p: p.stat().st_mtime)
+    made = np.asarray(Image.open(folder / "picture.png"), np.int16)
+    before = np.asarray(Image.open(folder / "before.jpg"), np.int16)
+    changed = np.abs(made - before).mean(axis=2)
+    w = made.shape[1]
+    assert changed[:, : w // 3].mean() > 3 * changed[:, w // 2 :].mean()
+    visitor.click("Put all back")
+    assert visitor.all(".chip") == []
+    assert visitor.run("document.querySelector('.control[data-name=mask] .thumb')") is None
+
+
+def test_stop_reload_and_two_tabs(visitor, photos):
+    """A long dream outlives a reload, shows in another tab, is stopped there, and is kept."""
+    visitor.open()
+    visitor.bring(photos[2])
+    visitor.set(".control[data-name=steps] input", "4")
+    visitor.set(".control[data-name=longest] select", "3072")
+    visitor.one(".dream").click()
+    visitor.there(".stage.two")
+    visitor.driver.refresh()
+    visitor.there(BUSY)
+    visitor.there(".stage.two")
+    assert visitor.one(".title .name").text.startswith("sky 2.jpg")
+    assert visitor.run("document.querySelector('.control[data-name=steps] input').value") == "4"
+    first = visitor.driver.current_window_handle
+    visitor.driver.switch_to.new_window("tab")
+    try:
+        visitor.driver.get(f"{visitor.program.here}/#make")
+        visitor.there(".busy-now:not(:empty)")
+        visitor.driver.switch_to.window(first)
+        before = len(visitor.program.dreams())
+        visitor.click("Stop and keep")
+        visitor.there(DONE)
+        visitor.driver.switch_to.window(visitor.driver.window_handles[-1])
+        visitor.wait("document.querySelector('.busy-now').textContent === ''")
+        visitor.click("Library")
+        assert len(visitor.all(".card")) == before + 1
+    finally:
+        visitor.driver.close()
+        visitor.driver.switch_to.window(first)
+    assert visitor.program.dreams()[-1]["stopped"]
+    visitor.run("sessionStorage.clear()")
+
+
+def test_by_keyboard_alone(visitor, photos):
+    """From the top of the page to a dream, without a pointer; what has the focus shows it."""
+    visitor.open()
+    visitor.press(KEYS.TAB)
+    assert visitor.driver.switch_to.active_element.text == "Skip to the picture"
+    visitor.press(KEYS.ENTER)
+    visitor.press(KEYS.TAB)
+    assert visitor.driver.switch_to.active_element.text == "Choose a photo"
+    visitor.bring(photos[3])  # the system's dialog, which no test can drive
+    visitor.quick()
+    visitor.run("document.querySelector('.look').focus()")
+    focused = []
+    for _ in range(80):
+        visitor.press(KEYS.TAB)
+        element = visitor.driver.switch_to.active_element
+        focused.append(element.get_attribute("class") or element.tag_name)
+        style = visitor.run("(s => [s.outlineStyle, s.outlineWidth])"
+                            "(getComputedStyle(arguments[0]))", element)  # fmt: skip
+        assert style[0] != "none", focused[-1]
+        if "dream" in focused[-1].split():
+            break
+    assert "main dream" in focused
+    before = len(visitor.program.dreams())
+    visitor.press(KEYS.ENTER)
+    visitor.there(DONE)
+    assert len(visitor.program.dreams()) == before + 1
+
+
+@pytest.mark.parametrize("size", [PHONE, DESK, WIDE], ids=["phone", "desk", "wide"])
+def test_nothing_sticks_out(visitor, photos, size):
+    """No sideways scrolling, buttons that a finger can hit."""
+    visitor.open(size)
+    width = "document.documentElement.scrollWidth"
+    assert visitor.run(width) <= size[0]
+    visitor.bring(photos[0])
+    assert visitor.run(width) <= size[0]
+    visitor.click("Finish, classes, guide, mask, chance")
+    assert visitor.run(width) <= size[0]
+    small = visitor.run(
+        "[...document.querySelectorAll('button, select, summary')].map(e => [e.textContent,"
+        "e.getBoundingClientRect()]).filter(([, b]) => b.width && (b.height < 30 || b.width < 30))"
+        ".map(([t]) => t)"
+    )
+    assert small == []
+    visitor.driver.get(f"{visitor.program.here}/#library")
+    visitor.there(".library")
+    assert visitor.run(width) <= size[0]
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_axe_finds_nothing(visitor, photos, dark):
+    """On each view, light and dark, and on a phone."""
+    script = next(iter(ROOT.glob("build/axe-core-*/axe.min.js")), None)
+    if script is None:
+        pytest.skip("no axe-core (scripts/install_axe.sh)")
+    source = script.read_text("utf-8")
+
+    def look(what):
+        visitor.driver.execute_script(source)
+        found = visitor.driver.execute_async_script(
+            "axe.run(document, {resultTypes: ['violations']}).then(arguments[0])"
+        )
+        told = [(v["id"], v["nodes"][0]["html"][:200], v["nodes"][0]["failureSummary"][:300])
+                for v in found["violations"]]  # fmt: skip
+        assert told == [], what
+
+    visitor.open(dark=dark)
+    look("empty")
+    visitor.bring(photos[4])
+    visitor.there(".looks img:not([hidden])")
+    visitor.click("Finish, classes, guide, mask, chance")
+    visitor.quick()
+    visitor.dream()
+    visitor.set(".compare input", "40")
+    look("made")
+    visitor.size(PHONE)
+    look("phone")
+    visitor.size(DESK)
+    visitor.click("Larger for print")
+    visitor.there("dialog[open]")
+    look("print")
+    visitor.press(KEYS.ESCAPE)
+    visitor.click("Paint where")
+    visitor.there("dialog[open] canvas")
+    look("mask")
+    visitor.press(KEYS.ESCAPE)
+    visitor.click("Library")
+    visitor.there(".card")
+    look("library")
+    visitor.all(".card")[0].click()
+    visitor.there(".recipe")
+    look("dream")
+
+
+def test_a_restart_in_the_middle(browser, photos, tmp_path):
+    """The page says that the connection is lost, finds the program again by itself, and the dream
+    goes on.
+    """
+    program = Program(tmp_path / "library")
+    try:
+        visitor = Visitor(browser, program).open()
+        visitor.bring(photos[5])
+        visitor.set(".control[data-name=steps] input", "4")
+        visitor.one(".dream").click()
+        visitor.there(".stage.two")
+        program.end(signal.SIGKILL)
+        visitor.there(".lost:not([hidden])")
+        program = Program(tmp_path / "library", program.port)
+        visitor.there(".lost[hidden]")
+        visitor.there(".stage.two")
+        visitor.click("Stop and keep")
+        visitor.there(DONE)
+        assert program.dreams()[-1]["stopped"]
+    finally:
+        program.end()
+        browser.get("about:blank")
+
+
+def test_the_first_sign_comes_soon(visitor, tmp_path):
+    """From a photo of 12 megapixels to its first look, and from the button to the first step.
+
+    3 s and 1 s are the aim on a machine that does nothing else; tests run beside others.
+    """
+    pixels = np.random.RandomState(0).randint(0, 256, (30, 40, 3), np.uint8)
+    large = Image.fromarray(pixels).resize((4000, 3000), Image.Resampling.BICUBIC)
+    large.save(tmp_path / "large.jpg", quality=90)
+    visitor.open()
+    began = time.monotonic()
+    visitor.bring(tmp_path / "large.jpg")
+    visitor.there(".looks img:not([hidden])")
+    look = time.monotonic() - began
+    began = time.monotonic()
+    visitor.one(".dream").click()
+    visitor.there(".stage.two")
+    step = time.monotonic() - began
+    visitor.click("Throw away")
+    visitor.wait("document.querySelector('.watch').hidden")
+    print(f"first look {look:.1f} s, first step {step:.1f} s")
+    assert look < 15
+    assert step < 8
