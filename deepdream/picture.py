@@ -34,9 +34,10 @@ class Picture(np.ndarray):
     Notes
     -----
     The three attributes follow through copies, pickles and arithmetic (of two pictures, the first
-    one's count). `file_of` tells whether a picture still is what its source holds. A crop or a flip made by slicing crops or flips `alpha`, too. What is no picture
-    any more, as ``img[0]`` or ``img.mean(axis=0)``, is a plain array. Operations that move pixels
-    in another way (``np.roll``, ``transpose``) leave `alpha` where it was: move it yourself.
+    one's count). `file_of` tells whether a picture still is what its source holds. A crop or a flip
+    made by slicing crops or flips `alpha`, too. What is no picture any more, as ``img[0]`` or
+    ``img.mean(axis=0)``, is a plain array. Operations that move pixels in another way (``np.roll``,
+    ``transpose``) leave `alpha` where it was: move it yourself.
 
     As the last line of a notebook's cell a picture shows itself.
     """
@@ -140,7 +141,7 @@ class Picture(np.ndarray):
 def fingerprint(pixels: np.ndarray) -> int:
     """Return a number that other pixels hardly have: CRC-32 of their shape and float32 values."""
     values = np.ascontiguousarray(pixels, np.float32)
-    return zlib.crc32(values, zlib.crc32(repr(values.shape).encode()))
+    return zlib.crc32(values.data, zlib.crc32(repr(values.shape).encode()))
 
 
 def file_of(picture: Any) -> dict[str, Any] | None:
