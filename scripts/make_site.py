@@ -34,10 +34,10 @@ PHOTO = PHOTOS.with_name("lake.jpg")  # what the gallery dreams on
 # What the site's front page lists, in this order, under these words.
 CONTENTS = {
     "Begin": (
-        "quickstart", "cookbook", "styles", "objectives", "visualize", "films", "what-if",
+        "quickstart", "studio", "cookbook", "styles", "objectives", "visualize", "films", "what-if",
         "gallery", "Walkthrough <walkthrough>", "labs", "coming-from", "glossary",
     ),
-    "Use": ("cli", "api", "film-files", "models", "layers", "pycaffe", "real-caffe", "docker"),
+    "Use": ("cli", "api", "studio-api", "film-files", "models", "layers", "pycaffe", "real-caffe", "docker"),
     "Understand": ("conventions", "how-it-works", "known-differences", "wild-nets", "performance"),
     "Take part": ("add-a-layer", "decisions", "contributing", "photographs", "changelog"),
 }  # fmt: skip
@@ -69,6 +69,7 @@ ON = """
 * The [walkthrough](walkthrough.ipynb): how it works, line by line, with checks.
 * The [cookbook](cookbook.md), [nine styles](styles.md), and [what to do if](what-if.md) something
   is not as you want it.
+* [The studio](studio.md): all of it on a page in the browser.
 * [Films](films.md), and a camera in front of a picture.
 * [What every layer sees](gallery.md), and [which networks are known](models.md).
 * [Notebooks of 2015](pycaffe.md), and dreaming with [the real Caffe](real-caffe.md).

@@ -148,6 +148,122 @@ def test_the_plan_takes_it() -> None:
     assert_close(plan.diff, run(made, "fc7", data, diff), name="diff")
 
 
+FLAT = 'layer { name: "flat" type: "Flatten" bottom: "conv2" top: "flat" }'
+WAYS_ROUND = {
+    "flatten": [('bottom: "conv2" top: "fc6"', 'bottom: "flat" top: "fc6"', FLAT)],
+    "reshape": [
+        (
+            'bottom: "conv2" top: "fc6"',
+            'bottom: "flat" top: "fc6"',
+            FLAT.replace("Flatten", "Reshape").replace(
+                " }", " reshape_param { shape { dim: 0 dim: -1 } } }"
+            ),
+        )
+    ],
+    "flatten, dropout, and two readers": [
+        (
+            'bottom: "conv2" top: "fc6"',
+            'bottom: "drop" top: "fc6"',
+            f"""{FLAT}
+layer {{ name: "drop" type: "Dropout" bottom: "flat" top: "drop" }}
+layer {{ name: "twice" type: "Power" bottom: "flat" top: "twice" }}""",
+        )
+    ],
+    "two columns joined": [
+        (
+            'bottom: "conv2" top: "fc6"',
+            'bottom: "both" top: "fc6"',
+            f"""{FLAT}
+layer {{ name: "flat1" type: "Flatten" bottom: "pool1" top: "flat1" }}
+layer {{ name: "both" type: "Concat" bottom: "flat" bottom: "flat1" top: "both"
+  concat_param {{ axis: -1 }} }}""",
+        )
+    ],
+    "two inner products joined": [
+        (
+            'bottom: "fc6" top: "fc7"',
+            'bottom: "both" top: "fc7"',
+            """layer { name: "fc5" type: "InnerProduct" bottom: "conv2" top: "fc5"
+  inner_product_param { num_output: 4 axis: -3 } }
+layer { name: "both" type: "Concat" bottom: "fc6" bottom: "fc5" top: "both"
+  concat_param { axis: -1 } }""",
+        )
+    ],
+    "a reshape of answers": [
+        (
+            'bottom: "fc6" top: "fc7"',
+            'bottom: "flat" top: "fc7"',
+            """layer { name: "flat" type: "Reshape" bottom: "fc6" top: "flat"
+  reshape_param { shape { dim: 0 dim: 8 } } }""",
+        )
+    ],
+}
+
+
+def told(changes: list[tuple[str, str, str]]) -> str:
+    """Return the classifier with layers before the one that reads something else."""
+    text = CLASSIFIER
+    for old, new, before in changes:
+        at = text.rindex("layer {", 0, text.index(old))
+        text = text[:at] + before + "\n" + text[at:].replace(old, new)
+    return text
+
+
+def assert_windows(net: Net, end: str) -> None:
+    """Each place of a cast net's answers is what the net itself says of the window there."""
+    made = cast(net)
+    assert made is not net
+    data = noise(1, 3, 29 + STRIDE, 37 + 2 * STRIDE)
+    found = run(made, end, data)
+    assert found.shape == (1, 6, 2, 3)
+    for i in range(2):
+        for j in range(3):
+            window = np.s_[:, :, STRIDE * i : STRIDE * i + 29, STRIDE * j : STRIDE * j + 37]
+            assert_close(found[:, :, i, j], run(net, end, data[window]), name=f"window {i} {j}")
+
+
+@pytest.mark.parametrize("way", WAYS_ROUND)
+def test_what_makes_a_column_of_positions_is_no_obstacle(way: str) -> None:
+    net = classifier(told(WAYS_ROUND[way]))
+
+    assert_windows(net, "fc7")
+
+
+def test_a_convolution_flattened_before_the_softmax() -> None:
+    """Without inner products: the channels of a larger picture would be no classes."""
+    text = CLASSIFIER[: CLASSIFIER.index('layer { name: "fc6"')]
+    net = classifier(
+        text
+        + """
+layer { name: "score" type: "Convolution" bottom: "conv2" top: "score"
+  convolution_param { num_output: 6 kernel_h: 7 kernel_w: 9 } }
+layer { name: "flat" type: "Flatten" bottom: "score" top: "flat" }
+layer { name: "prob" type: "Softmax" bottom: "flat" top: "prob" }"""
+    )
+
+    assert_windows(net, "flat")
+
+
+def test_columns_whose_places_matter_stay_columns() -> None:
+    """A Scale with a factor for each number of the column: only the net's own size will do."""
+    text = told(
+        [
+            (
+                'bottom: "conv2" top: "fc6"',
+                'bottom: "scaled" top: "fc6"',
+                f"""{FLAT}
+layer {{ name: "scaled" type: "Scale" bottom: "flat" top: "scaled" }}""",
+            )
+        ]
+    )
+    net, data = classifier(text), noise(1, 3, 29, 37)
+    made = cast(net)
+
+    assert_close(run(made, "fc7", data).reshape(1, 6), run(net, "fc7", data))
+    with pytest.raises(ShapeError, match="bottom"):
+        run(made, "fc7", noise(1, 3, 29, 41))
+
+
 def test_behind_a_global_pooling_nothing_is_cast() -> None:
     text = CLASSIFIER.replace(
         'bottom: "conv2" top: "fc6"',

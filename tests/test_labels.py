@@ -133,6 +133,7 @@ def test_every_family_is_of_classes_that_there_are(net: Any) -> None:
         ("goldfich", r"no class is called 'goldfich'\. Did you mean .*'goldfish'"),
         ("crane", r"any of 2 classes: 134 \(crane\), 517 \(crane\)\.\nWrite more"),
         ("spaniel", r"any of 9 classes: 152 \(Japanese spaniel\).* and 5 more"),
+        ("hen, jay", r"Several classes are several terms: --end class:NAME for each"),
         ("", "no class is called ''"),
         ("-", "no class is called '-'"),
         (1000, "there is no class 1000: the network has 1000, from 0 on"),

@@ -383,6 +383,25 @@ def test_a_class_is_a_number_before_the_softmax(way):
         change(WAYS[way](), img, objective=o.label(11))
 
 
+def test_a_class_is_called_what_the_user_calls_it():
+    """In messages it is its label, not the channels of the layer that tells it."""
+    objective = o.label("7") + o.layer("conv1")
+    net = planned(
+        SMOOTH.replace("pool: AVE kernel_size: 3 stride: 2", "pool: AVE global_pooling: true")
+    )
+    mask = np.ones(SIZE)
+
+    with pytest.raises(
+        ShapeError, match=r"^'fc' has no rows and columns, so that label\('7'\) can"
+    ):
+        change(net, picture(*SIZE), objective=objective.where(mask))
+    assert o.label("7") + o.label(7) != 2 * o.label(7)  # names are understood for a net only
+    assert_close(
+        change(net, picture(*SIZE), objective=o.label("7") + o.label(7)),
+        change(net, picture(*SIZE), objective=o.label(7)),
+    )
+
+
 def test_a_class_in_a_recipe(tmp_path):
     """It is the label, as it was typed, and the net's own description."""
     out = deepdream.dream(planned(), picture(61, 77), objective=2 * o.label(4), seed=1, iter_n=1,
@@ -452,10 +471,12 @@ def test_what_is_not_there_is_told():
             change(planned(), img, end=end)
     with pytest.raises(UnknownBlobError, match="Use end='conv1'"):
         change(planned(), img, objective=o.layer("relu1") + o.layer("norm1"))
-    with pytest.raises(ShapeError, match="17 channels, 0 to 16: there is no 17"):
+    with pytest.raises(ShapeError, match=r"^channel\('a/output', 0, 1, 2.{,60}…\): .*no 17"):
+        change(planned(), img, objective=o.channel("a/output", *range(500)))
+    with pytest.raises(ShapeError, match=r"^channel\('a/output', 3, 17\): .*there is no 17"):
         change(planned(), img, objective=o.channel("a/output", 3, 17))
-    with pytest.raises(ShapeError, match="3 numbers, the target has 17 channels"):
-        change(planned(), img, objective=o.direction("a/output", [1, 2, 3]))
+    with pytest.raises(ShapeError, match="^direction.*: .*3 numbers, the target has 17 ch"):
+        change(planned(), img, objective=o.layer("conv1") + o.direction("a/output", [1, 2, 3]))
     with pytest.raises(ParameterError, match=r"the mask of layer.'conv1'. is 20x20, the picture 6"):
         change(planned(), img, objective=o.layer("conv1").where(np.ones((20, 20))))
     with pytest.raises(ParameterError, match="end and objective both given"):

@@ -282,6 +282,46 @@ def test_larger_for_print(client):
     assert dream["recipe"]["parameters"]["compose"] == [96, 64]
 
 
+def test_a_zoom_film(client):
+    """A film that browsers play, in parts as they ask for it; stopped, it has the frames so far."""
+    av = pytest.importorskip("av", reason="the extra film is not installed")
+    id = bring_to(client, photo(13, 120, 80))["id"]
+    film = {"frames": 6, "zoom": 0.05, "turn": 1.0, "loop": False}
+    job = start(client, id, {**QUICK, "film": film})
+    wait(client, job, "done")
+    dream = client.get(f"/api/dreams/{job}").json()
+    assert dream["size"] == [96, 64]
+    assert dream["settings"]["film"] == film
+    whole = client.get(f"/api/dreams/{job}/film")
+    assert (whole.status_code, whole.headers["content-type"]) == (200, "video/mp4")
+    with av.open(io.BytesIO(whole.content)) as opened:
+        frames = [frame.to_ndarray(format="rgb24") for frame in opened.decode(video=0)]
+    assert len(frames) == 6
+    assert frames[0].shape == (64, 96, 3)
+    last = np.asarray(load_image(io.BytesIO(client.get(f"/api/dreams/{job}/picture").content)))
+    assert np.abs(frames[-1] - last).mean() < np.abs(frames[0] - last).mean() / 2
+    for asked, part in (("bytes=0-99", slice(0, 100)), ("bytes=100-", slice(100, None)),
+                        ("bytes=-50", slice(-50, None))):  # fmt: skip
+        answer = client.get(f"/api/dreams/{job}/film", headers={"range": asked})
+        assert answer.status_code == 206
+        assert answer.content == whole.content[part]
+    for asked in ("bytes=9-5", "bytes=-", "bytes=0-9,20-30", "lines=1-2", f"bytes={10**14}-"):
+        answer = client.get(f"/api/dreams/{job}/film", headers={"range": asked})
+        assert answer.content == whole.content
+    assert client.get(f"/api/dreams/{job}/download?format=mp4").content == whole.content
+
+    long = start(client, id, {**QUICK, "film": {**film, "frames": 2000}})
+    end = time.monotonic() + 60
+    while ((client.get(f"/api/jobs/{long}").json()["progress"]) or {}).get("frame", 0) < 4:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    client.post(f"/api/jobs/{long}/stop")
+    wait(client, long, "done")
+    assert client.get(f"/api/dreams/{long}").json()["stopped"]
+    with av.open(io.BytesIO(client.get(f"/api/dreams/{long}/film").content)) as opened:
+        assert 3 <= sum(1 for _ in opened.decode(video=0)) < 2000
+
+
 def test_estimates_grow_with_what_there_is_to_do(client):
     """And the search finds classes."""
     id = bring_to(client, photo(12, 800, 600))["id"]

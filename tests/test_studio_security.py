@@ -409,6 +409,10 @@ NO_SETTINGS = [
     {"mask": "0" * 16}, {"compose": [1]}, {"compose": [0, 0]}, {"smooth": {"octaves": "x"}},
     {"keep_colors": 7}, {"jitter": [[[[1]]]]}, {"octave_min": 0}, {"max_memory": "1G"},
     {"on_step": "os.system"}, {"objective": "x"}, {"width": 10}, {"end": {}, "classes": {"": 1}},
+    {"film": {"frames": 5}}, {"film": 1, "longest": 96}, {"film": {"frames": 10**9}, "longest": 96},
+    {"film": {"frames": 5, "zoom": float("1e400")}, "longest": 96},
+    {"film": {"frames": 5, "out": "/tmp/x"}, "longest": 96},
+    {"film": {"frames": 5, "loop": 1}, "longest": 96}, {"film": {"frames": 5}, "longest": 4000},
 ]  # fmt: skip
 
 

@@ -106,11 +106,16 @@ def test_arrays_and_functions_are_named_and_not_made_again():
 
 
 def test_sums():
-    """Like terms are one, order is kept, numbers multiply."""
+    """Like terms are one, the order is shown and does not count, numbers multiply."""
     a, b = layer("a"), channel("b", 3)
 
     assert sum([a, b]) == a + b
-    assert a + b != b + a
+    assert a + b == b + a
+    assert hash(a + b) == hash(b + a)
+    assert repr(b + a) == "channel('b', 3) + layer('a')"
+    assert a + b != a - b
+    assert 0 - a == -a == -+a
+    assert np.float32(2) * a == np.array(2) * a == np.int64(2) * a == 2 * a
     assert a + a == 2 * a == a * 2
     assert (a + b) * 2 == 2 * a + 2 * b
     assert a - b == a + -b
@@ -147,6 +152,13 @@ def test_sums():
         (lambda: "x" * layer("a"), "the weight of layer.'a'. is 'x'"),
         (lambda: float("inf") * layer("a"), "is inf: a finite number"),
         (lambda: layer("a") / 0, "divided by 0"),
+        (lambda: 1e308 * layer("a") + 1e308 * layer("a"), r"is 1e\+308: a finite number"),
+        (lambda: 1e38 * layer("a") * 10, r"is 1e\+39: a finite number"),
+        (lambda: 3e38 * layer("a") + 3e38 * layer("a"), r"is 6e\+38: a finite number"),
+        (lambda: np.array([1, 2]) * layer("a"), r"is array\(\[1, 2\]\): a finite number"),
+        (lambda: 1 - layer("a"), "1 is no term"),
+        (lambda: direction("a", [1, 1e300]), r"vector has 1e\+300 at 1: one finite number"),
+        (lambda: direction("a", [1e-300, 0]), "zero everywhere"),
         (lambda: layer("a").where(np.zeros((3, 4))), "the mask is black everywhere: the term"),
         (lambda: layer("a").where(np.ones((3, 4))).where(np.ones((3, 4))), "has a mask already"),
     ],
@@ -191,6 +203,10 @@ def test_ends_with_weights():
         (["a/b:0-2,9*.5"], {"objective": 0.5 * channel("a/b", 0, 1, 2, 9)}),
         (["class:hen"], {"objective": label("hen")}),
         (["class:7*-0.2", "conv4"], {"objective": -0.2 * label(7) + layer("conv4")}),
+        (
+            [" class:hen * -0.2", "conv4 *2 "],
+            {"objective": -0.2 * label("hen") + 2 * layer("conv4")},
+        ),
         (["class: great grey owl"], {"objective": label("great grey owl")}),
         (["odd:name"], {"end": "odd:name"}),
     ],
@@ -223,7 +239,9 @@ def test_masks_and_guides_as_typed(files):
         ((["a*nan"],), r"a number is expected behind"),
         ((["a:9-3"],), "9-3 goes down"),
         ((["class:"],), "without a name: class:hen"),
-        ((["a*2", "a"],), "end names 'a' twice"),
+        ((["a*2", "a"],), "end names 'a' more than once"),
+        ((["a", "b", "a"],), "end names 'a' more than once"),
+        ((["a:0-99999999999"],), "no layer has so many channels as 0-9"),
         ((["a", "b"], ["1", "2", "3"]), "mask is given 3 times, end 2 times"),
         ((["a:3"], [], ["f.png"]), "guide goes with layers, not with channels or classes"),
     ],

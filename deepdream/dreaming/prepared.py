@@ -53,6 +53,9 @@ Seed = Union[int, np.random.RandomState, None]
 _OWN = {*NOTEBOOK, "mask", "width", "height", "compose"}
 
 
+_SHORT = 72  # letters of a term's name
+
+
 class _Stop(Exception):  # noqa: N818 (no error: `on_step` has had enough)
     pass
 
@@ -344,7 +347,7 @@ class Prepared:
             if (planned, term) not in self._features:
                 self._features[planned, term] = self._function(term, planned, features)
             found = self._features[planned, term]
-            pulls.append(Pull(term.end, found, share.weight, mask, repr(term)))
+            pulls.append(Pull(term.end, found, share.weight, mask, _short(repr(term))))
         return pulls
 
     def _function(
@@ -361,6 +364,11 @@ class Prepared:
             return objective_guide(read[0])
         # Of several, all positions are there to choose from.
         return objective_guide(np.concatenate([f.reshape(f.shape[0], -1) for f in read], axis=1))
+
+
+def _short(text: str) -> str:
+    """Return a term as one types it, for a message: of hundreds of numbers some are enough."""
+    return text if len(text) <= _SHORT else f"{text[: _SHORT - 2]}…)"
 
 
 def parted(keywords: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -67,6 +67,11 @@ class Classes:
                     return found
                 if found:
                     raise UnknownLabelError(self._ambiguous(word, found))
+        if "," in word:
+            raise UnknownLabelError(
+                f"no class is called '{word}'. Several classes are several terms: --end class:NAME "
+                "for each,\nor label(NAME) + label(NAME) in Python"
+            )
         hint = nearest(word, [*self.families, *(w for x in self.labels for w in x.split(", "))])
         raise UnknownLabelError(
             f"no class is called '{word}'.{hint} The names are listed by: deepdream labels"

@@ -5,7 +5,9 @@ An InnerProduct that reads a (c, h, w) blob multiplies it by (num_output, c h w)
 and on a larger picture in several: the same numbers in the same memory. `cast` makes the net whose
 inner products are such convolutions, with the same names for layers and blobs; so `fc8` of a
 picture that is 64 pixels wider than the net's own has two columns of answers, and what stands
-between (ReLU, Dropout) takes them as they are.
+between (ReLU, Dropout) takes them as they are. A Flatten or Reshape on the way, which would make
+one long column of all positions, leaves them where they are: its numbers are in the order in which
+an inner product reads them anyhow.
 
 Networks whose inner products see as much of a small picture as of a large one, behind a pooling
 over all positions, take any size as they are, and are returned as they are.
@@ -16,14 +18,23 @@ Network").
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..errors import ShapeError
 from .graph import Graph, graph_of
+from .layers.activation import DropoutLayer, NeuronLayer, SwishLayer
 from .sizes import declared_size, picture_of
 from .weights import describe
 
 _WIDER = 64  # pixels more than a net's own size, to see which layers take them
+
+# Layers that treat rows and columns as they treat one long column. What comes out is like what goes
+# in; a softmax over channels ends the way.
+_ALIKE = (NeuronLayer, DropoutLayer, SwishLayer)
+_FLAT = ("Flatten", "Reshape")
+_ALIKE_BY_NAME = ("Split", "Eltwise", "Concat")
+_LAST = ("Softmax", "SoftmaxWithLoss", "InnerProduct")
 
 
 def cast(net: Any) -> Any:
@@ -38,7 +49,8 @@ def cast(net: Any) -> Any:
     -------
     Net
         The same net where it takes larger pictures anyhow; else one with blobs of its own and the
-        parameters of `net`, whose InnerProduct layers are Convolution layers. Our own nets share
+        parameters of `net`, whose InnerProduct layers are Convolution layers, and whose Flatten and
+        Reshape layers before them and before the softmax change nothing. Our own nets share
         the memory of the parameters; those of the real Caffe, which shares between equal shapes
         only, get a copy of what they are now. It is made once for each net.
 
@@ -51,7 +63,7 @@ def cast(net: Any) -> Any:
         The net's layers are not known.
     """
     graph = graph_of(net)
-    if not inner_products(graph) or takes_larger(graph):
+    if takes_larger(graph) or not (inner_products(graph) or flattening(graph)):
         return net
     if "_cast" not in net.__dict__:
         net.__dict__["_cast"] = net.rebuilt(cast_description(graph))
@@ -67,13 +79,94 @@ def inner_products(graph: Graph) -> list[int]:
 
 
 def takes_larger(graph: Graph) -> bool:
-    """Tell whether all inner products take what they get of a picture larger than the net's own."""
+    """Tell whether a picture larger than the net's own is the same to what counts positions.
+
+    That is all inner products, and what makes one column of all positions before them.
+    """
     own, larger = (own_shapes(graph, more) for more in (0, _WIDER))
-    for i in inner_products(graph):
+    for i in [*inner_products(graph), *flattening(graph)]:
         name = graph._bottom_names[i][0]
         if name not in larger or larger[name] != own[name]:
             return False
     return True
+
+
+def flattening(graph: Graph) -> dict[int, tuple[int, int]]:
+    """Return the layers that may as well leave rows and columns where they are.
+
+    Parameters
+    ----------
+    graph : Graph
+
+    Returns
+    -------
+    dict of int to (int, int)
+        Numbers of Flatten and Reshape layers that make (n, c h w) of (n, c, h, w), with h and w: of
+        those whose numbers only go where their place does not matter.
+    """
+    kept: set[int] = set()
+    while True:
+        found, _, blamed = _spread(graph, own_shapes(graph), kept)
+        if not blamed:
+            return found
+        kept |= blamed
+
+
+def _spread(
+    graph: Graph, shapes: dict[str, tuple[int, ...]], kept: set[int]
+) -> tuple[dict[int, tuple[int, int]], dict[str, tuple[int, int]], set[int]]:
+    """Follow what flattening layers would leave in rows and columns.
+
+    Parameters
+    ----------
+    graph : Graph
+    shapes : dict
+        The blobs' as they are.
+    kept : set of int
+        Layers that flatten as before.
+
+    Returns
+    -------
+    dict, dict, set
+        By the number of a flattening layer, and by the name of a (n, c h w) blob of several
+        positions, its rows and columns; and layers that have to flatten, because of what reads
+        them.
+    """
+    found: dict[int, tuple[int, int]] = {}
+    spread: dict[str, tuple[int, int]] = {}
+    makers: dict[str, set[int]] = {}
+    blamed: set[int] = set()
+    for i, layer in enumerate(graph._layers):
+        bottoms, tops = graph._bottom_names[i], graph._top_names[i]
+        seen = {spread.get(name, (1, 1)) for name in bottoms}
+        whose = set().union(*(makers.get(name, set()) for name in bottoms))
+        for name in tops:
+            spread.pop(name, None)
+            makers.pop(name, None)
+        size = seen.pop() if len(seen) == 1 else None
+        if size is not None and i not in kept and _flattens(layer, bottoms, tops, shapes):
+            h, w = (*shapes[bottoms[0]][2:], *size)[:2]
+            found[i] = size = (h, w)
+            whose = whose | {i}
+        elif size == (1, 1) or layer.type in _LAST and len(bottoms) == 1:
+            continue
+        elif size is None or not (isinstance(layer, _ALIKE) or layer.type in _ALIKE_BY_NAME):
+            blamed |= whose
+            continue
+        if size != (1, 1):
+            spread.update(dict.fromkeys(tops, size))
+            makers.update(dict.fromkeys(tops, whose))
+    return found, spread, blamed
+
+
+def _flattens(
+    layer: Any, bottoms: list[str], tops: list[str], shapes: dict[str, tuple[int, ...]]
+) -> bool:
+    """Tell whether a layer makes (n, c h w) of (n, c, h, w), or leaves (n, c) as it is."""
+    if layer.type not in _FLAT or not {bottoms[0], tops[0]} <= shapes.keys():
+        return False
+    n, *rest = shapes[bottoms[0]]
+    return len(rest) in (1, 3) and shapes[tops[0]] == (n, math.prod(rest))
 
 
 def own_shapes(graph: Graph, more: int = 0) -> dict[str, tuple[int, ...]]:
@@ -109,14 +202,38 @@ def cast_description(graph: Graph) -> Any:
         See `cast`.
     """
     message = describe(graph)
-    shapes = own_shapes(graph)
+    shapes, flat = own_shapes(graph), flattening(graph)
+    kept = {i for i, layer in enumerate(graph._layers) if layer.type in _FLAT and i not in flat}
+    spread = _spread(graph, shapes, kept)[1]
     for i in inner_products(graph):
+        name = graph._bottom_names[i][0]
         with graph.named(i):
-            _to_convolution(message.layer[i], shapes[graph._bottom_names[i][0]])
+            _to_convolution(message.layer[i], shapes[name], spread.get(name))
+    for i in flat:
+        _to_nothing(message.layer[i])
+    for i, param in enumerate(message.layer):
+        if any(len(shapes[name]) == 2 for name in graph._bottom_names[i] if name in shapes):
+            _count_from_the_front(param)
     return message
 
 
-def _to_convolution(param: Any, bottom: tuple[int, ...]) -> None:
+def _to_nothing(param: Any) -> None:
+    """Turn the description of a Flatten or Reshape into that of one that changes no shape."""
+    param.type = "Flatten"
+    param.ClearField("reshape_param")
+    param.flatten_param.axis = param.flatten_param.end_axis = 1
+
+
+def _count_from_the_front(param: Any) -> None:
+    """Let a layer's axis that is counted from the back of (n, c) be the same of (n, c, h, w)."""
+    for name in ("concat_param", "slice_param", "softmax_param", "scale_param", "bias_param"):
+        if param.HasField(name) and getattr(param, name).axis < 0:
+            getattr(param, name).axis += 2
+
+
+def _to_convolution(
+    param: Any, bottom: tuple[int, ...], spread: tuple[int, int] | None = None
+) -> None:
     """Turn the description of an InnerProduct into that of a Convolution, in place.
 
     Parameters
@@ -124,6 +241,8 @@ def _to_convolution(param: Any, bottom: tuple[int, ...]) -> None:
     param : LayerParameter
     bottom : tuple of int
         The shape of what it reads: (n, c, h, w), or (n, c) behind another inner product.
+    spread : (int, int), optional
+        Of (n, c h w), which is flat no longer: h and w.
     """
     inner = param.inner_product_param
     if inner.transpose:
@@ -133,7 +252,7 @@ def _to_convolution(param: Any, bottom: tuple[int, ...]) -> None:
             f"it multiplies from axis {inner.axis} of {bottom} on: only behind (n, c, h, w) or "
             "(n, c), from the channels on, it can be a convolution"
         )
-    h, w = bottom[2:] or (1, 1)
+    h, w = bottom[2:] or spread or (1, 1)
     param.type = "Convolution"
     convolution = param.convolution_param
     convolution.num_output, convolution.bias_term = inner.num_output, inner.bias_term

@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote, unquote
@@ -54,8 +55,9 @@ _PIECE = 1 << 18
 # What can be had of a picture and of a dream, by the name in the address.
 _OF_PICTURES = {"screen": "screen.jpg", "thumb": "thumb.jpg"}
 _OF_DREAMS = {"picture": "picture.png", "screen": "screen.jpg", "before": "before.jpg",
-              "thumb": "thumb.jpg"}  # fmt: skip
-_DOWNLOADS = {"png": ".png", "jpeg": ".jpg", "tiff": ".tif"}
+              "thumb": "thumb.jpg", "film": "film.mp4"}  # fmt: skip
+_DOWNLOADS = {"png": ".png", "jpeg": ".jpg", "tiff": ".tif", "mp4": ".mp4"}
+_STORED = {".png": "picture.png", ".tif": "deep.tif", ".mp4": "film.mp4"}
 _FOREVER = "private, max-age=31536000, immutable"
 
 
@@ -176,6 +178,7 @@ class _Studio:
             "styles": styles,
             "looks": [look.plain() for look in self._looks],
             "classes": self._labels() is not None,
+            "films": find_spec("av") is not None,
             "limits": {"bytes": PICTURE_BYTES, "megapixels": MEGAPIXELS, "longest": LONGEST},
             "measured": self._pace.learnt,
             "broken": self.jobs.broken,
@@ -294,6 +297,8 @@ class _Studio:
     async def add_job(self, request: Request) -> Response:
         body = await _body(request)
         settings = checked(self._net, body.get("settings") or {})
+        if "film" in settings and find_spec("av") is None:
+            raise ParameterError("films need the extra film: pip install '.[film]' once")
         _check_space(self._library.path, 0)
         return _json(self.jobs.add(str(body.get("picture")), settings), 201)
 
@@ -353,7 +358,8 @@ class _Studio:
 
     async def dream_file(self, request: Request) -> Response:
         folder = self._library.dreams.folder(request.path_params["id"])
-        return _file(folder / _named(_OF_DREAMS, request.path_params["name"]))
+        path = folder / _named(_OF_DREAMS, request.path_params["name"])
+        return _file(path, part=request.headers.get("range", ""))
 
     async def download(self, request: Request) -> Response:
         id = request.path_params["id"]
@@ -365,7 +371,7 @@ class _Studio:
             body = await run_in_threadpool(_as_jpeg, folder / "picture.png")
             response: Response = Response(body, media_type=_TYPES[suffix])
         else:
-            response = _file(folder / ("picture.png" if suffix == ".png" else "deep.tif"))
+            response = _file(folder / _STORED[suffix])
         plain = re.sub(r"[^A-Za-z0-9 ._()-]", "_", name)
         response.headers["content-disposition"] = (
             f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}"
@@ -430,20 +436,42 @@ def _named(names: Mapping[str, str], name: str) -> str:
     return names[name]
 
 
-def _file(path: Path, cache: str = _FOREVER) -> Response:
-    """Return a file of ours, in pieces."""
+def _file(path: Path, cache: str = _FOREVER, part: str = "") -> Response:
+    """Return a file of ours, in pieces; or the `part` of it that a Range header names.
+
+    Players of films ask for parts.
+    """
     file = open_plain(path)
     size = os.fstat(file.fileno()).st_size
-    headers = {"content-length": str(size), "cache-control": cache}
-    return StreamingResponse(_pieces(file), media_type=_TYPES[path.suffix], headers=headers)
+    start, end = _part_of(part, size) or (0, size)
+    file.seek(start)
+    headers = {"content-length": str(end - start), "cache-control": cache,
+               "accept-ranges": "bytes"}  # fmt: skip
+    if (start, end) != (0, size):
+        headers["content-range"] = f"bytes {start}-{end - 1}/{size}"
+    status = 200 if (start, end) == (0, size) else 206
+    pieces = _pieces(file, end - start)
+    return StreamingResponse(pieces, status, headers, media_type=_TYPES[path.suffix])
 
 
-async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
+def _part_of(text: str, size: int) -> tuple[int, int] | None:
+    """Return where the part begins and ends that ``bytes=0-99`` means; None for all of it."""
+    found = re.fullmatch(r"bytes=(\d{0,15})-(\d{0,15})", text)
+    if found is None or not (found[1] or found[2]):
+        return None
+    if not found[1]:
+        return max(0, size - int(found[2])), size
+    start, end = int(found[1]), min(size, int(found[2] or size) + 1)
+    return (start, end) if start < end else None
+
+
+async def _pieces(file: BinaryIO, size: int) -> AsyncIterator[bytes]:
     with file:
-        while True:
-            piece = await run_in_threadpool(file.read, _PIECE)
+        while size > 0:
+            piece = await run_in_threadpool(file.read, min(_PIECE, size))
             if not piece:
                 return
+            size -= len(piece)
             yield piece
 
 

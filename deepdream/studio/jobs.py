@@ -361,9 +361,10 @@ class Jobs:
             self._library.dreams.drop(id)
             self._end(id, "failed", why=str(error))
             return
-        with contextlib.suppress(DeepDreamError):
-            w, h = self._library.pictures.about(job["picture"])["size"]
-            self._pace.learn(settings, (h, w), message["whole"], small=False)
+        if message["whole"]:  # of a film the frames differ
+            with contextlib.suppress(DeepDreamError):
+                w, h = self._library.pictures.about(job["picture"])["size"]
+                self._pace.learn(settings, (h, w), message["whole"], small=False)
         self._events.tell("dream", {**about, "id": id})
         self._end(id, "done")
 

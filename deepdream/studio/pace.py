@@ -22,6 +22,7 @@ _NEW = 0.3  # how much a new measure counts
 _GUESS = 8e-11  # seconds for a multiplication, before anything was measured
 _BESIDE = 0.15  # seconds that every dream takes, and per megapixel for reading and writing it
 _FILES = 0.9
+_FRAME = 0.15  # the same for a film's frame
 
 
 class Pace:
@@ -88,6 +89,14 @@ class Pace:
         """Return about how long a dream will take."""
         rate = self._rate or _GUESS
         h, w = size_for(size, settings.get("longest"))
+        if "film" in settings:
+            still = {name: value for name, value in settings.items() if name != "film"}
+            later = {name: value for name, value in still.items() if name != "iter_n"}
+            for name, value in style_of(self._net, settings.get("style")).again.items():
+                later.setdefault(name, value)
+            others = settings["film"]["frames"] - 1
+            each = rate * self.work(later, size) + _FRAME * h * w / 1e6
+            return self.seconds(still, size) + others * each
         return _BESIDE + _FILES * h * w / 1e6 + rate * self.work(settings, size)
 
     def learn(

@@ -4,7 +4,8 @@ Their names are the keywords of `deepdream.dream`, as far as styles decide them,
 
     {"style": "animals", "end": {"block10/output": 1, "block4/output": 0.5},
      "classes": {"castle": 0.5}, "guide": ["<picture>"], "mask": "<picture>",
-     "longest": 1024, "compose": [512, 288], "seed": 7, "iter_n": [32, 8], "strength": 0.8}
+     "longest": 1024, "compose": [512, 288], "seed": 7, "iter_n": [32, 8], "strength": 0.8,
+     "film": {"frames": 100, "zoom": 0.02, "turn": 0, "loop": false}}
 
 Pictures are named by their ids in the library. `checked` refuses what makes no sense before
 anything is made; `keywords_for` makes keywords of it, with the pictures; `from_recipe` finds the
@@ -35,7 +36,11 @@ _MOST_OF_OTHERS = 10_000
 _MOST_TERMS, _MOST_GUIDES = 12, 4
 _MOST_CHARACTERS = 200
 
-_OTHERS = ("style", "end", "classes", "guide", "mask", "longest", "compose", "seed")
+_OTHERS = ("style", "end", "classes", "guide", "mask", "longest", "compose", "seed", "film")
+
+FRAMES = (2, 3000)
+_MOST_ZOOM, _MOST_TURN = 0.2, 20
+_FILM_LONGEST = 1920
 
 
 def checked(net: Any, given: Any) -> Settings:
@@ -89,7 +94,29 @@ def checked(net: Any, given: Any) -> Settings:
             raise ParameterError("compose is expected as [width, height]")
         found["compose"] = [_whole("compose", side, 1, LONGEST[1]) for side in pair]
     check_seed(found.get("seed"))
+    if "film" in found:
+        found["film"] = _checked_film(found)
     return found
+
+
+def _checked_film(found: Settings) -> dict[str, Any]:
+    film = found["film"]
+    if not isinstance(film, Mapping) or not {*film} <= {"frames", "zoom", "turn", "loop"}:
+        raise ParameterError("film is expected as an object of frames, zoom, turn and loop")
+    if "compose" in found or found.get("longest", _FILM_LONGEST + 1) > _FILM_LONGEST:
+        raise ParameterError(f"a film needs longest, of {_FILM_LONGEST} pixels at most")
+    made: dict[str, Any] = {"frames": _whole("frames", film.get("frames"), *FRAMES)}
+    for name, most in (("zoom", _MOST_ZOOM), ("turn", _MOST_TURN)):
+        number = film.get(name, 0)
+        if isinstance(number, bool) or not isinstance(number, (int, float)):
+            raise ParameterError(f"{name} is {number!r}: a number is expected")
+        if not abs(number) <= most:
+            raise ParameterError(f"{name} is {number!r}: {most} is the most that makes sense")
+        made[name] = float(number)
+    loop = film.get("loop", False)
+    if not isinstance(loop, bool):
+        raise ParameterError(f"loop is {loop!r}: true or false is expected")
+    return {**made, "loop": loop}
 
 
 def _refuse_long(found: Mapping[str, Any]) -> None:
@@ -192,6 +219,23 @@ def keywords_for(
     if guides:
         found["guide"] = guides if len(guides) > 1 else guides[0]
     return found
+
+
+def film_keywords_for(
+    settings: Mapping[str, Any], size: tuple[int, int], load: Callable[[str], Any]
+) -> dict[str, Any]:
+    """Return the keywords of `deepdream.film` for a camera in front of a still.
+
+    Parameters
+    ----------
+    settings, size, load
+        As for `keywords_for`; there is ``film`` in the settings.
+    """
+    found = keywords_for(settings, size, load)
+    h, w = found.pop("height", size[0]), found.pop("width", size[1])
+    if "iter_n" in found:  # of the frames after the first the style knows better
+        found["first"] = {"iter_n": found.pop("iter_n")}
+    return {**found, **settings["film"], "size": (w, h)}
 
 
 def from_recipe(net: Any, recipe: Mapping[str, Any]) -> tuple[Settings, list[str]]:

@@ -8,7 +8,7 @@ In::
     {"do": "dream", "id": ..., "picture": {"file", "name"}, "settings": {...}, "folder": ...,
      "shown": FILE.jpg, "pictures": {ID: {"file", "name"}}}
     {"do": "look", "id": ..., "picture": ..., "settings": ..., "out": FILE.jpg}
-    {"do": "stop", "id": ...}     the picture so far is kept
+    {"do": "stop", "id": ...}     the picture, or the film, so far is kept
     {"do": "cancel", "id": ...}   nothing is kept
 
 Out: ``{"told": "ready"}``, and of a job ``step``, ``done``, ``cancelled`` or ``failed``.
@@ -39,7 +39,7 @@ from ..picture import Picture, resized
 from ..preview import fitted, sample, shown_size
 from ..progress import Pace
 from .library import THUMB, load_named, write_jpeg, write_small
-from .settings import keywords_for
+from .settings import film_keywords_for, keywords_for
 
 _TELL = 0.1  # seconds between two messages of a job
 _SHOWN = 1400  # longer side of the picture so far, in pixels
@@ -103,7 +103,7 @@ class Worker:
         try:
             with warnings.catch_warnings(record=True) as notes:
                 warnings.simplefilter("default", UserWarning)
-                done = self._look(job) if job["do"] == "look" else self._dream(job)
+                done = self._do(job)
             if self._ended.get(id) == "cancel" or (done is None):
                 self._tell("cancelled", id=id)
             else:
@@ -122,6 +122,38 @@ class Worker:
             gc.collect()
 
     # -- one job -----------------------------------------------------------------------------------
+
+    def _do(self, job: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return what is to be told of what was made, or None where nothing is kept."""
+        if job["do"] == "look":
+            return self._look(job)
+        return self._film(job) if "film" in job["settings"] else self._dream(job)
+
+    def _film(self, job: Mapping[str, Any]) -> dict[str, Any] | None:
+        from ..films.film import Filming
+
+        id, settings, folder = job["id"], job["settings"], Path(job["folder"])
+        picture = self._picture(job["picture"])
+        size = picture.shape[0], picture.shape[1]
+        keywords = film_keywords_for(settings, size, lambda each: load_of(job["pictures"][each]))
+        watch = _Watch(self, id, Path(job["shown"]), keywords["frames"])
+        self._tell("begun", id=id)
+        poster = None
+        with Filming(self._net, picture, folder / "film.mp4", **keywords) as making:
+            for frame in making.frames(watch, progress=False):
+                watch.frame = making.done
+                poster = frame
+            if poster is None or self._ended.get(id) == "cancel":
+                return None
+            self._tell("writing", id=id)
+            making.finish()
+        save_image(poster, folder / "picture.png")
+        write_small(poster, folder)
+        before = resized(picture, (poster.shape[0], poster.shape[1]))
+        write_jpeg(fitted(before, before.shape[:2]), folder / "before.jpg", max(before.shape[:2]))
+        h, w = poster.shape[:2]
+        return {"size": [w, h], "stopped": making.stopped, "recipe": poster.recipe or {},
+                "seconds": watch.seconds, "whole": None}  # fmt: skip
 
     def _dream(self, job: Mapping[str, Any]) -> dict[str, Any] | None:
         id, settings = job["id"], job["settings"]
@@ -186,8 +218,9 @@ def load_of(known: Any) -> Picture:
 class _Watch:
     """Called after each step: tells how far it is, and shows it."""
 
-    def __init__(self, worker: Worker, id: str, shown: Path) -> None:
+    def __init__(self, worker: Worker, id: str, shown: Path, frames: int = 1) -> None:
         self._worker, self._id, self._shown = worker, id, shown
+        self._frames, self.frame = frames, 0
         self._pace = Pace()
         self._count = 0
         self._told = 0.0
@@ -199,25 +232,26 @@ class _Watch:
 
     def __call__(self, step: Any) -> bool:
         now = time.monotonic()
+        done = (self.frame + step.done) / self._frames
         if self._began is None:
-            self._began = now, step.done  # what came before was mostly preparation
+            self._began = now, done  # what came before was mostly preparation
         began, before = self._began
         self.seconds = now - began
-        if step.done > before:
-            self.whole = self.seconds / (step.done - before)
+        if done > before:
+            self.whole = self.seconds / (done - before)
         if self._pace.due():
             with self._pace.drawing():
                 self._show(step)
-        if now - self._told >= _TELL or step.done >= 1:
+        if now - self._told >= _TELL or done >= 1:
             self._told = now
             left = None
-            if step.done - before > _SURE:
-                left = self.whole * (1 - step.done)
+            if done - before > _SURE:
+                left = self.whole * (1 - done)
             h, w = step.size
             self._worker._tell(
                 "step", id=self._id, octave=step.octave + 1, octave_n=step.octave_n,
-                step=step.step + 1, iter_n=step.iter_n, size=[w, h], done=step.done, left=left,
-                shown=self._count,
+                step=step.step + 1, iter_n=step.iter_n, size=[w, h], done=done, left=left,
+                shown=self._count, frame=self.frame + 1, frames=self._frames,
             )  # fmt: skip
         return self._id not in self._worker._ended
 

@@ -217,7 +217,10 @@ class Pulls:
             if pull.function is objective_L2 and isinstance(data, np.ndarray):
                 np.multiply(data, np.float32(factor), out=out)
             else:
-                writer.write(data, out, part)
+                try:
+                    writer.write(data, out, part)
+                except ShapeError as error:  # of which of the terms
+                    raise ShapeError(f"{pull.name or pull.end}: {error}") from error
                 if factor != 1:
                     out *= float(factor)
             if pull.mask is not None:

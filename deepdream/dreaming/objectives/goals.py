@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...errors import ParameterError, UnknownLayerError
@@ -163,7 +163,17 @@ class Goal:
         numbers = find_labels(self.net, term.label)
         end = logits_of(self.net)
         self.net = cast(self.net)
-        return ChannelTerm(end, tuple(numbers), power=1)
+        return _Classes(end, tuple(numbers), power=1, said=repr(term))
+
+
+@dataclass(frozen=True, repr=False)
+class _Classes(ChannelTerm):
+    """The channels that a label stands for, which is what messages call them."""
+
+    said: str = field(default="", compare=False)
+
+    def __repr__(self) -> str:
+        return self.said
 
 
 def ends_with_weights(end: End) -> dict[str, float]:

@@ -7,7 +7,6 @@ what one types to make it, and objectives are equal where they would grow the sa
 
 from __future__ import annotations
 
-import math
 import numbers
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -18,6 +17,8 @@ import numpy as np
 from ...errors import ParameterError
 from .functions import Channels, Direction, Function, Mean, Neuron, objective_L2
 from .given import Given, given_mask
+
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 class Term:
@@ -184,14 +185,24 @@ class Objective:
     ----------
     shares : iterable of Share
         Those of the same term at the same place count as one, with the sum of their weights.
+
+    Raises
+    ------
+    ParameterError
+        A sum of weights is no finite number.
     """
+
+    # NumPy's arrays and numbers leave `*` to `__rmul__`, and make no arrays of objectives.
+    __array_ufunc__ = None
 
     def __init__(self, shares: Iterable[Share]) -> None:
         weights: dict[Share, float] = {}
         for share in shares:
             alike = replace(share, weight=1.0)
             weights[alike] = weights.get(alike, 0.0) + share.weight
-        self.shares = tuple(replace(share, weight=w) for share, w in weights.items())
+        self.shares = tuple(
+            replace(share, weight=check_weight(w, repr(share))) for share, w in weights.items()
+        )
 
     def __add__(self, other: Any) -> Objective:
         if isinstance(other, numbers.Real) and other == 0:  # sum() begins with it
@@ -202,6 +213,9 @@ class Objective:
 
     __radd__ = __add__
 
+    def __pos__(self) -> Objective:
+        return self
+
     def __neg__(self) -> Objective:
         return -1 * self
 
@@ -209,6 +223,9 @@ class Objective:
         if not isinstance(other, Objective):
             raise _no_term(other)
         return self + -other
+
+    def __rsub__(self, other: Any) -> Objective:
+        return -self + other
 
     def __mul__(self, weight: Any) -> Objective:
         weight = check_weight(weight, repr(self))
@@ -258,10 +275,11 @@ class Objective:
         return text or "Objective([])"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Objective) and self.shares == other.shares
+        # The order in which terms are added does not matter to what grows.
+        return isinstance(other, Objective) and frozenset(self.shares) == frozenset(other.shares)
 
     def __hash__(self) -> int:
-        return hash(self.shares)
+        return hash(frozenset(self.shares))
 
     def plain(self) -> dict[str, Any]:
         """Return the objective in the types that JSON has, for recipes."""
@@ -280,11 +298,15 @@ def check_weight(weight: Any, what: str) -> float:
     Raises
     ------
     ParameterError
-        It is no finite number.
+        It is no finite number, or none that is finite in the net's arithmetic, float32.
     """
+    if isinstance(weight, np.ndarray) and weight.ndim == 0:
+        weight = weight.item()
     real = isinstance(weight, (numbers.Real, np.number)) and not isinstance(weight, bool)
-    if not real or not math.isfinite(float(weight)):
-        raise ParameterError(f"the weight of {what} is {weight!r}: a finite number is expected")
+    if not real or not abs(float(weight)) <= _LARGEST:
+        raise ParameterError(
+            f"the weight of {what} is {weight!r}: a finite number is expected, of float32"
+        )
     return float(weight)
 
 

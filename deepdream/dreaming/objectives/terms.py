@@ -118,6 +118,9 @@ def neuron(end: str, c: int, y: float, x: float) -> Objective:
     return _objective(NeuronTerm(_end(end), _whole("channel", c), *place))
 
 
+_VECTOR = "one finite number for each channel of the blob is expected, not all of them zero"
+
+
 def direction(end: str, vector: Any) -> Objective:
     """Grow the projection of a blob's columns on a vector: a mixture of channels.
 
@@ -140,12 +143,16 @@ def direction(end: str, vector: Any) -> Objective:
     try:
         values = np.asarray(vector, np.float64)
     except (TypeError, ValueError):
-        values = np.empty((0, 0))
-    if values.ndim != 1 or not values.size or not np.isfinite(values).all() or not values.any():
-        raise ParameterError(
-            f"vector is {type(vector).__name__} of shape {values.shape}: one finite number for "
-            "each channel of the blob is expected, not all of them zero"
-        )
+        raise ParameterError(f"vector is {vector!r}: {_VECTOR}") from None
+    if values.ndim != 1 or not values.size:
+        raise ParameterError(f"vector has the shape {values.shape}: {_VECTOR}")
+    with np.errstate(over="ignore"):
+        used = values.astype(np.float32)  # the net's arithmetic
+    if not np.isfinite(used).all():
+        at = int(np.flatnonzero(~np.isfinite(used))[0])
+        raise ParameterError(f"vector has {values[at]} at {at}: {_VECTOR}")
+    if not used.any():
+        raise ParameterError(f"vector is zero everywhere: {_VECTOR}")
     return _objective(DirectionTerm(_end(end), tuple(map(float, values))))
 
 

@@ -14,7 +14,8 @@ from .terms import channel, guide, label, layer
 CLASS = "class:"
 EVERYWHERE = "-"
 
-_WEIGHT = re.compile(r"(.+)\*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)")
+_WEIGHT = re.compile(r"(.+)\*\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)")
+_CHANNELS_AT_MOST = 2**20
 _CHANNELS = re.compile(r"(.+):(\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)")
 
 
@@ -26,9 +27,10 @@ def split_weight(text: str) -> tuple[str, float]:
     ParameterError
         What stands behind the ``*`` is no number.
     """
+    text = text.strip()
     found = _WEIGHT.fullmatch(text)
     if found:
-        return found[1], float(found[2])
+        return found[1].strip(), float(found[2])
     if "*" in text:
         raise ParameterError(f"end is '{text}': a number is expected behind the *, as conv4*0.5")
     return text, 1.0
@@ -40,7 +42,7 @@ def split_channels(text: str) -> tuple[str, list[int]]:
     Raises
     ------
     ParameterError
-        A range goes down.
+        A range goes down, or names more channels than any layer has.
     """
     found = _CHANNELS.fullmatch(text)
     if not found:
@@ -50,6 +52,8 @@ def split_channels(text: str) -> tuple[str, list[int]]:
         first, _, last = part.partition("-")
         if int(last or first) < int(first):
             raise ParameterError(f"end is '{text}': {part} goes down; a range is written as 3-7")
+        if int(last or first) >= _CHANNELS_AT_MOST:
+            raise ParameterError(f"end is '{text}': no layer has so many channels as {part}")
         numbers += range(int(first), int(last or first) + 1)
     return found[1], list(dict.fromkeys(numbers))
 
@@ -113,14 +117,14 @@ def steering(
 def _ends(parsed: Sequence[tuple[str, float]]) -> Any:
     """Return layers as `deepdream.dream` takes them, in the simplest of its forms."""
     names = [name for name, _ in parsed]
+    for name in names:
+        if names.count(name) > 1:
+            raise ParameterError(
+                f"end names '{name}' more than once: once, with one weight, is expected ({name}*2)"
+            )
     if all(weight == 1 for _, weight in parsed):
         return names[0] if len(names) == 1 else names
-    weights: dict[str, float] = {}
-    for name, weight in parsed:
-        if name in weights:
-            raise ParameterError(f"end names '{name}' twice: once with both weights is expected")
-        weights[name] = weight
-    return weights
+    return dict(parsed)
 
 
 def term_typed(text: str) -> Objective:

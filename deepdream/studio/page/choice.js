@@ -94,7 +94,7 @@ export class Choice {
   /** Take over settings, of a dream or of a recipe. `pictures` finds a guide by its id. */
   use(settings, pictures = () => null) {
     this.reset();
-    const { style, end, classes, guide, mask, longest, compose, seed, strength, keep_colors: colors, octave_n: octaves, iter_n: steps, ...rest } = settings;
+    const { style, end, classes, guide, mask, longest, compose, seed, strength, keep_colors: colors, octave_n: octaves, iter_n: steps, film, ...rest } = settings;
     if (end && Object.keys(end).length) this.mix = { ...end };
     else if (style && this.about.looks.some((look) => look.name === style)) this.mix = { [this.about.looks.find((look) => look.name === style).layer]: 1 };
     this.classes = { ...(classes ?? {}) };

@@ -32,7 +32,8 @@ export class Library {
     const look = T.recipe(dream, this.app.about.looks)[0];
     return h("li", { "data-dream": dream.id },
       h("a", { href: `#dream/${dream.id}`, class: "card" },
-        h("img", { src: `/api/dreams/${dream.id}/thumb`, alt: T.list.open(dream.name), width: w, height, loading: "lazy" }),
+        h("span", { class: "frame" }, h("img", { src: `/api/dreams/${dream.id}/thumb`, alt: T.list.open(dream.name), width: w, height, loading: "lazy" }),
+          dream.settings.film && h("span", { class: "kind" }, T.film.kind)),
         h("span", { class: "label" }, dream.name), h("span", { class: "sub" }, look)));
   }
 }

@@ -8,7 +8,7 @@ import { Looks } from "./looks.js";
 import { paintMask } from "./mask.js";
 import { Stage } from "./stage.js";
 import { T } from "./texts.js";
-import { actions } from "./viewer.js";
+import { actions, showOn } from "./viewer.js";
 
 const MEMORY = "deepdream-studio";
 const BUSY = ["waiting", "running", "stopping"];
@@ -55,7 +55,7 @@ export class Make {
     this.startButton = h("button", { type: "button", class: "main dream", onclick: () => this.dream() }, h("span", { class: "word" }, T.dream), this.price);
     this.said = h("p", { class: "problem", role: "alert", hidden: true });
     this.work = h("div", { class: "work", hidden: true },
-      h("div", { class: "left" },
+      h("div", { class: "stand" },
         h("div", { class: "row between title" }, this.name,
           h("div", { class: "row" },
             h("button", { type: "button", class: "quiet", onclick: () => this.file.click() }, icon("picture"), T.bring.another),
@@ -282,7 +282,7 @@ export class Make {
     }
     this.bar.value = progress.done;
     if (this.app.jobs.get(id)?.state === "running") {
-      this.where.textContent = T.watch.step(progress);
+      this.where.textContent = progress.frames > 1 ? T.watch.frame(progress) : T.watch.step(progress);
       this.left.textContent = T.watch.left(progress.left);
     }
     if (progress.shown > this.shownCount && this.picture) {
@@ -300,7 +300,7 @@ export class Make {
   }
 
   showDream(dream, keep = false) {
-    this.stage.show({ before: `/api/dreams/${dream.id}/before`, after: `/api/dreams/${dream.id}/picture`, size: dream.size, name: dream.name, keep });
+    showOn(this.stage, dream, keep);
     this.after.hidden = false;
     fill(this.after, h("p", { class: "kept" }, icon("check"), T.watch.kept, " ", dream.notes?.join(" ")), actions(this.app, dream));
     this.remember();

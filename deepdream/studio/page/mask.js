@@ -28,6 +28,7 @@ class Painter {
     this.mask = h("canvas", size).getContext("2d", { willReadFrequently: true });
     this.mask.lineCap = this.mask.lineJoin = "round";
     this.canvas = h("canvas", { ...size, tabIndex: 0, role: "img", "aria-label": `${T.mask.canvas}. ${T.mask.keys}` });
+    this.canvas.style.setProperty("--ratio", this.width / this.height);
     this.show = this.canvas.getContext("2d");
     this.tool = "brush";
     this.undos = [];

@@ -11,10 +11,11 @@ export class Stage {
     this.before = h("img", { class: "before", alt: "" });
     this.after = h("img", { class: "after", alt: "" });
     this.canvas = h("div", { class: "canvas" }, this.before, this.after);
+    this.film = h("video", { class: "film", controls: true, loop: true, muted: true, playsInline: true, hidden: true });
     this.divider = h("div", { class: "divider" });
     this.tags = [h("span", { class: "tag left" }, T.stage.before), h("span", { class: "tag right" }, T.stage.after)];
     const keys = unique();
-    this.view = h("div", { class: "view", tabIndex: 0, role: "group", "aria-label": T.stage.label, "aria-describedby": keys }, this.canvas, this.divider, ...this.tags);
+    this.view = h("div", { class: "view", tabIndex: 0, role: "group", "aria-label": T.stage.label, "aria-describedby": keys }, this.canvas, this.film, this.divider, ...this.tags);
     const slider = unique();
     this.slider = h("input", { type: "range", id: slider, min: 0, max: 100, value: 0, title: T.stage.slider, oninput: () => this.place() });
     this.hold = h("button", { type: "button", class: "quiet hold", "aria-pressed": "false" }, matchMedia("(pointer: coarse)").matches ? T.stage.hold : T.stage.holdKey);
@@ -40,6 +41,9 @@ export class Stage {
   /** Show a picture of a size: `before`, or `after` over it, by their addresses. */
   show({ before, after = null, size, name, keep = false }) {
     this.size = size;
+    this.film.hidden = true;
+    this.film.removeAttribute("src");
+    this.element.classList.remove("playing");
     this.set(this.before, before, T.stage.altBefore(name));
     this.set(this.after, after, after ? T.stage.alt(name) : "");
     this.element.classList.toggle("two", Boolean(after));
@@ -49,6 +53,17 @@ export class Stage {
       this.scale = null;
     }
     this.place();
+  }
+
+  /** Show a film, with the pictures under it until it can be played. */
+  play(source, poster, { size, name }) {
+    this.show({ before: poster, size, name });
+    this.element.classList.add("playing");
+    this.film.hidden = false;
+    this.film.poster = poster;
+    this.film.setAttribute("aria-label", T.stage.alt(name));
+    this.film.src = source;
+    if (!matchMedia("(prefers-reduced-motion: reduce)").matches) this.film.play().catch(() => {});
   }
 
   set(image, source, alt) {
@@ -124,6 +139,8 @@ export class Stage {
     this.element.classList.toggle("zoomed", this.scale !== null);
     this.view.style.setProperty("--left", `${left}px`);
     this.view.style.setProperty("--right", `${this.room[0] - right}px`);
+    this.view.style.setProperty("--top", `${Math.max(0, y)}px`);
+    this.view.style.setProperty("--bottom", `${Math.max(0, this.room[1] - y - this.size[1] * scale)}px`);
     this.tags[0].hidden = share === 0;
     this.tags[1].hidden = share === 1 || share === 0;
     this.scaled.textContent = T.stage.zoom(scale * devicePixelRatio);

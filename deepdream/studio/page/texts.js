@@ -141,6 +141,7 @@ export const T = {
     begun: "Looking at the picture",
     writing: "Keeping it",
     stopping: "Ending",
+    frame: (p) => `Frame ${p.frame} of ${p.frames}`,
     step: (p) => `Size ${p.octave} of ${p.octave_n} (${p.size[0]} × ${p.size[1]}), step ${p.step} of ${p.iter_n}`,
     left: (seconds) => (seconds === null ? "" : `${inTime(Math.max(1, seconds))} left`),
     stop: "Stop and keep",
@@ -169,7 +170,7 @@ export const T = {
   act: {
     download: "Download", png: "PNG: lossless", jpeg: "JPEG: small", tiff: "TIFF: 16 bits, for editing",
     another: "Another one", anotherHelp: "The same settings with another chance",
-    settings: "Use these settings", start: "Dream on this", print: "Larger for print", delete: "Delete",
+    settings: "Use these settings", start: "Dream on this", print: "Larger for print", film: "Zoom film", mp4: "MP4: the film", delete: "Delete",
     deleted: (name) => `Deleted: ${name}.`,
     restored: "It is back.",
     queued: "It is in the queue.",
@@ -184,6 +185,19 @@ export const T = {
     size: (w, h, seconds) => `${w} × ${h} pixels, about ${inTime(seconds)}`,
     make: "Make it larger",
     least: (side) => `Choose more than ${side} pixels: that is what it has.`,
+  },
+
+  film: {
+    title: "Zoom film",
+    lead: "A camera goes into the dream, and the dream goes on from frame to frame.",
+    length: "Length", lengthValue: (seconds) => `${seconds} s`,
+    speed: "Zoom", speedValue: (share) => `${Math.round(share * 100)} % closer each second`,
+    turn: "Turn", turnValue: (degrees) => (degrees ? `${degrees}° each second` : "not at all"),
+    loop: "End where it began, to be played round and round",
+    side: "Longer side in pixels",
+    told: (frames, seconds) => `${frames} frames, ${T.about(seconds)}`,
+    make: "Make the film",
+    kind: "film",
   },
 
   list: {
@@ -234,6 +248,7 @@ export const T = {
     if (s.mask) words.push("Inside a painted mask.");
     if (s.compose) words.push(`Made larger from ${s.compose[0]} × ${s.compose[1]}.`);
     words.push(`Chance: ${s.seed}.`);
+    if (s.film) words.push(`A film of ${one(s.film.frames, "frame")}, each ${percent(s.film.zoom)} closer${s.film.loop ? ", round and round" : ""}.`);
     if (dream.stopped) words.push("Stopped early.");
     words.push(`It took ${inTime(dream.seconds)}, on ${new Date(dream.made * 1000).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })}.`);
     return words;

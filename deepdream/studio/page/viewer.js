@@ -4,10 +4,18 @@ import { fill, h, icon, settled, unique } from "./dom.js";
 import { Stage } from "./stage.js";
 import { T } from "./texts.js";
 
+/** Show a dream on a stage: a picture beside the photo, or a film. */
+export function showOn(stage, dream, keep = false) {
+  const at = `/api/dreams/${dream.id}`;
+  if (dream.settings.film) stage.play(`${at}/film`, `${at}/screen`, dream);
+  else stage.show({ before: `${at}/before`, after: `${at}/picture`, size: dream.size, name: dream.name, keep });
+}
+
 /** Return the buttons of what can be done with a dream. */
 export function actions(app, dream) {
   const button = (name, text, action, title) => h("button", { type: "button", class: "plain", title, onclick: action }, icon(name), text);
-  const formats = [["png", T.act.png], ["jpeg", T.act.jpeg], ["tiff", T.act.tiff]];
+  const still = [["png", T.act.png], ["jpeg", T.act.jpeg], ["tiff", T.act.tiff]];
+  const formats = dream.settings.film ? [["mp4", T.act.mp4], ...still.slice(0, 2)] : still;
   const download = h("details", { class: "menu" },
     h("summary", { class: "plain" }, icon("download"), T.act.download),
     h("ul", {}, formats.map(([format, text]) => h("li", {}, h("a", { href: `/api/dreams/${dream.id}/download?format=${format}`, download: "", onclick: () => { download.open = false; } }, text)))));
@@ -16,7 +24,8 @@ export function actions(app, dream) {
   return h("div", { class: "actions" },
     download,
     here && button("dice", T.act.another, () => again(app, dream), T.act.anotherHelp),
-    here && button("print", T.act.print, () => print(app, dream)),
+    here && !dream.settings.film && button("print", T.act.print, () => print(app, dream)),
+    here && app.about.films && button("film", T.act.film, () => film(app, dream)),
     button("copy", T.act.settings, () => use(app, dream)),
     button("again", T.act.start, () => start(app, dream)),
     button("trash", T.act.delete, () => remove(app, dream)));
@@ -109,6 +118,59 @@ function print(app, dream) {
   dialog.showModal();
 }
 
+const RATE = 25; // frames per second
+
+/** Ask for a camera's move, and make a film of it. */
+function film(app, dream) {
+  const before = dream.settings.film;
+  const rows = {};
+  const slide = (name, text, shown, { min, max, step, value }) => {
+    const id = unique();
+    const told = h("output", { for: id }, shown(value));
+    const field = h("input", { type: "range", id, min, max, step, value, oninput: () => { told.textContent = shown(Number(field.value)); ask(); } });
+    rows[name] = field;
+    return h("div", { class: "slide" }, h("label", { for: id }, text), told, field);
+  };
+  const loop = h("input", { type: "checkbox", checked: before?.loop ?? false, onchange: () => ask() });
+  const side = unique();
+  const sides = [320, 480, 640, 960, 1280];
+  const longest = h("select", { id: side, onchange: () => ask() }, sides.map((each) => h("option", { value: each }, String(each))));
+  longest.value = sides.includes(dream.settings.longest) ? dream.settings.longest : 480;
+  const told = h("output", { class: "help" });
+  const make = h("button", { type: "submit", class: "main" }, T.film.make);
+  const settings = () => {
+    const { compose, film: _, ...rest } = dream.settings;
+    const frames = Math.round(RATE * Number(rows.length.value));
+    const zoom = 1 - (1 - Number(rows.speed.value)) ** (1 / RATE);
+    return { ...rest, longest: Number(longest.value), film: { frames, zoom: Math.round(zoom * 1e5) / 1e5, turn: Number(rows.turn.value) / RATE, loop: loop.checked } };
+  };
+  const ask = settled(async () => {
+    try {
+      const wanted = settings();
+      const { seconds } = await estimate(dream.picture, [wanted]);
+      told.textContent = T.film.told(wanted.film.frames, seconds[0]);
+      make.disabled = false;
+    } catch (error) {
+      told.textContent = error.message;
+      make.disabled = true;
+    }
+  });
+  const title = unique();
+  const dialog = h("dialog", { class: "dialog", "aria-labelledby": title },
+    h("form", { method: "dialog", onsubmit: () => begin(app, dream, settings()) },
+      h("h2", { id: title }, T.film.title), h("p", { class: "help" }, T.film.lead),
+      slide("length", T.film.length, T.film.lengthValue, { min: 1, max: 30, step: 1, value: before ? Math.round(before.frames / RATE) : 4 }),
+      slide("speed", T.film.speed, T.film.speedValue, { min: 0, max: 0.8, step: 0.05, value: before ? Math.round(20 * (1 - (1 - before.zoom) ** RATE)) / 20 : 0.4 }),
+      slide("turn", T.film.turn, T.film.turnValue, { min: -45, max: 45, step: 5, value: before ? Math.round(before.turn * RATE) : 0 }),
+      h("label", { class: "check" }, loop, T.film.loop),
+      h("label", { for: side }, T.film.side), longest, told,
+      h("div", { class: "row end" }, h("button", { type: "button", class: "quiet", onclick: () => dialog.close() }, T.cancel), make)));
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  ask();
+  dialog.showModal();
+}
+
 /** The page of one dream. */
 export class Viewer {
   constructor(app) {
@@ -117,14 +179,14 @@ export class Viewer {
     this.side = h("div", { class: "panel" });
     this.element = h("div", { class: "viewing" },
       h("p", {}, h("a", { href: "#library", class: "back" }, T.list.back)),
-      h("div", { class: "work" }, h("div", { class: "left" }, this.stage.element), this.side));
+      h("div", { class: "work" }, h("div", { class: "stand" }, this.stage.element), this.side));
   }
 
   show(id) {
     const dream = this.app.dreams.get(id);
     if (!dream) return false;
     this.id = id;
-    this.stage.show({ before: `/api/dreams/${id}/before`, after: `/api/dreams/${id}/picture`, size: dream.size, name: dream.name });
+    showOn(this.stage, dream);
     const picture = this.app.pictures.get(dream.picture);
     fill(this.side,
       h("section", { class: "block" }, h("h1", {}, dream.name), actions(this.app, dream)),
