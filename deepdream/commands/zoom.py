@@ -103,7 +103,8 @@ def _folder(args: argparse.Namespace) -> int:
         try:
             for path, _ in write_zoom(
                 net, img, folder, frames=args.frames, scale=args.scale, suffix=suffix,
-                depth=args.depth or 8, first=args.first, seed=args.seed, on_step=bar.step, **keywords,
+                depth=args.depth or 8, first=args.first, seed=args.seed, on_step=bar.step,
+                **keywords,
             ):  # fmt: skip
                 count += 1
                 bar.frame(path)
