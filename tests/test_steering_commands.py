@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from test_dreaming import picture
@@ -132,6 +134,23 @@ def test_what_cannot_be_rerun_says_why(tmp_path, model, sky):  # noqa: F811
         save_image(out, tmp_path / "own.png")
         with pytest.raises(ImageError, match=why):
             deepdream.rerun(tmp_path / "own.png", net=net)
+
+
+@pytest.mark.parametrize("which", ["img", "mask", "guide"])
+def test_a_changed_picture_is_not_made_again_from_its_file(tmp_path, model, sky, which):  # noqa: F811
+    """Turned round after loading, it is an array like others; as loaded, it is found."""
+    net = deepdream.load_net(model[1], model[3], mean=(104, 117, 123), device="cpu")
+    given = {"img": load_image(sky), "mask": load_image(sky), "guide": load_image(sky)}
+
+    def dreamt():
+        out = deepdream.dream(net, end="norm1", iter_n=1, octave_n=1, seed=1, **given)
+        save_image(out, Path(sky).with_name("changed.png"))
+        return deepdream.rerun(Path(sky).with_name("changed.png"), net=net)
+
+    assert dreamt() is not None
+    given[which] = 255 - given[which][::-1]
+    with pytest.raises(ImageError, match="array"):
+        dreamt()
 
 
 @pytest.mark.parametrize(

@@ -245,6 +245,7 @@ def test_it_can_be_made_again(tmp_path: Path) -> None:
         ("a/output", {"size": 0}, "size is 0: pixels, or width and height"),
         ("a/output", {"size": (3, 4, 5)}, "size is"),
         ("a/output", {"size": True}, "size is True"),
+        ("a/output", {"apart_from": np.zeros((5, 6, 3))}, "apart_from is one array"),
         ("a/output", {"style": "sen"}, "Did you mean 'seen'"),
     ],
 )
