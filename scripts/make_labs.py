@@ -95,7 +95,7 @@ if [ "$found" != "{version}" ]; then
   exit 1
 fi
 "$python" -m venv environment
-environment/bin/pip install --no-index --find-links wheels deepdream-caffe jupyterlab
+environment/bin/pip install --no-index --find-links wheels 'deepdream-caffe[cluster]' jupyterlab
 environment/bin/deepdream dream student/examples/clouds.jpg -o first_dream.png
 echo "Begin with: environment/bin/jupyter lab student/docs"
 """
@@ -106,7 +106,7 @@ rem Run this once on each machine.
 cd /d "%~dp0"
 set bin=environment\\Scripts
 py -{version} -m venv environment || goto failed
-%bin%\\pip install --no-index --find-links wheels deepdream-caffe jupyterlab || goto failed
+%bin%\\pip install --no-index --find-links wheels deepdream-caffe[cluster] jupyterlab || goto failed
 %bin%\\deepdream dream student\\examples\\clouds.jpg -o first_dream.png || goto failed
 echo Begin with: %bin%\\jupyter lab student\\docs
 exit /b 0
@@ -126,7 +126,16 @@ def room(folder: Path) -> None:
     subprocess.run([*pip, "wheel", "-q", "--no-deps", "-w", str(wheels), str(ROOT)], check=True)
     built = next(wheels.glob("deepdream_caffe-*.whl"))
     subprocess.run(
-        [*pip, "download", "-q", "-d", str(wheels), *constraints, str(built), "jupyterlab"],
+        [
+            *pip,
+            "download",
+            "-q",
+            "-d",
+            str(wheels),
+            *constraints,
+            f"{built}[cluster]",
+            "jupyterlab",
+        ],
         check=True,
     )
     name, text = installer(sys.platform)

@@ -212,7 +212,14 @@ LEVELS = (
     {"jobs.worker"},
     {"jobs.cluster"},
     {"jobs.run"},
-    {"commands.film_arguments", "galleries.make", "repeat", "reproduce.make", "studio.serve"},
+    {
+        "commands.film_arguments",
+        "galleries.make",
+        "galleries.seen",
+        "repeat",
+        "reproduce.make",
+        "studio.serve",
+    },
     {"films.again", "batches.make"},
     {
         "commands.batch",

@@ -113,6 +113,45 @@ def test_a_gallery_on_a_cluster_is_the_one_made_here(net, tmp_path, client):
         assert (there / "index.html").is_file()
 
 
+def test_sheets_on_a_cluster(files, tmp_path, cluster, capsys):
+    """Each term's picture is made on a worker; the sheet is the same file."""
+    model = ["--model", str(files[0]), "--weights", str(files[1]), "--mean", "104,117,123"]
+    command = ["visualize", "--end", "a/3x3:0-2", "--size", "48", "--iter-n", "2", "--seed", "3"]
+    here, there = tmp_path / "here.png", tmp_path / "there.png"
+    where = ["--cluster", cluster.scheduler_address]
+
+    assert main([*command, *model, "-o", str(here)]) == 0
+    assert main([*command, *model, "-o", str(there), *where]) == 0
+    assert here.read_bytes() == there.read_bytes()
+    assert main([*command, *model, "-o", str(there), *where, "--diversity", "2"]) == 2
+    assert "for sheets of several terms" in capsys.readouterr().err
+
+
+def test_seeds_of_a_published_work_on_a_cluster(net, tmp_path, client):
+    """The notebook's dreams, with its random stream, are those made here."""
+    import dataclasses
+
+    from deepdream.reproduce.make import make
+    from deepdream.reproduce.works import WORKS
+
+    save_image(np.random.RandomState(5).uniform(0, 255, (43, 59, 3)), tmp_path / "sky.png")
+    work = dataclasses.replace(
+        WORKS["google-4c"],
+        parameters={"end": "a/output", "iter_n": 2, "octave_n": 2, "jitter": 3},
+    )  # fmt: skip
+    pictures = {"picture": tmp_path / "sky.png", "weights": net.weights_path}
+
+    here = make(work, net, pictures, tmp_path / "here", seeds=[4, 5, 6])
+    there = make(work, net, pictures, tmp_path / "there", seeds=[4, 5, 6], cluster=client)
+
+    for seed in (4, 5, 6):
+        assert here.pictures[seed].read_bytes() == there.pictures[seed].read_bytes()
+    assert len({path.read_bytes() for path in here.pictures.values()}) == 3
+    with pytest.raises(ParameterError, match="follow from each other"):
+        make(dataclasses.replace(work, frames=3), net, pictures, tmp_path / "x", seeds=[1],
+             cluster=client)  # fmt: skip
+
+
 def test_guides_masks_and_functions_travel(net, photos, tmp_path, client):
     """What all jobs share is sent once: pictures, and a function of the user's."""
 
@@ -371,7 +410,7 @@ def test_workers_that_are_killed(net, photos, tmp_path, client):
     killed = []
 
     def kill():
-        while not done.wait(0.5):
+        while not done.wait(0.2):
             with contextlib.suppress(Exception):
                 pids = sorted(client.run(os.getpid).items())
                 os.kill(pids[len(killed) % len(pids)][1], signal.SIGKILL)
@@ -386,7 +425,7 @@ def test_workers_that_are_killed(net, photos, tmp_path, client):
     done.set()
     killer.join()
 
-    assert len(killed) == 2
+    assert killed
     assert not [entry.error for entry in there if entry.error]
     assert bytes_of(there) == here
 
@@ -408,13 +447,16 @@ def test_the_scheduler_goes(files, photos, tmp_path):
                "--end", "a/output", "--iter-n", "300", "--cluster", str(place)]  # fmt: skip
     scheduler = start("-m", "distributed.cli.dask_scheduler", "--scheduler-file", str(place),
                       "--port", "0", "--no-dashboard", "--host", "127.0.0.1")  # fmt: skip
-    helper = start("-m", "distributed.cli.dask_worker", "--scheduler-file", str(place),
-                   "--nthreads", "1", "--no-dashboard", "--death-timeout", "30")  # fmt: skip
+    processes = [scheduler]
     try:
         for _ in range(300):
             if place.exists() and place.read_text().endswith("}"):
                 break
             time.sleep(0.1)
+        processes.append(
+            start("-m", "distributed.cli.dask_worker", "--scheduler-file", str(place), "--nthreads",
+                  "1", "--no-dashboard", "--death-timeout", "30")
+        )  # fmt: skip
         run = start(*command)
         out = tmp_path / "out"
         for _ in range(600):
@@ -424,7 +466,7 @@ def test_the_scheduler_goes(files, photos, tmp_path):
         scheduler.kill()
         said, _ = run.communicate(timeout=60)
     finally:
-        for process in (scheduler, helper):
+        for process in processes:
             process.kill()
             process.communicate()
     made = {path.name: path.read_bytes() for path in out.glob("*.png")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import shlex
@@ -196,11 +197,18 @@ def test_a_command_that_nobody_knows_is_noticed():
             understand(line)
 
 
+def understand_dask(command: str, arguments: list[str]) -> None:
+    """Fail unless Dask's own parser takes the arguments of its scheduler or its worker."""
+    pytest.importorskip("distributed")
+    parser = importlib.import_module(f"distributed.cli.dask_{command}").main
+    parser.make_context(command, arguments)
+
+
 def understand(line: str) -> None:
     """Fail unless a command line parses, and its scripts, targets and files exist."""
     # As Windows spells it, and the environment that a command is in.
     words = [word.replace("\\", "/") for word in shlex.split(line, posix="\\" not in line)]
-    first = re.sub(r"^\.venv/(?:bin|Scripts)/", "", words[0])
+    first = re.sub(r"^(?:\.venv|environment)/(?:bin|Scripts)/", "", words[0])
     if first == "deepdream":
         build_parser().parse_args(words[1:])
     elif first == "make":
@@ -214,6 +222,8 @@ def understand(line: str) -> None:
         understand_docker(words[1:], line)
     elif first == "pip":
         understand_pip(words[1:], line)
+    elif first == "dask":
+        understand_dask(words[1], words[2:])
     else:
         assert first in ("python", "py"), f"no way to test this: {line}"
         words = [word for word in words[1:] if not re.fullmatch(r"-3\.\d+", word)]

@@ -426,7 +426,7 @@ def test_install_installs_from_the_folder_and_dreams(room, tmp_path):
 
     assert done.returncode == 0, done.stderr
     assert log.read_text().splitlines() == [
-        "pip install --no-index --find-links wheels deepdream-caffe jupyterlab",
+        "pip install --no-index --find-links wheels deepdream-caffe[cluster] jupyterlab",
         "deepdream dream student/examples/clouds.jpg -o first_dream.png",
     ]
     assert (folder / "student" / "examples" / "clouds.jpg").is_file()

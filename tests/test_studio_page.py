@@ -324,7 +324,7 @@ def test_mix_and_mask_and_put_back(visitor, photos):
     changed = np.abs(made - before).mean(axis=2)
     w = made.shape[1]
     assert changed[:, : w // 3].mean() > 3 * changed[:, w // 2 :].mean()
-    visitor.click("Put all back")
+    visitor.click("Put back")
     assert visitor.all(".chip") == []
     assert visitor.run("document.querySelector('.control[data-name=mask] .thumb')") is None
 

@@ -32,6 +32,11 @@ def add(commands: Any) -> None:
         help="how many pictures to make, to learn how far seeds lie apart; 5 or more for a verdict "
         "(default: 1)",
     )  # fmt: skip
+    parser.add_argument(
+        "--cluster", metavar="WHERE",
+        help="make the seeds side by side: local, on this machine's processors, or on the machines "
+        "of a Dask scheduler, tcp://HOST:PORT or its scheduler file",
+    )  # fmt: skip
     parser.add_argument("--device", help="auto, cpu or cuda (default: auto)", default="auto")
 
 
@@ -89,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
         try:
             made = make(
                 work, net, files, Path(args.out or work.name), seeds=seeds, published=published,
-                on_step=bar.step, on_picture=bar.frame,
+                on_step=bar.step, on_picture=bar.frame, cluster=args.cluster, shown=bar,
             )  # fmt: skip
         except Stopped as stopped:
             bar.close()

@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import ParameterError
 from .arguments import (
     chosen,
+    cluster_arguments,
     command,
     dream_arguments,
     load_net,
@@ -48,6 +49,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--columns", type=int, metavar="N", help="pictures in a row of a sheet (default: a square)"
     )
+    cluster_arguments(parser)
     model_arguments(parser)
     dream_arguments(parser, without=("--end", "--width", "--height", "--style"))
 
@@ -72,7 +74,10 @@ def run(args: argparse.Namespace) -> int:
     captions = [caption(net, term) for term in terms]
     made: list[tuple[Any, str]] = []
     stopped = False
-    for term, words in zip(terms, captions):
+    elsewhere = args.cluster is not None
+    if elsewhere:
+        made = _elsewhere(args, net, terms, captions, number, options)
+    for term, words in [] if elsewhere else zip(terms, captions):
         with Bar() as bar:
             todo = diverse(
                 net, term, args.diversity, size=args.size, seed=number, on_step=bar.step, **options
@@ -95,6 +100,28 @@ def run(args: argparse.Namespace) -> int:
     partly = ", stopped early: the pictures so far" if stopped else ""
     print(f"wrote {out} ({w}x{h}{what}, {time.monotonic() - began:.0f} s{partly})")
     return 130 if stopped else 0
+
+
+def _elsewhere(
+    args: argparse.Namespace, net: Any, terms: list[str], captions: list[str], number: int,
+    options: dict[str, Any],
+) -> list[tuple[Any, str]]:  # fmt: skip
+    """Return the pictures of a sheet, made on a cluster."""
+    from ..galleries.seen import see_each
+    from ..progress import Bar
+
+    if args.diversity > 1 or len(terms) < 2:
+        raise ParameterError(
+            "cluster is for sheets of several terms, each in one picture: pictures that are to be "
+            "unlike each other are made one after the other"
+        )
+    with Bar(len(terms)) as bar:
+        todo = see_each(
+            net, terms, cluster=args.cluster, shared=args.shared, size=args.size, seed=number,
+            shown=bar, **options,
+        )  # fmt: skip
+        pictures = dict(todo)
+    return [(pictures[k], words) for k, words in enumerate(captions)]
 
 
 # Keywords of `deepdream.dream` that this command has other flags for.

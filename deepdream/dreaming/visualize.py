@@ -101,15 +101,31 @@ def visualize(
             f"objective is {objective!r}: terms of deepdream.objectives are expected, or a text as "
             "'class:hen' or 'LAYER:13'"
         )
-    w, h = _sides(size)
+    start = start_for(size, seed)
     if isinstance(apart_from, np.ndarray) and apart_from.ndim < 4:
         raise ParameterError("apart_from is one array: a list of pictures is expected, [picture]")
     if len(apart_from):
         end = _appearance(net)
         grams = [gram(guide_features(net, as_picture(p), end)) for p in apart_from]
         objective = objective + APART * function(end, Apart(grams))
-    start = noise(h, w, seed, FAINT)
     return dream(net, start, objective=objective, style=style, seed=seed, **options)
+
+
+def start_for(size: int | tuple[int, int], seed: int) -> Picture:
+    """Return the noise that a picture of what a term wants to see begins with.
+
+    Parameters
+    ----------
+    size, seed
+        See `visualize`.
+
+    Raises
+    ------
+    ParameterError
+        `size` is none.
+    """
+    w, h = _sides(size)
+    return noise(h, w, seed, FAINT)
 
 
 def diverse(net: Any, objective: Objective | str, count: int, **options: Any) -> Iterator[Picture]:

@@ -119,7 +119,7 @@ class _Run:
         if not self._good():
             raise EngineError(self._why_nobody())
         self._say_where()
-        share = Shared(self._name, maker.shared, self._dreams_on(), threads)
+        share = Shared(self._name, maker.shared, self._dreams_on(), threads, type(maker))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that this is large: it travels once
             self._net = client.submit(hold, files, key=f"{self._name}-net", **self._where())

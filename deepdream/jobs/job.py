@@ -166,7 +166,11 @@ class Maker:
     ----------
     net, shared
         As they were given.
+    one_at_a_time : bool
+        Two of this kind must not work side by side in one process.
     """
+
+    one_at_a_time = False
 
     def __init__(self, net: Any, shared: Mapping[str, Any]) -> None:
         self.net, self.shared = net, dict(shared)
@@ -186,7 +190,7 @@ class Maker:
         watch = _Watch(on_step)
         with collected() as notes:
             try:
-                made = self._made(job, None if on_step is None else watch)
+                made = self._kept(job, self.picture(job, None if on_step is None else watch))
             except Exception as error:
                 if watch.raised:
                     raise
@@ -194,13 +198,17 @@ class Maker:
                 made = Made(error=_reason(error), short_of_memory=short)
         return replace(made, notes=sorted(notes), seconds=round(time.monotonic() - began, 2))
 
-    def _made(self, job: Job, on_step: OnStep | None) -> Made:
+    def picture(self, job: Job, on_step: OnStep | None) -> Picture:
+        """Make the picture of a job; other kinds of makers make it in another way."""
         keywords = {**self.shared, **job.keywords}
         img, seed = keywords.pop("img"), keywords.pop("seed", None)
         if isinstance(img, File):
             img = img.load()
         own, goal = parted(keywords)
-        picture = self.ready(goal).dream(img, seed=seed, on_step=on_step, progress=False, **own)
+        return self.ready(goal).dream(img, seed=seed, on_step=on_step, progress=False, **own)
+
+    def _kept(self, job: Job, picture: Picture) -> Made:
+        """Return a picture's file, or write it where the job says so."""
         if picture.recipe and picture.recipe.get("stopped"):
             return Made(stopped=True)
         data = encode_image(picture, job.file, depth=job.depth)

@@ -22,6 +22,7 @@ from ..files import replacing
 from ..models.load import load_net
 from ..recipe import describe_net
 from ..version import __version__
+from .job import Maker
 
 _lock = threading.Lock()
 
@@ -154,6 +155,8 @@ class Shared:
         How many dreams at a time each machine makes; its memory is for all of them.
     threads : int
         For one dream.
+    maker : type
+        What makes the jobs, a `Maker`.
     version : str
         Of this package, where the run began.
     """
@@ -162,6 +165,7 @@ class Shared:
     keywords: Mapping[str, Any]
     dreams_on: Mapping[str, int]
     threads: int = 1
+    maker: type[Maker] = Maker
     version: str = __version__
 
 

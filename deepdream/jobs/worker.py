@@ -160,12 +160,14 @@ class Place:
     """
 
     def __init__(self, worker: Any, files: NetFiles, shared: Shared) -> None:
-        self._files, self._keywords = files, shared.keywords
+        self._files, self._keywords, self._kind = files, shared.keywords, shared.maker
         self._folder = Path(worker.local_directory)
         self.threads = shared.threads
         self._memory = _memory(worker, shared)
         needed = _LEAST + int(_BESIDE * files.size)
         self.slots = max(1, min(int(worker.state.nthreads), self._memory // needed))
+        if shared.maker.one_at_a_time:
+            self.slots = 1
         self._memory = max(self._memory - int(_BESIDE * files.size) * self.slots, _LEAST)
         self._room = threading.Condition()
         self._running, self._waiting_alone = 0, False
@@ -173,7 +175,7 @@ class Place:
 
     def _new(self, of: int) -> Maker:
         """Return a maker that takes one of so many parts of the memory."""
-        return Maker(
+        return self._kind(
             self._files.load(self._folder), {**self._keywords, "max_memory": self._memory // of}
         )
 

@@ -25,6 +25,8 @@ from ..dreaming.objectives.functions import Function, objective_guide, objective
 from ..errors import ImageError, ParameterError
 from ..files import make_folder, replacing
 from ..images import load_image, save_image
+from ..jobs.job import Job, Maker
+from ..jobs.run import run_jobs
 from ..picture import Picture, to_uint8
 from ..recipe import Recipe, build_recipe, describe_net, read_recipe, same_dream
 from .measures import as_published, digits, explain, measure, spread, truncated, verdict
@@ -114,6 +116,8 @@ def make(
     published: Path | None = None,
     on_step: OnStep | None = None,
     on_picture: OnStep | None = None,
+    cluster: Any = None,
+    shown: Any = None,
 ) -> Made:
     """Make a work, once for each seed, and measure it.
 
@@ -134,6 +138,9 @@ def make(
         Gets the stand of each dream, as `deepdream.dream` gives it.
     on_picture : callable, optional
         Gets the number of dreams done, of ``len(seeds) * work.dreams``.
+    cluster : str, PathLike or distributed.Client, optional
+        Where to make the seeds side by side, see `jobs.run.check_cluster`; `shown` shows how far
+        they are then.
 
     Returns
     -------
@@ -157,6 +164,8 @@ def make(
         features = None if guide is None else guide_features(net, guide, work.end)
         if features is not None:
             job.objective = objective_guide(features)
+        if cluster is not None:
+            _make_elsewhere(job, seeds, cluster, shown)
         for number, seed in enumerate(seeds):
             made.pictures[seed] = _make_one(job, seed, number * work.dreams)
             seen = as_published(load_image(made.pictures[seed]))
@@ -191,6 +200,45 @@ def _make_one(job: _Job, seed: int, at: int) -> Path:
         job.stopped_path(seed).unlink()
     job.on_picture(at + job.work.dreams)
     return path
+
+
+class SeedMaker(Maker):
+    """Makes pictures of a work, one for each seed; see `jobs.job.Maker`.
+
+    `shared` has the ``work`` and its pictures, ``img`` and ``guide``; a job has the ``seed``.
+    """
+
+    one_at_a_time = True  # NumPy's random stream is the process's, as in the notebook
+
+    def picture(self, job: Job, on_step: OnStep | None) -> Picture:
+        """Make the picture of a seed."""
+        known, seed = self.shared, job.keywords["seed"]
+        own = _Job(known["work"], self.net, known["img"], known["guide"], Path(),
+                   on_step or _ignore, _ignore)  # fmt: skip
+        if own.guide is not None:
+            features = guide_features(self.net, own.guide, own.work.end)
+            own.objective = objective_guide(features)
+        return _dream(own, seed, 0)
+
+
+def _make_elsewhere(job: _Job, seeds: list[int], cluster: Any, shown: Any) -> None:
+    """Make the pictures that are missing on a cluster."""
+    if job.work.frames > 1:
+        raise ParameterError(
+            f"cluster is for works of single dreams: the frames of {job.work.name} follow from "
+            "each other"
+        )
+    missing = [seed for seed in seeds if not _is_there(job, seed)]
+    maker = SeedMaker(job.net, {"work": job.work, "img": job.img, "guide": job.guide})
+    jobs = [Job(f"seed {seed}", {"seed": seed}, str(job.picture_path(seed))) for seed in missing]
+    failed = ""
+    for number, done in run_jobs(maker, jobs, cluster=cluster, shown=shown):
+        if done.error:
+            failed = failed or f"seed {missing[number]}: {done.error}"
+        else:
+            done.write(job.picture_path(missing[number]))
+    if failed:
+        raise ParameterError(failed)
 
 
 def _recipe(job: _Job, seed: int, **more: Any) -> Recipe:

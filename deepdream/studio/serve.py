@@ -79,26 +79,25 @@ def serve(
     folder = make_folder(Path(library).expanduser() if library else library_folder())
     allow = tuple(allow)
     rules_for(host, allow, "", port)  # refuses before anything is begun
-    listening = _listen(host, port)
-    port = listening.getsockname()[1]
-    token = kept_token(folder / "token")
-    rules = rules_for(host, allow, token, port)
-    app: Any = build(Config(folder, rules, network))
-    config = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, date_header=False,
-        proxy_headers=False, limit_concurrency=_CONNECTIONS, ws="none", lifespan="on",
-        timeout_graceful_shutdown=_CLOSING,
-    )  # fmt: skip
-    server = uvicorn.Server(config)
-    address = f"http://{_shown(host)}:{port}/?token={token}"
-    say(f"The studio is open: {address}")
-    for line in who_comes_in(host, allow, port, token):
-        say(line)
-    say(f"All that is made lies in {folder}. Ctrl-C ends the program.")
-    if browser:
-        threading.Thread(target=_open_when_ready, args=(server, address), daemon=True).start()
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_run(server, app, listening))
+    with _listen(host, port) as listening:
+        port = listening.getsockname()[1]
+        token = kept_token(folder / "token")
+        app: Any = build(Config(folder, rules_for(host, allow, token, port), network))
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, server_header=False, date_header=False,
+            proxy_headers=False, limit_concurrency=_CONNECTIONS, ws="none", lifespan="on",
+            timeout_graceful_shutdown=_CLOSING,
+        )  # fmt: skip
+        server = uvicorn.Server(config)
+        address = f"http://{_shown(host)}:{port}/?token={token}"
+        say(f"The studio is open: {address}")
+        for line in who_comes_in(host, allow, port, token):
+            say(line)
+        say(f"All that is made lies in {folder}. Ctrl-C ends the program.")
+        if browser:
+            threading.Thread(target=_open_when_ready, args=(server, address), daemon=True).start()
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(_run(server, app, listening))
 
 
 async def _run(server: Any, app: Any, listening: socket.socket) -> None:
@@ -148,13 +147,14 @@ def _listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens; the port may be any one if that asked for is taken."""
     name = host.strip("[]")
     family = socket.AF_INET6 if ":" in name else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
     try:
-        listening = socket.socket(family, socket.SOCK_STREAM)
         if os.name == "posix":
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((name, port))
         listening.listen(128)
     except (OSError, OverflowError) as error:
+        listening.close()
         reason = getattr(error, "strerror", None) or error
         raise ParameterError(
             f"port {port} of {host} cannot be used: {reason}. Is the studio open already? Another "
