@@ -81,6 +81,13 @@ NOISE = [
 ]  # fmt: skip
 
 
+def test_a_library_is_one_programs_at_a_time(program, capsys):
+    """Two would make the same jobs, and clean up after each other."""
+    library = program.lines[2].split(" lies in ")[1].split(". Ctrl-C")[0]
+    assert main(["studio", "--library", library, "--port", "0", "--no-browser"]) == 2
+    assert "open already on the library" in capsys.readouterr().err
+
+
 def test_noise_and_half_requests_bring_nothing_down(program):
     """A hundred connections that send rubbish, or begin and never end."""
     held = []
@@ -120,6 +127,7 @@ def test_ctrl_c_ends_all_of_it(tmp_path):
     assert err == ""
     psutil.wait_procs(children, 10)
     assert not any(child.is_running() for child in children)
+    assert stat.S_IMODE((tmp_path / "library").stat().st_mode) == 0o700
     assert stat.S_IMODE((tmp_path / "library" / "token").stat().st_mode) == 0o600
     assert (tmp_path / "library" / "token").read_text() == program.token
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import EngineError, ParameterError
-from ..files import make_folder
+from ..files import FolderLock, make_folder
 from .security import LOCAL, is_loopback, kept_token, rules_for
 
 _CONNECTIONS = 200
@@ -76,10 +76,10 @@ def serve(
             "pip install '.[studio]' in the folder of deepdream"
         ) from error
 
-    folder = make_folder(Path(library).expanduser() if library else library_folder())
     allow = tuple(allow)
     rules_for(host, allow, "", port)  # refuses before anything is begun
-    with _listen(host, port) as listening:
+    folder = _open_folder(Path(library).expanduser() if library else library_folder())
+    with contextlib.closing(_Locked(folder)), _listen(host, port) as listening:
         port = listening.getsockname()[1]
         token = kept_token(folder / "token")
         app: Any = build(Config(folder, rules_for(host, allow, token, port), network))
@@ -98,6 +98,33 @@ def serve(
             threading.Thread(target=_open_when_ready, args=(server, address), daemon=True).start()
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(_run(server, app, listening))
+
+
+class _Locked:
+    """A library that this program has to itself: two would make the same jobs."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            self._lock = FolderLock(folder)
+        except ParameterError as error:
+            raise ParameterError(
+                f"the studio is open already on the library '{folder}': use it, end it, or give "
+                "another --library"
+            ) from error
+
+    def close(self) -> None:
+        """Let others have it."""
+        self._lock.release()
+
+
+def _open_folder(path: Path) -> Path:
+    """Return the library's folder; one that is made is its owner's alone."""
+    fresh = not path.exists()
+    folder = make_folder(path)
+    if fresh:
+        with contextlib.suppress(OSError):
+            folder.chmod(0o700)
+    return folder
 
 
 async def _run(server: Any, app: Any, listening: socket.socket) -> None:
