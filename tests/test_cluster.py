@@ -404,6 +404,30 @@ def test_a_picture_that_ends_its_workers(net, photos, tmp_path, cluster, client)
 
 
 @pytest.mark.slow
+def test_a_picture_that_needs_too_much_memory(net, photos, tmp_path):
+    """Dask ends a worker that takes more than it may; the picture is reported, the rest made."""
+    save_image(np.random.RandomState(1).uniform(0, 255, (90, 50, 3)), photos / "greedy.png")
+
+    def objective(dst):
+        if dst.data.shape[2] > 16:
+            hoard = [np.ones(1 << 20) for _ in range(400)]  # 3.2 GB
+            time.sleep(len(hoard))
+        dst.diff[...] = dst.data
+
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, memory_limit="1.5GB", host="127.0.0.1",
+        dashboard_address=None, silence_logs=50,
+    ) as small:  # fmt: skip
+        made = batch(net, photos, tmp_path / "out", cluster=small, objective=objective, **FEW)
+
+    errors = {entry.picture.name: entry.error for entry in made if entry.error}
+    assert list(errors) == ["greedy.png"]
+    assert "it has ended 2 workers" in errors["greedy.png"]
+    assert "memory" in errors["greedy.png"]
+    assert len(made) == 8
+
+
+@pytest.mark.slow
 def test_workers_that_are_killed(net, photos, tmp_path, client):
     """Whatever dies, all pictures are made, and equal to those of an undisturbed run."""
     here = bytes_of(batch(net, photos, tmp_path / "here", **{**FEW, "iter_n": 60}))

@@ -109,6 +109,12 @@ def test_rerun_with_other_terms(made, model, capsys):  # noqa: F811
     guided = made("guided.png", "--end", "norm1", "--guide", "flowers.png")
     assert main(["rerun", str(guided), "-o", "three.png", "--end", "a/3x3:2", *model]) == 0
     assert "guide" not in read_recipe("three.png")
+    capsys.readouterr()
+    assert main(["rerun", str(first), "-o", "four.png", "--guide", "flowers.png", *model]) == 2
+    assert "give the guide's layer, too (--end)" in capsys.readouterr().err
+    guide = ["--end", "norm1", "--guide", "flowers.png"]
+    assert main(["rerun", str(first), "-o", "four.png", *guide, *model]) == 0
+    np.testing.assert_array_equal(load_image("four.png"), load_image(guided))
 
 
 def test_rerun_misses_the_picture_of_a_term(made, model, tmp_path, capsys):  # noqa: F811
