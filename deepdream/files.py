@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Union
 
-from .errors import DeepDreamError, MissingFileError, WriteError, nearest
+from .errors import DeepDreamError, MissingFileError, ParameterError, WriteError, nearest
 
 FileName = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 
@@ -387,6 +387,43 @@ def make_folder(path: FileName) -> Path:
     with _write_errors(name):
         Path(name).mkdir(parents=True, exist_ok=True)
     return Path(name)
+
+
+class FolderLock:
+    """One process at a time in a folder, where the system has locks on files; a kill lets go.
+
+    Parameters
+    ----------
+    folder : Path
+        Gets a file `NAME`.
+
+    Raises
+    ------
+    ParameterError
+        Another process has it.
+    """
+
+    NAME = "lock"
+
+    def __init__(self, folder: Path) -> None:
+        self._file = (folder / self.NAME).open("a")
+        try:
+            import fcntl
+        except ImportError:  # Windows
+            return
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            raise ParameterError(
+                f"another process is working in '{folder}': wait for it, or stop it."
+            ) from None
+        except OSError:  # a network's folder that has no locks
+            pass
+
+    def release(self) -> None:
+        """Let others go on."""
+        self._file.close()
 
 
 @contextlib.contextmanager

@@ -27,7 +27,7 @@ from .deep_pixels import deep_transparency, read_deep, refuse_deep_jpeg2000
 from .errors import ImageError, WriteError
 from .files import FileName, open_view, replacing
 from .picture import Picture as Picture
-from .picture import check_pixels, notice_unit_range
+from .picture import check_pixels, fingerprint, notice_unit_range
 from .picture import to_uint8 as to_uint8
 from .picture_files import named_damage, open_picture
 from .recipe import save_options
@@ -116,7 +116,9 @@ def load_image(path: FileName | BinaryIO) -> Picture:
     pixels, alpha = _upright(_read_stored(view, what), what)
     h, w = pixels.shape[:2]
     source = {"file": Path(name).name, "sha256": hashlib.sha256(view).hexdigest(), "size": [w, h]}
-    return Picture(pixels, alpha=alpha, source=source)
+    picture = Picture(pixels, alpha=alpha, source=source)
+    picture.loaded = fingerprint(pixels)
+    return picture
 
 
 def _read(path: Any) -> tuple[str, memoryview]:
@@ -346,7 +348,9 @@ def to_picture(img: Any) -> Picture:
     if isinstance(img, Picture) and pixels.shape == img.shape and ready:
         return img
     colours = np.ascontiguousarray(pixels, np.float32)
-    return Picture(colours, alpha, getattr(img, "recipe", None), getattr(img, "source", None))
+    made = Picture(colours, alpha, getattr(img, "recipe", None), getattr(img, "source", None))
+    made.loaded = getattr(img, "loaded", None)
+    return made
 
 
 def check_writable(path: FileName, depth: int | None = None) -> None:

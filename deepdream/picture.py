@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import warnings
+import zlib
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -33,9 +34,10 @@ class Picture(np.ndarray):
     Notes
     -----
     The three attributes follow through copies, pickles and arithmetic (of two pictures, the first
-    one's count). A crop or a flip made by slicing crops or flips `alpha`, too. What is no picture
-    any more, as ``img[0]`` or ``img.mean(axis=0)``, is a plain array. Operations that move pixels
-    in another way (``np.roll``, ``transpose``) leave `alpha` where it was: move it yourself.
+    one's count). `file_of` tells whether a picture still is what its source holds. A crop or a flip
+    made by slicing crops or flips `alpha`, too. What is no picture any more, as ``img[0]`` or
+    ``img.mean(axis=0)``, is a plain array. Operations that move pixels in another way (``np.roll``,
+    ``transpose``) leave `alpha` where it was: move it yourself.
 
     As the last line of a notebook's cell a picture shows itself.
     """
@@ -43,6 +45,7 @@ class Picture(np.ndarray):
     _alpha: np.ndarray | None
     recipe: dict[str, Any] | None
     source: dict[str, Any] | None
+    loaded: int | None = None  # the `fingerprint` of the pixels that its source holds
     told = False  # whether `notice_unit_range` has said something of it
 
     def __new__(
@@ -76,6 +79,7 @@ class Picture(np.ndarray):
         self._alpha = getattr(other, "_alpha", None)
         self.recipe = getattr(other, "recipe", None)
         self.source = getattr(other, "source", None)
+        self.loaded = getattr(other, "loaded", None)
         self.told = getattr(other, "told", False)
 
     def __array_wrap__(  # numpy 1 passes two arguments, numpy 2 three
@@ -118,18 +122,47 @@ class Picture(np.ndarray):
     def __reduce__(self) -> Any:
         reduced: Any = super().__reduce__()
         rebuild, arguments, state = reduced
-        return rebuild, arguments, (state, self._alpha, self.recipe, self.source)
+        return rebuild, arguments, (state, self._alpha, self.recipe, self.source, self.loaded)
 
     def __setstate__(self, state: Any) -> None:
-        array, self._alpha, self.recipe, self.source = state
+        array, self._alpha, self.recipe, self.source, self.loaded = state
         super().__setstate__(array)
 
     def __deepcopy__(self, memo: Any) -> Picture:
         alpha = None if self.alpha is None else self.alpha.copy()
-        return Picture(np.array(self), alpha, self.recipe, self.source)
+        made = Picture(np.array(self), alpha, self.recipe, self.source)
+        made.loaded = self.loaded
+        return made
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         return self.__reduce__()  # ndarray's own would leave the attributes out
+
+
+def fingerprint(pixels: np.ndarray) -> int:
+    """Return a number that other pixels hardly have: CRC-32 of their shape and float32 values."""
+    values = np.ascontiguousarray(pixels, np.float32)
+    return zlib.crc32(values.data, zlib.crc32(repr(values.shape).encode()))
+
+
+def file_of(picture: Any) -> dict[str, Any] | None:
+    """Return the source of a picture whose pixels are those that were loaded from it.
+
+    Of ``255 - load_image("mask.png")`` the file is no longer what one would have to load.
+
+    Parameters
+    ----------
+    picture : object
+        Anything; only a `Picture` has a source.
+
+    Returns
+    -------
+    dict or None
+    """
+    source: dict[str, Any] | None = getattr(picture, "source", None)
+    if source is None:
+        return None
+    loaded = getattr(picture, "loaded", None)
+    return source if loaded is None or loaded == fingerprint(picture) else None
 
 
 def check_pixels(img: Any) -> np.ndarray:

@@ -267,6 +267,11 @@ def changed(
         What is to be another. A style takes the place of all that styles decide.
     size : (int, int)
         Height and width of the picture that the dream began with.
+
+    Raises
+    ------
+    ParameterError
+        A guide is to take the place of terms, which name their layers, and has none itself.
     """
     kept = dict(keywords)
     if "end" in changes and isinstance(kept.get("objective"), (Objective, Mapping)):
@@ -279,6 +284,11 @@ def changed(
             kept.pop("end", None)
             if isinstance(kept.get("objective"), (Objective, Mapping)):
                 kept.pop("objective")
+    if "guide" in changes and isinstance(kept.get("objective"), (Objective, Mapping)):
+        raise ParameterError(
+            "guide would take the place of the recipe's objective, whose terms name their layers: "
+            "give the guide's layer, too (end=)"
+        )
     if "guide" in changes or "objective" in changes:
         kept.pop("objective", None)
         kept.pop("guide", None)

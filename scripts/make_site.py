@@ -140,6 +140,7 @@ NAMES = {
         "styles",
         "zoom",
         "film",
+        "batch",
         "gallery",
         "visualize",
         "read_recipe",

@@ -434,7 +434,7 @@ def test_workers_that_are_killed(net, photos, tmp_path, client):
     killed = []
 
     def kill():
-        while not done.wait(0.5):
+        while not done.wait(0.2):
             with contextlib.suppress(Exception):
                 pids = sorted(client.run(os.getpid).items())
                 os.kill(pids[len(killed) % len(pids)][1], signal.SIGKILL)
@@ -449,7 +449,7 @@ def test_workers_that_are_killed(net, photos, tmp_path, client):
     done.set()
     killer.join()
 
-    assert len(killed) == 2
+    assert killed
     assert not [entry.error for entry in there if entry.error]
     assert bytes_of(there) == here
 

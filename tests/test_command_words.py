@@ -398,6 +398,15 @@ def test_a_file_where_a_folder_is_written(
     assert sorted(tmp_path.iterdir()) == before
 
 
+@pytest.mark.parametrize("option", [["--depth", "16"], ["--format", "jpg"]])
+def test_what_is_for_folders_is_refused_for_films(
+    option: list[str], sky: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A film has no frames of that kind."""
+    assert main(["zoom", sky, "-o", str(tmp_path / "o.mp4"), *option]) == 2
+    assert f"{option[0]} is for the frames in a folder" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

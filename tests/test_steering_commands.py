@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from test_dreaming import picture
@@ -107,6 +109,12 @@ def test_rerun_with_other_terms(made, model, capsys):  # noqa: F811
     guided = made("guided.png", "--end", "norm1", "--guide", "flowers.png")
     assert main(["rerun", str(guided), "-o", "three.png", "--end", "a/3x3:2", *model]) == 0
     assert "guide" not in read_recipe("three.png")
+    capsys.readouterr()
+    assert main(["rerun", str(first), "-o", "four.png", "--guide", "flowers.png", *model]) == 2
+    assert "give the guide's layer, too (--end)" in capsys.readouterr().err
+    guide = ["--end", "norm1", "--guide", "flowers.png"]
+    assert main(["rerun", str(first), "-o", "four.png", *guide, *model]) == 0
+    np.testing.assert_array_equal(load_image("four.png"), load_image(guided))
 
 
 def test_rerun_misses_the_picture_of_a_term(made, model, tmp_path, capsys):  # noqa: F811
@@ -132,6 +140,23 @@ def test_what_cannot_be_rerun_says_why(tmp_path, model, sky):  # noqa: F811
         save_image(out, tmp_path / "own.png")
         with pytest.raises(ImageError, match=why):
             deepdream.rerun(tmp_path / "own.png", net=net)
+
+
+@pytest.mark.parametrize("which", ["img", "mask", "guide"])
+def test_a_changed_picture_is_not_made_again_from_its_file(tmp_path, model, sky, which):  # noqa: F811
+    """Turned round after loading, it is an array like others; as loaded, it is found."""
+    net = deepdream.load_net(model[1], model[3], mean=(104, 117, 123), device="cpu")
+    given = {"img": load_image(sky), "mask": load_image(sky), "guide": load_image(sky)}
+
+    def dreamt():
+        out = deepdream.dream(net, end="norm1", iter_n=1, octave_n=1, seed=1, **given)
+        save_image(out, Path(sky).with_name("changed.png"))
+        return deepdream.rerun(Path(sky).with_name("changed.png"), net=net)
+
+    assert dreamt() is not None
+    given[which] = 255 - given[which][::-1]
+    with pytest.raises(ImageError, match="array"):
+        dreamt()
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,8 @@ pytest.importorskip("uvicorn", reason="the extra studio is not installed")
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 KEYS = pytest.importorskip("selenium.webdriver.common.keys").Keys
 
+WRONG = pytest.importorskip("selenium.common.exceptions").WebDriverException
+
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
@@ -94,7 +96,9 @@ def browser():
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
     for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-                     "--force-device-scale-factor=1", "--hide-scrollbars"):  # fmt: skip
+                     "--force-device-scale-factor=1", "--hide-scrollbars",
+                     "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
+                     "--autoplay-policy=no-user-gesture-required"):  # fmt: skip
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     service = webdriver.ChromeService(DRIVER)
@@ -142,20 +146,31 @@ class Visitor:
         webdriver.ActionChains(self.driver).send_keys(*keys).perform()
 
     def button(self, text, within="body"):
-        """Return a button by its words."""
-        found = self.driver.execute_script(
-            "return [...document.querySelectorAll(arguments[1])].find(e => e.checkVisibility() &&"
-            "(e.textContent.trim() === arguments[0] || e.ariaLabel === arguments[0]))",
-            text,
-            ", ".join(f"{within} {kind}" for kind in ("button", "summary", "a")),
-        )
-        assert found, text
-        return found
+        """Return a button by its words, as soon as it is there."""
+        end = time.monotonic() + 40
+        kinds = ", ".join(f"{within} {kind}" for kind in ("button", "summary", "a"))
+        while True:
+            found = self.driver.execute_script(
+                "return [...document.querySelectorAll(arguments[1])].find(e => e.checkVisibility()"
+                "&& (e.textContent.trim() === arguments[0] || e.ariaLabel === arguments[0]))",
+                text,
+                kinds,
+            )
+            if found:
+                return found
+            assert time.monotonic() < end, text
+            time.sleep(0.02)
 
     def click(self, text, within="body"):
-        button = self.button(text, within)
-        self.run("arguments[0].scrollIntoView({block: 'center'})", button)
-        button.click()
+        end = time.monotonic() + 20
+        while True:  # tiles that come in move what is below them
+            button = self.button(text, within)
+            self.run("arguments[0].scrollIntoView({block: 'center'})", button)
+            try:
+                return button.click()
+            except WRONG:
+                assert time.monotonic() < end, text
+                time.sleep(0.1)
 
     def wait(self, script, seconds=40):
         end = time.monotonic() + seconds
@@ -252,6 +267,7 @@ def test_from_a_dropped_photo_to_a_saved_dream(visitor, photos):
     visitor.click("Whole picture")
     # Kept.
     visitor.click("Library")
+    visitor.there(".search input")
     visitor.one(".search input").send_keys("sky 0 animals")
     assert len(visitor.all(".card")) == 1
     visitor.one(".search input").send_keys(" castle")
@@ -259,6 +275,7 @@ def test_from_a_dropped_photo_to_a_saved_dream(visitor, photos):
     visitor.one(".search input").clear()
     visitor.one(".search input").send_keys("sky")
     visitor.all(".card")[0].click()
+    visitor.there(".viewing .recipe")
     assert any("Grown: animals" in line.text for line in visitor.all(".recipe li"))
     count = len(visitor.program.dreams())
     visitor.click("Delete", ".actions")
@@ -324,7 +341,7 @@ def test_mix_and_mask_and_put_back(visitor, photos):
     changed = np.abs(made - before).mean(axis=2)
     w = made.shape[1]
     assert changed[:, : w // 3].mean() > 3 * changed[:, w // 2 :].mean()
-    visitor.click("Put all back")
+    visitor.click("Put back")
     assert visitor.all(".chip") == []
     assert visitor.run("document.querySelector('.control[data-name=mask] .thumb')") is None
 
@@ -354,12 +371,71 @@ def test_stop_reload_and_two_tabs(visitor, photos):
         visitor.driver.switch_to.window(visitor.driver.window_handles[-1])
         visitor.wait("document.querySelector('.busy-now').textContent === ''")
         visitor.click("Library")
-        assert len(visitor.all(".card")) == before + 1
+        visitor.wait(f"document.querySelectorAll('.card').length === {before + 1}")
     finally:
         visitor.driver.close()
         visitor.driver.switch_to.window(first)
     assert visitor.program.dreams()[-1]["stopped"]
     visitor.run("sessionStorage.clear()")
+
+
+def test_camera_guide_and_what_a_dream_leads_to(visitor, photos, tmp_path):
+    """A photo is taken, steered by a second picture, dreamt again, larger, as a film, and brought
+    back with its settings.
+    """
+    visitor.open()
+    visitor.click("Take a photo")
+    visitor.there("dialog.camera video")
+    visitor.wait("document.querySelector('dialog video').videoWidth > 0")
+    visitor.click("Take it")
+    visitor.wait("document.querySelector('.title .name').textContent.includes('photo.jpg')")
+    visitor.quick()
+    visitor.click("Finish, classes, guide, mask, chance")
+    visitor.one(".guide input[type=file]").send_keys(str(photos[1]))
+    visitor.there(".control[data-name=guide] .thumb")
+    first = visitor.dream()
+    assert len(first["settings"]["guide"]) == 1
+    count = len(visitor.program.dreams())
+
+    def made(more):
+        end = time.monotonic() + 40
+        while len(visitor.program.dreams()) < count + more:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        visitor.there(DONE)
+        return visitor.program.dreams()[-1]
+
+    visitor.click("Another one")
+    second = made(1)
+    assert second["settings"]["seed"] != first["settings"]["seed"]
+    assert {**second["settings"], "seed": 0} == {**first["settings"], "seed": 0}
+    visitor.click("Larger for print")
+    visitor.there("dialog[open]")
+    visitor.set("dialog input[type=number]", "600")
+    visitor.wait("document.querySelector('dialog output').textContent.startsWith('600')")
+    visitor.click("Make it larger")
+    assert max(made(2)["size"]) == 600
+    pytest.importorskip("av", reason="the extra film is not installed")
+    visitor.click("Zoom film")
+    visitor.there("dialog[open]")
+    visitor.set("dialog .slide input", "1")
+    visitor.set("dialog select", "320")
+    visitor.wait("document.querySelector('dialog output.help').textContent.startsWith('25 frames')")
+    visitor.click("Make the film")
+    film = made(3)
+    assert film["settings"]["film"]["frames"] == 25
+    visitor.wait("document.querySelector('video.film').videoWidth === 320")
+    # What was dreamt is dropped in: its settings are offered, and used.
+    about = next(path for path in visitor.program.library.glob("dreams/*/about.json")
+                 if json.loads(path.read_text())["made"] == second["made"])  # fmt: skip
+    shutil.copy(about.with_name("picture.png"), tmp_path / "found.png")
+    visitor.open()
+    visitor.bring(tmp_path / "found.png")
+    assert "its guide picture is not in the file" in visitor.all(".note")[0].text
+    visitor.click("Use its settings")
+    seed = visitor.run("document.querySelector('.control[data-name=seed] input').value")
+    assert seed == str(second["settings"]["seed"])
+    assert visitor.run("document.querySelector('.control[data-name=octaves] input').value") == "1"
 
 
 def test_by_keyboard_alone(visitor, photos):

@@ -89,6 +89,23 @@ def test_pictures_are_equal_where_their_pixels_are(files):
     assert layer("a").where(mask > 0) == layer("a").where("m.png") == layer("a").where(mask)
 
 
+def test_pictures_that_were_changed_are_not_their_files(files):
+    """What is loaded and then turned round or painted on would come back as it was before."""
+    mask, flowers = load_image("m.png"), load_image("flowers.png")
+    painted = load_image("flowers.png")
+    painted[:, :2] = 7
+
+    assert repr(layer("a").where(mask.copy())) == "layer('a').where('m.png')"
+    for changed in (255 - mask, mask[:, ::-1], mask * 0.5, mask[1:]):
+        objective = layer("a").where(changed)
+        assert "sha256" in repr(objective)
+        assert objective != layer("a").where(mask)
+        assert "a mask of its objective was an array" in typed.why_not_again(objective.plain())
+    for changed in (painted, flowers + 1, flowers.astype(int)[::-1]):
+        plain = guide("b", flowers, changed).plain()
+        assert "a guide of its objective was an array" in typed.why_not_again(plain)
+
+
 def test_arrays_and_functions_are_named_and_not_made_again():
     """A recipe says in words what they were, and why it cannot be repeated."""
     array = np.random.RandomState(1).uniform(0, 255, (5, 7, 3))

@@ -245,6 +245,7 @@ def test_it_can_be_made_again(tmp_path: Path) -> None:
         ("a/output", {"size": 0}, "size is 0: pixels, or width and height"),
         ("a/output", {"size": (3, 4, 5)}, "size is"),
         ("a/output", {"size": True}, "size is True"),
+        ("a/output", {"apart_from": np.zeros((5, 6, 3))}, "apart_from is one array"),
         ("a/output", {"style": "sen"}, "Did you mean 'seen'"),
     ],
 )
@@ -289,12 +290,18 @@ print(made.recipe["engine"])
 
 @pytest.mark.pycaffe
 @pytest.mark.slow
-def test_a_class_by_the_real_caffe(tmp_path: Path) -> None:
+@pytest.mark.parametrize("flat", [False, True])
+def test_a_class_by_the_real_caffe(tmp_path: Path, flat: bool) -> None:
     """Cast by its own surgery, at a size that the net itself does not take."""
     python = caffe_python()
     if python is None:
         pytest.skip("the real Caffe is not installed: scripts/install_caffe.sh")
-    files = write_tiny(tmp_path, text=SMOOTH)
+    text = SMOOTH
+    if flat:
+        column = 'layer { name: "flat" type: "Flatten" bottom: "pool2" top: "flat" }\n'
+        text = text.replace('bottom: "pool2" top: "fc"', 'bottom: "flat" top: "fc"')
+        text = text.replace('layer { name: "fc"', f'{column}layer {{ name: "fc"')
+    files = write_tiny(tmp_path, text=text)
     done = subprocess.run(
         [str(python), "-c", CAFFES, *map(str, files), str(tmp_path / "made.npy")],
         env={**caffe_environment(), "PYTHONPATH": str(ROOT)},

@@ -46,11 +46,10 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--format",
         choices=("png", "jpg"),
-        default="png",
         help="of the frames in a folder (default: png)",
     )
     parser.add_argument(
-        "--depth", type=int, choices=(8, 16), default=8,
+        "--depth", type=int, choices=(8, 16),
         help="bits per channel of the frames in a folder; 16 in png (default: 8)",
     )  # fmt: skip
     film_arguments(parser)
@@ -65,10 +64,14 @@ def run(args: argparse.Namespace) -> int:
     return _film(args) if film else _folder(args)
 
 
+_OF_FOLDERS = ("format", "depth")
 _OF_FILMS = ("carry", "turn", "shift", "ease", "loop", "keyframes", "fps", "size", "quality")
 
 
 def _film(args: argparse.Namespace) -> int:
+    for name in given_of(args, *_OF_FOLDERS):
+        raise ParameterError(f"--{name} is for the frames in a folder, and '{args.out}' is a film: "
+                             "leave it out, or name a folder")  # fmt: skip
     img = load_start(args.image, args.seed or 0)
     options = {**chosen(args), **given_of(args, "first", "frames", "seed", *_OF_FILMS)}
     net = load_net(args)
@@ -84,7 +87,8 @@ def _folder(args: argparse.Namespace) -> int:
                              f"as {args.out}.mp4")  # fmt: skip
     from ..files import check_folder
 
-    check_folder(args.out, f".{args.format}")
+    suffix = f".{args.format or 'png'}"
+    check_folder(args.out, suffix)
     from ..dreaming.frames import write_zoom
     from ..progress import Bar
 
@@ -98,8 +102,9 @@ def _folder(args: argparse.Namespace) -> int:
     with Bar(args.frames) as bar:
         try:
             for path, _ in write_zoom(
-                net, img, folder, frames=args.frames, scale=args.scale, suffix=f".{args.format}",
-                depth=args.depth, first=args.first, seed=args.seed, on_step=bar.step, **keywords,
+                net, img, folder, frames=args.frames, scale=args.scale, suffix=suffix,
+                depth=args.depth or 8, first=args.first, seed=args.seed, on_step=bar.step,
+                **keywords,
             ):  # fmt: skip
                 count += 1
                 bar.frame(path)

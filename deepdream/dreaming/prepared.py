@@ -20,7 +20,7 @@ import numpy as np
 from ..display import watching
 from ..errors import OutOfMemoryError, ParameterError
 from ..images import Picture, as_picture
-from ..picture import resized
+from ..picture import file_of, resized
 from ..recipe import Recipe, build_recipe
 from .ascent.ascent import Ascent, Source
 from .ascent.pulls import Pull
@@ -209,10 +209,12 @@ class Prepared:
             stopped = True
         pixels = ascent.result()
 
-        recipe = self._recipe(goal, chosen, octave_n_found, original.source, mask, seed,
+        recipe = self._recipe(goal, chosen, octave_n_found, file_of(original), mask, seed,
                               {"width": width, "height": height, "compose": compose},
                               stopped)  # fmt: skip
-        return Picture(pixels, start.alpha, recipe, original.source)
+        made = Picture(pixels, start.alpha, recipe, original.source)
+        made.loaded = original.loaded
+        return made
 
     def recipe_for(
         self, size: tuple[int, int], source: Mapping[str, Any] | None = None, *, mask: Any = None,
@@ -271,7 +273,7 @@ class Prepared:
             source=source,
             style=chosen.style.name,
             guide=_source_of(goal.guides),
-            mask=None if mask is None else getattr(mask, "source", None) or "an array",
+            mask=None if mask is None else file_of(mask) or "an array",
             stopped=stopped,
         )
 
@@ -386,7 +388,7 @@ def parted(keywords: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]
 
 def _source_of(guides: list[Picture]) -> Any:
     """Return what a recipe says of guides."""
-    sources = [guide.source or "an array" for guide in guides]
+    sources = [file_of(guide) or "an array" for guide in guides]
     return sources[0] if len(sources) == 1 else sources or None
 
 

@@ -102,6 +102,8 @@ def visualize(
             "'class:hen' or 'LAYER:13'"
         )
     start = start_for(size, seed)
+    if isinstance(apart_from, np.ndarray) and apart_from.ndim < 4:
+        raise ParameterError("apart_from is one array: a list of pictures is expected, [picture]")
     if len(apart_from):
         end = _appearance(net)
         grams = [gram(guide_features(net, as_picture(p), end)) for p in apart_from]

@@ -32,7 +32,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import FilmError, ParameterError
-from ..files import FileName, make_folder, replacing
+from ..files import FileName, FolderLock, make_folder, replacing
 from ..version import __version__
 from .beside import Follower
 from .frame import Frame
@@ -110,7 +110,7 @@ class Reel:
         self._encoded = 0  # frames, by the thread that encodes
         begun = (self.folder / _NAME).exists()
         make_folder(self.folder)
-        self._lock = _Lock(self.folder)
+        self._lock = FolderLock(self.folder)
         try:
             if begun:
                 self._check_settings()
@@ -179,7 +179,7 @@ class Reel:
             self._ticks = [int(tick) for tick in state.pop(_TICKS)]
             self.state = state
         closed = self.done // self._length
-        keep = {_NAME, _STATE, _LIST, _Lock.NAME}
+        keep = {_NAME, _STATE, _LIST, FolderLock.NAME}
         keep |= {self._part(i).name for i in range(closed) if self._part(i).exists()}
         parts = sum(self._part(i).exists() for i in range(closed))
         if not all(self._part(i).exists() for i in range(parts)):
@@ -352,34 +352,8 @@ def settings_of(path: FileName) -> dict[str, Any] | None:
     return settings
 
 
-class _Lock:
-    """One process at a time, where the system has locks on files; a kill lets go of it."""
-
-    NAME = "lock"
-
-    def __init__(self, folder: Path) -> None:
-        self._file = (folder / self.NAME).open("a")
-        try:
-            import fcntl
-        except ImportError:  # Windows
-            return
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._file.close()
-            raise ParameterError(
-                f"another process is working in '{folder}': wait for it, or stop it."
-            ) from None
-        except OSError:  # a network's folder that has no locks
-            pass
-
-    def release(self) -> None:
-        """Let others go on."""
-        self._file.close()
-
-
 def _remove(path: Path) -> None:
-    if path.name == _Lock.NAME:
+    if path.name == FolderLock.NAME:
         return
     if path.is_dir():
         shutil.rmtree(path)

@@ -24,6 +24,7 @@ from typing import Any
 from ..errors import ShapeError
 from .graph import Graph, graph_of
 from .layers.activation import DropoutLayer, NeuronLayer, SwishLayer
+from .layers.base import TEST
 from .sizes import declared_size, picture_of
 from .weights import describe
 
@@ -218,10 +219,13 @@ def cast_description(graph: Graph) -> Any:
 
 
 def _to_nothing(param: Any) -> None:
-    """Turn the description of a Flatten or Reshape into that of one that changes no shape."""
-    param.type = "Flatten"
+    """Turn the description of a Flatten or Reshape into that of a layer that changes nothing.
+
+    A Dropout in the TEST phase is one that each engine knows, and that plans leave out.
+    """
+    param.type, param.phase = "Dropout", TEST
+    param.ClearField("flatten_param")
     param.ClearField("reshape_param")
-    param.flatten_param.axis = param.flatten_param.end_axis = 1
 
 
 def _count_from_the_front(param: Any) -> None:

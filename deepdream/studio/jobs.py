@@ -33,6 +33,11 @@ _RECENT = 20  # finished jobs that are remembered
 _AGAIN = 1.0  # seconds before a worker that ended is started again
 _ENDED = "done", "failed", "cancelled"
 
+_IN_VAIN = 3  # starts of a worker that never was ready
+_NO_WORKER = (
+    "The part of the program that dreams cannot be started: what it printed in the terminal tells "
+    "why."
+)
 _DIED = (
     "The part of the program that dreams was ended by the system, most likely because memory ran "
     "out: choose a smaller size."
@@ -66,7 +71,7 @@ class Jobs:
         self._wanted: dict[str, list[str]] = {}  # names of looks that a picture is to have
         self._running: dict[str, Any] | None = None  # what the worker was given
         self._process: asyncio.subprocess.Process | None = None
-        self._ready = False
+        self._ready = self._was_ready = False
         self.broken = ""
         self._tasks: list[asyncio.Task[None]] = []
         self._read_all()
@@ -101,11 +106,18 @@ class Jobs:
             await process.wait()
 
     async def _keep_worker(self) -> None:
-        while True:
+        in_vain = 0
+        while not self.broken:
+            self._was_ready = False
             await self._run_worker()
-            if self.broken:
-                return
+            in_vain = 0 if self._was_ready else in_vain + 1
+            if in_vain >= _IN_VAIN and not self.broken:
+                self._break(_NO_WORKER)
             await asyncio.sleep(_AGAIN)
+
+    def _break(self, why: str) -> None:
+        self.broken = why
+        self._events.tell("broken", why)
 
     async def _run_worker(self) -> None:
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
@@ -293,12 +305,11 @@ class Jobs:
     def _heard(self, message: dict[str, Any]) -> None:
         told = message.pop("told")
         if told == "ready":
-            self._ready = True
+            self._ready = self._was_ready = True
             self._next()
             return
         if told == "broken":
-            self.broken = message["why"]
-            self._events.tell("broken", self.broken)
+            self._break(message["why"])
             return
         running = self._running
         if running is None or message["id"] != running["id"]:

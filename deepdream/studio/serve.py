@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import EngineError, ParameterError
-from ..files import make_folder
+from ..files import FolderLock, make_folder
 from .security import LOCAL, is_loopback, kept_token, rules_for
 
 _CONNECTIONS = 200
@@ -76,29 +76,55 @@ def serve(
             "pip install '.[studio]' in the folder of deepdream"
         ) from error
 
-    folder = make_folder(Path(library).expanduser() if library else library_folder())
     allow = tuple(allow)
     rules_for(host, allow, "", port)  # refuses before anything is begun
-    listening = _listen(host, port)
-    port = listening.getsockname()[1]
-    token = kept_token(folder / "token")
-    rules = rules_for(host, allow, token, port)
-    app: Any = build(Config(folder, rules, network))
-    config = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, date_header=False,
-        proxy_headers=False, limit_concurrency=_CONNECTIONS, ws="none", lifespan="on",
-        timeout_graceful_shutdown=_CLOSING,
-    )  # fmt: skip
-    server = uvicorn.Server(config)
-    address = f"http://{_shown(host)}:{port}/?token={token}"
-    say(f"The studio is open: {address}")
-    for line in who_comes_in(host, allow, port, token):
-        say(line)
-    say(f"All that is made lies in {folder}. Ctrl-C ends the program.")
-    if browser:
-        threading.Thread(target=_open_when_ready, args=(server, address), daemon=True).start()
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_run(server, app, listening))
+    folder = _open_folder(Path(library).expanduser() if library else library_folder())
+    with contextlib.closing(_Locked(folder)), _listen(host, port) as listening:
+        port = listening.getsockname()[1]
+        token = kept_token(folder / "token")
+        app: Any = build(Config(folder, rules_for(host, allow, token, port), network))
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, server_header=False, date_header=False,
+            proxy_headers=False, limit_concurrency=_CONNECTIONS, ws="none", lifespan="on",
+            timeout_graceful_shutdown=_CLOSING,
+        )  # fmt: skip
+        server = uvicorn.Server(config)
+        address = f"http://{_shown(host)}:{port}/?token={token}"
+        say(f"The studio is open: {address}")
+        for line in who_comes_in(host, allow, port, token):
+            say(line)
+        say(f"All that is made lies in {folder}. Ctrl-C ends the program.")
+        if browser:
+            threading.Thread(target=_open_when_ready, args=(server, address), daemon=True).start()
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(_run(server, app, listening))
+
+
+class _Locked:
+    """A library that this program has to itself: two would make the same jobs."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            self._lock = FolderLock(folder)
+        except ParameterError as error:
+            raise ParameterError(
+                f"the studio is open already on the library '{folder}': use it, end it, or give "
+                "another --library"
+            ) from error
+
+    def close(self) -> None:
+        """Let others have it."""
+        self._lock.release()
+
+
+def _open_folder(path: Path) -> Path:
+    """Return the library's folder; one that is made is its owner's alone."""
+    fresh = not path.exists()
+    folder = make_folder(path)
+    if fresh:
+        with contextlib.suppress(OSError):
+            folder.chmod(0o700)
+    return folder
 
 
 async def _run(server: Any, app: Any, listening: socket.socket) -> None:
@@ -148,13 +174,14 @@ def _listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens; the port may be any one if that asked for is taken."""
     name = host.strip("[]")
     family = socket.AF_INET6 if ":" in name else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
     try:
-        listening = socket.socket(family, socket.SOCK_STREAM)
         if os.name == "posix":
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((name, port))
         listening.listen(128)
     except (OSError, OverflowError) as error:
+        listening.close()
         reason = getattr(error, "strerror", None) or error
         raise ParameterError(
             f"port {port} of {host} cannot be used: {reason}. Is the studio open already? Another "

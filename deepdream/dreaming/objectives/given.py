@@ -12,6 +12,7 @@ import numpy as np
 
 from ...errors import ParameterError
 from ...images import as_picture, load_image
+from ...picture import file_of
 from ..pictures.masks import read_mask
 
 # Finds the picture that a recipe names: ``find({"file": ..., "sha256": ...}, "mask")``.
@@ -26,7 +27,7 @@ class Given:
     pixels : ndarray
         (h, w, 3) float32 of a guide, (h, w) float32 0..1 of a mask. It is not to be changed.
     source : mapping or None
-        Where it comes from, as `Picture.source` tells.
+        The file that holds it, as `file_of` tells.
     """
 
     def __init__(self, pixels: np.ndarray, source: Mapping[str, Any] | None) -> None:
@@ -65,7 +66,7 @@ class Given:
 def given_guide(picture: Any) -> Given:
     """Return a guide: a picture, or the name of its file."""
     shown = as_picture(_loaded(picture))
-    return Given(np.asarray(shown), shown.source)
+    return Given(np.asarray(shown), file_of(shown))
 
 
 def given_mask(mask: Any) -> Given:
@@ -82,7 +83,7 @@ def given_mask(mask: Any) -> Given:
         raise ParameterError(
             "the mask is black everywhere: the term would count nowhere. White is where it counts"
         )
-    return Given(grey, getattr(loaded, "source", None))
+    return Given(grey, file_of(loaded))
 
 
 def found(plain: Any, find: Find, what: str) -> Any:

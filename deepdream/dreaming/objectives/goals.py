@@ -14,7 +14,7 @@ from typing import Any
 
 from ...errors import ParameterError, UnknownLayerError
 from ...images import as_picture
-from ...picture import Picture
+from ...picture import Picture, file_of
 from ..dream2015 import target_blob
 from ..styles import Style, end_of
 from .functions import Function, objective_L2
@@ -134,7 +134,7 @@ class Goal:
 
     def _term(self, end: str, objective: Function | None) -> Term:
         if self.guides:
-            return GuideTerm(end, tuple(Given(guide, guide.source) for guide in self.guides))
+            return GuideTerm(end, tuple(Given(guide, file_of(guide)) for guide in self.guides))
         return LayerTerm(end) if objective is None else FunctionTerm(end, objective)
 
     def _settled(self, whole: Objective) -> tuple[Share, ...]:

@@ -129,7 +129,7 @@ export const T = {
       any: "a new number each time", keep: "Number", another: "Another number",
     },
     other: { name: "From the recipe", help: "Further settings that came with a picture.", drop: "Without them" },
-    reset: "Put all back",
+    reset: "Put back",
   },
 
   dream: "Dream",
