@@ -411,7 +411,7 @@ NO_SETTINGS = [
     {"on_step": "os.system"}, {"objective": "x"}, {"width": 10}, {"end": {}, "classes": {"": 1}},
     {"film": {"frames": 5}}, {"film": 1, "longest": 96}, {"film": {"frames": 10**9}, "longest": 96},
     {"film": {"frames": 5, "zoom": float("1e400")}, "longest": 96},
-    {"film": {"frames": 5, "out": "/tmp/x"}, "longest": 96},
+    {"film": {"frames": 5, "out": "x.mp4"}, "longest": 96},
     {"film": {"frames": 5, "loop": 1}, "longest": 96}, {"film": {"frames": 5}, "longest": 4000},
 ]  # fmt: skip
 
