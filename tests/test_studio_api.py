@@ -30,7 +30,13 @@ from deepdream.studio import library as studio_library  # noqa: E402
 from deepdream.studio.events import Events  # noqa: E402
 from deepdream.studio.library import plain_name  # noqa: E402
 from deepdream.studio.pace import Pace  # noqa: E402
-from deepdream.studio.settings import checked, from_recipe, keywords_for  # noqa: E402
+from deepdream.studio.settings import (  # noqa: E402
+    checked,
+    film_keywords_for,
+    film_steps,
+    from_recipe,
+    keywords_for,
+)
 from deepdream.studio.store import Shelf, empty_trash, new_id  # noqa: E402
 
 with warnings.catch_warnings():  # newer versions want another HTTP client
@@ -298,8 +304,8 @@ def test_a_zoom_film(client):
         frames = [frame.to_ndarray(format="rgb24") for frame in opened.decode(video=0)]
     assert len(frames) == 6
     assert frames[0].shape == (64, 96, 3)
-    last = np.asarray(load_image(io.BytesIO(client.get(f"/api/dreams/{job}/picture").content)))
-    assert np.abs(frames[-1] - last).mean() < np.abs(frames[0] - last).mean() / 2
+    first = np.asarray(load_image(io.BytesIO(client.get(f"/api/dreams/{job}/picture").content)))
+    assert np.abs(frames[0] - first).mean() < np.abs(frames[-1] - first).mean() / 2
     for asked, part in (("bytes=0-99", slice(0, 100)), ("bytes=100-", slice(100, None)),
                         ("bytes=-50", slice(-50, None))):  # fmt: skip
         answer = client.get(f"/api/dreams/{job}/film", headers={"range": asked})
@@ -517,6 +523,20 @@ def test_settings_of_recipes():
         settings, left_out = from_recipe(net, hostile)
         assert left_out
         assert checked(net, settings) == settings
+
+
+def test_frames_of_a_slow_camera_take_fewer_steps():
+    """Each place is seen in more of them."""
+    film = {"frames": 9, "turn": 0.0, "loop": False}
+    steps = [film_steps({"style": "animals", "film": {**film, "zoom": z}})
+             for z in (0.0, 0.02, 0.05, 0.2)]  # fmt: skip
+    assert steps == [(2, 1), (3, 1), (8, 3), (8, 3)]
+    assert film_steps({"style": "2015", "film": {**film, "zoom": 0.02}}) is None
+    found = film_keywords_for({"style": "animals", "iter_n": [9, 5], "longest": 50,
+                               "film": {**film, "zoom": 0.02}}, (200, 100), None)  # fmt: skip
+    assert found["first"] == {"iter_n": (9, 5)}
+    assert found["iter_n"] == (3, 1)
+    assert found["size"] == (25, 50)
 
 
 def test_pace_learns(tmp_path):

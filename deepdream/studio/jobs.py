@@ -291,10 +291,15 @@ class Jobs:
 
     def _begin_look(self, picture: str, name: str) -> None:
         settings = preview_settings(self._looks[name])
-        out = self._library.pictures.folder(picture) / f"look-{name}.jpg"
+        folder = self._library.pictures.folder(picture)
+        known = self._file(picture)
+        # The first one comes sooner from the picture for the screen; with the second the worker
+        # has the original at hand when a dream on it is wanted.
+        if not any(folder.glob("look-*.jpg")):
+            known["file"] = str(folder / "screen.jpg")
         self._running = {
             "do": "look", "id": new_id(), "of": picture, "look": name, "settings": settings,
-            "picture": self._file(picture), "out": str(out),
+            "picture": known, "out": str(folder / f"look-{name}.jpg"),
         }  # fmt: skip
         self._send(self._running)
 

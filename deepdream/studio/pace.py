@@ -14,7 +14,7 @@ from ..dreaming.parameters import Parameters
 from ..dreaming.pictures.octaves import ALL
 from ..dreaming.styles import NOTEBOOK, end_of, style_of
 from ..galleries.targets import find_targets
-from .settings import size_for
+from .settings import film_steps, size_for
 from .store import read_json, write_json
 
 _SIZE = (360, 480)
@@ -92,8 +92,9 @@ class Pace:
         if "film" in settings:
             still = {name: value for name, value in settings.items() if name != "film"}
             later = {name: value for name, value in still.items() if name != "iter_n"}
-            for name, value in style_of(self._net, settings.get("style")).again.items():
-                later.setdefault(name, value)
+            steps = film_steps(settings)
+            if steps is not None:
+                later["iter_n"] = steps
             others = settings["film"]["frames"] - 1
             each = rate * self.work(later, size) + _FRAME * h * w / 1e6
             return self.seconds(still, size) + others * each

@@ -23,7 +23,7 @@ from ..dreaming.objectives.goals import ends_with_weights
 from ..dreaming.objectives.terms import guide as guide_term
 from ..dreaming.objectives.terms import label, layer
 from ..dreaming.parameters import Parameters, check_seed
-from ..dreaming.styles import NOTEBOOK, STYLES, end_of
+from ..dreaming.styles import NOTEBOOK, STYLES, end_of, style_named
 from ..errors import ParameterError
 from ..models.labels import find_labels
 from .store import is_id
@@ -41,6 +41,8 @@ _OTHERS = ("style", "end", "classes", "guide", "mask", "longest", "compose", "se
 FRAMES = (2, 3000)
 _MOST_ZOOM, _MOST_TURN = 0.2, 20
 _FILM_LONGEST = 1920
+_USUAL_ZOOM, _LEAST_ZOOM = 0.05, 0.01  # per frame
+NOTEBOOK_STYLE = "2015"
 
 
 def checked(net: Any, given: Any) -> Settings:
@@ -235,7 +237,24 @@ def film_keywords_for(
     h, w = found.pop("height", size[0]), found.pop("width", size[1])
     if "iter_n" in found:  # of the frames after the first the style knows better
         found["first"] = {"iter_n": found.pop("iter_n")}
+    steps = film_steps(settings)
+    if steps is not None:
+        found["iter_n"] = steps
     return {**found, **settings["film"], "size": (w, h)}
+
+
+def film_steps(settings: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Return ``iter_n`` of a film's frames after the first, or None: as the style says.
+
+    Styles know how many steps a dream on a dream takes for a zoom of `_USUAL_ZOOM` per frame. A
+    slower camera shows each place in more frames, which need fewer: as many would burn colours out.
+    """
+    usual = style_named(settings.get("style", NOTEBOOK_STYLE)).again.get("iter_n")
+    if usual is None:
+        return None
+    share = min(1.0, max(abs(settings["film"]["zoom"]), _LEAST_ZOOM) / _USUAL_ZOOM)
+    first, last = usual if isinstance(usual, tuple) else (usual, usual)
+    return max(1, round(first * share)), max(1, round(last * share))
 
 
 def from_recipe(net: Any, recipe: Mapping[str, Any]) -> tuple[Settings, list[str]]:
@@ -266,7 +285,10 @@ def _told(net: Any, recipe: Mapping[str, Any]) -> tuple[Settings, list[str]]:
         left_out.append("network")
     parameters = recipe["parameters"]
     style = recipe.get("style")
-    found: Settings = {"style": style if style in STYLES else "2015", "seed": recipe.get("seed")}
+    found: Settings = {
+        "style": style if style in STYLES else NOTEBOOK_STYLE,
+        "seed": recipe.get("seed"),
+    }
     found.update((name, parameters[name]) for name in NOTEBOOK if name in parameters)
     goal = _goal_of(parameters)
     if goal is None:

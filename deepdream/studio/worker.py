@@ -142,7 +142,7 @@ class Worker:
         with Filming(self._net, picture, folder / "film.mp4", **keywords) as making:
             for frame in making.frames(watch, progress=False):
                 watch.frame = making.done
-                poster = frame
+                poster = frame if poster is None else poster
             if poster is None or self._ended.get(id) == "cancel":
                 return None
             self._tell("writing", id=id)
