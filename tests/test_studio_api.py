@@ -251,6 +251,20 @@ def test_deleting_and_bringing_back(client):
     assert client.post(f"/api/pictures/{id}/restore").json()["id"] == id
 
 
+def test_a_picture_that_is_deleted_while_its_looks_are_made(client):
+    """The others' go on."""
+    gone, damaged, here = (bring_to(client, photo(seed))["id"] for seed in (40, 41, 42))
+    client.post(f"/api/pictures/{damaged}/looks")
+    (client.folder / "pictures" / damaged / "about.json").write_text("{")
+    client.post(f"/api/pictures/{gone}/looks")
+    client.delete(f"/api/pictures/{gone}")
+    end = time.monotonic() + 60
+    while client.get(f"/api/pictures/{here}/looks/animals").status_code != 200:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    wait(client, start(client, here, QUICK), "done")
+
+
 def test_a_dream_brings_its_settings_back(client):
     """Dropped in again, it offers what made it; used as a start, it is a picture."""
     id = bring_to(client, photo(10))["id"]

@@ -266,10 +266,13 @@ class Jobs:
         if waiting is not None:
             self._begin(waiting)
             return
-        for picture, names in self._wanted.items():
-            if names and picture in self._library.pictures:
-                self._begin_look(picture, names[0])
-                return
+        for picture, names in [*self._wanted.items()]:
+            if names:
+                try:
+                    self._begin_look(picture, names[0])
+                    return
+                except DeepDreamError:  # deleted, or damaged
+                    del self._wanted[picture]
 
     def _begin(self, job: dict[str, Any]) -> None:
         id, settings = job["id"], job["settings"]
@@ -334,9 +337,10 @@ class Jobs:
             if name in names:
                 names.remove(name)
             self._events.tell("look", {"picture": picture, "look": name, "made": told == "done"})
-        if told == "done" and picture in self._library.pictures:
-            w, h = self._library.pictures.about(picture)["size"]
-            self._pace.learn(running["settings"], (h, w), message["seconds"], small=True)
+        if told == "done":
+            with contextlib.suppress(DeepDreamError):  # deleted meanwhile, or a full disk
+                w, h = self._library.pictures.about(picture)["size"]
+                self._pace.learn(running["settings"], (h, w), message["seconds"], small=True)
         self._next()
 
     def _heard_of_dream(self, told: str, message: dict[str, Any]) -> None:

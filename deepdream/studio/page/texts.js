@@ -74,7 +74,6 @@ export const T = {
     share: (name) => `How much of ${name}`,
     mix: "The mix",
     mixHelp: "How strongly each of them pulls. Equal numbers change the picture equally.",
-    not: "not made",
   },
 
   controls: {
@@ -118,11 +117,11 @@ export const T = {
     },
     guide: {
       name: "Guide picture", help: "What grows is taken from a second picture: its textures and shapes turn up in yours.",
-      choose: "Choose a guide", remove: "Without the guide", cost: "Costs a little more time.",
+      choose: "Choose a guide", cost: "Costs a little more time.",
     },
     mask: {
       name: "Where", help: "Paint where it may dream; the rest of your picture stays as it is.",
-      paint: "Paint where", again: "Paint on", remove: "Everywhere again",
+      paint: "Paint where", again: "Paint on",
     },
     seed: {
       name: "Chance", help: "Every number gives a dream of its own. Keep one to make the same dream again.",
@@ -173,7 +172,6 @@ export const T = {
     settings: "Use these settings", start: "Dream on this", print: "Larger for print", film: "Zoom film", mp4: "MP4: the film", delete: "Delete",
     deleted: (name) => `Deleted: ${name}.`,
     restored: "It is back.",
-    queued: "It is in the queue.",
   },
 
   print: {
@@ -210,7 +208,6 @@ export const T = {
     back: "Back to the library",
     how: "How it was made",
     from: (name, w, h) => `On ${name}, ${w} × ${h} pixels.`,
-    notes: "Notes",
   },
 
   camera: { title: "Take a photo", take: "Take it", none: "No camera can be used here. Choose a photo instead." },
