@@ -435,7 +435,7 @@ README = commands(ROOT / "README.md")
 NOT_RUN = {
     "make dream": "run by a test of its own",
     "make test": "runs this",
-    "make studio": "goes on until Ctrl-C; tests/test_studio_server.py runs it",
+    "make studio": "goes on until Ctrl-C; tests/test_studio_server.py runs what it runs",
     "deepdream dream examples/clouds.jpg -o dogs.png --model googlenet": "downloads",
     "deepdream models add bvlc_googlenet.caffemodel": "takes a file of the reader's",
     "deepdream layers --model deploy.prototxt": "takes a file of the reader's",
