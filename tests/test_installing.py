@@ -435,12 +435,16 @@ README = commands(ROOT / "README.md")
 NOT_RUN = {
     "make dream": "run by a test of its own",
     "make test": "runs this",
+    "make studio": "goes on until Ctrl-C; tests/test_studio_server.py runs what it runs",
     "deepdream dream examples/clouds.jpg -o dogs.png --model googlenet": "downloads",
     "deepdream models add bvlc_googlenet.caffemodel": "takes a file of the reader's",
     "deepdream layers --model deploy.prototxt": "takes a file of the reader's",
     "deepdream dream examples/clouds.jpg --model deploy.prototxt "
     "--weights my.caffemodel --mean 104,117,123 --end conv4": "takes files of the reader's",
     "deepdream reproduce google-4c": "downloads",
+    "pip install '.[film]'": "downloads",
+    "deepdream film clip.mp4": "needs the line before, and takes a file of the reader's",
+    "deepdream zoom examples/clouds.jpg -o zoom.mp4 --size 640x": "needs that line, too",
 }
 RUN = [line for line in README if line not in NOT_RUN and not line.startswith("docker ")]
 
