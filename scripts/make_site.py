@@ -37,7 +37,10 @@ CONTENTS = {
         "quickstart", "studio", "cookbook", "styles", "objectives", "visualize", "films", "what-if",
         "gallery", "Walkthrough <walkthrough>", "labs", "coming-from", "glossary",
     ),
-    "Use": ("cli", "api", "studio-api", "film-files", "models", "layers", "pycaffe", "real-caffe", "docker"),
+    "Use": (
+        "cli", "api", "studio-api", "film-files", "cluster", "models", "layers", "pycaffe",
+        "real-caffe", "docker",
+    ),
     "Understand": ("conventions", "how-it-works", "known-differences", "wild-nets", "performance"),
     "Take part": ("add-a-layer", "decisions", "contributing", "photographs", "changelog"),
 }  # fmt: skip

@@ -12,7 +12,7 @@ from deepdream.reading.upgrade_v0 import V0_TYPES
 BVLC_LAST = {
     "NetParameter": 100, "LayerParameter": 148, "V1LayerParameter": 1002, "BlobProto": 9,
     "PoolingParameter": 13, "BatchNormParameter": 3, "DropoutParameter": 1,
-    "TransformationParameter": 7, "LayerType": 39,
+    "TransformationParameter": 7, "LayerType": 39, "ConvolutionParameter": 18,
 }  # fmt: skip
 
 

@@ -367,7 +367,7 @@ def test_a_room_holds_nothing_for_instructors(room):
         assert "your turn: replace" in texts(path)
     assert [command[3] for command in calls] == ["wheel", "download"]
     assert calls[1][-1] == "jupyterlab"
-    assert calls[1][-2].endswith(".whl")
+    assert calls[1][-2].endswith(".whl[cluster]")
     assert all(command[:3] == [sys.executable, "-m", "pip"] for command in calls)
 
 
