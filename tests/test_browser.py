@@ -115,6 +115,8 @@ class Visitor:
         self.driver.get_log("browser")
         self.driver.get_log("performance")
         self.driver.get(path.as_uri())
+        # On a busy machine `get` may come back while about:blank is still there.
+        self.wait("document.readyState == 'complete' && location.protocol == 'file:'")
         return self
 
     def run(self, script, *arguments):
