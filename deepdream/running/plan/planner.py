@@ -204,10 +204,9 @@ def lay_out(program: Program, inferred: Any, class_of: Any) -> Layout:
     sizes: list[int] = []
     lives: list[tuple[int, int]] = []
     found: list[list[tuple[Value, int, int, int]]] = []
-    data_storages: dict[Value, Storage] = {}
-    for joins, used in ((joinable, order.data), (joinable_diff, order.diff)):
-        storages = place(program, channels, list(used), joins)
-        data_storages = data_storages or storages
+    data_storages = place(program, channels, list(order.data), joinable)
+    diff_storages = place(program, channels, list(order.diff), joinable_diff)
+    for storages, used in ((data_storages, order.data), (diff_storages, order.diff)):
         entries = []
         for storage in dict.fromkeys(storages.values()):
             some = next(value for value in storage.members if value in used)
@@ -223,14 +222,16 @@ def lay_out(program: Program, inferred: Any, class_of: Any) -> Layout:
     # Masks lie as the data do, so that those of a Concat's bottoms are one of its top.
     marked: dict[Value, tuple[int, tuple[int, int, int]]] = {}
     for storage in dict.fromkeys(data_storages.values()):
-        makers = [v.maker for v in storage.members if v.maker in masked and v.maker]
-        if makers:
-            pixels = math.prod(shapes[makers[0].tops[0]][2:])
+        kept_for = {
+            value: order.saved[value.maker] for value in storage.members
+            if value.maker is not None and value.maker in masked
+        }  # fmt: skip
+        if kept_for:
+            pixels = math.prod(shapes[next(iter(kept_for))][2:])
             for value, start in storage.members.items():
                 marked[value] = len(sizes), (pixels, storage.width, start)
             sizes.append(-(-pixels * storage.width // 4))
-            each = [order.saved[node] for node in makers]
-            lives.append((min(life[0] for life in each), max(life[1] for life in each)))
+            lives.append(joint_life(storage, kept_for))
     early = _masked_early(program, order, moving, kinds, masked, channels, data_storages)
     kept: dict[Node, list[tuple[int, Shape, str]]] = {}
     for node, life in order.saved.items():
@@ -304,9 +305,11 @@ def _masked_early(
             last[node.bottoms[i]] = node, i  # the last one stays
     early = {}
     for value, (node, i) in last.items():
-        if kinds[node].masks and ready(value):
+        if not kinds[node].masks:
+            continue
+        if ready(value):
             early[value] = node, i
-        elif kinds[node].masks and joined(value):
+        elif joined(value):
             assert value.maker is not None
             early.update(dict.fromkeys([value, *value.maker.bottoms], (node, i)))
     return early

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .. import kernels
-from ..arrays import Array
+from ..arrays import Array, Flags
 from ..kernels import NO_MASK
 from ..kernels import NOTHING as NOTHING
 from ..operation import Activated, Operation, spanning
@@ -28,6 +28,11 @@ def pixels_of(array: Array, first: int = 0) -> tuple[int, int, int]:
     return array.start + first * array.step, 0, array.step
 
 
+def _place_of(mask: Flags | None) -> tuple[np.ndarray, int, int]:
+    """Return a mask, its start and its step; `NO_MASK` for none."""
+    return (NO_MASK, 0, 0) if mask is None else (mask.flat, mask.start, mask.step)
+
+
 class Native(Operation):
     """What can run on a plan's threads, and may shut the gates of the node below."""
 
@@ -35,8 +40,7 @@ class Native(Operation):
 
     def gate(self, i: int = 0) -> tuple[np.ndarray, int, int]:
         """Return the mask for the diff of bottom `i`, its start and its step; or none."""
-        found = self.bottom_masks[i]
-        return (NO_MASK, 0, 0) if found is None else (found.flat, found.start, found.step)
+        return _place_of(self.bottom_masks[i])
 
     def gating(self, i: int = 0, first: int = 0, line: int = 0, step: int = 1) -> Ending:
         """Return how a gradient for bottom `i` ends, as kernels take it.
@@ -89,10 +93,7 @@ class NativeActivated(Native, Activated):
         activation = self.node.activation
         self.act = KINDS[activation.kind] if activation else kernels.NONE
         self.low, self.high = (activation.low, activation.high) if activation else (0.0, 0.0)
-        flags: tuple[np.ndarray, int, int] = (NO_MASK, 0, 0)
-        if self.mask is not None:
-            flags = self.mask.flat, self.mask.start, self.mask.step
-        self.flags, self.flags_at, self.flags_step = flags
+        self.flags, self.flags_at, self.flags_step = _place_of(self.mask)
         self.out = spanning(self.tops)
         gs = [g for g in self.top_diffs if g is not None]
         self.g = spanning(gs) if len(gs) == len(self.tops) else None
