@@ -153,6 +153,39 @@ def test_threads_are_as_many_as_the_environment_says(monkeypatch: pytest.MonkeyP
         assert 1 <= thread_count() <= (os.cpu_count() or 1)
 
 
+def test_threads_that_dream_at_the_same_time_do_not_wait_for_each_other() -> None:
+    """Of two callers one is helped, the other one works alone; so does a task within a task."""
+    pool, meeting, go = Workers(2), threading.Barrier(2, timeout=20), threading.Event()
+    done: list[str] = []
+
+    def slow(part: int, worker: int) -> None:
+        meeting.wait()
+        if worker:
+            go.wait(60)
+        else:
+            pool.run(lambda inner, _: done.append(f"within {inner}"), 2)
+
+    first = threading.Thread(target=lambda: pool.run(slow, 2), daemon=True)
+    first.start()
+    for _ in range(2000):
+        if len(done) == 2:
+            break
+        time.sleep(0.01)
+    second = threading.Thread(
+        target=lambda: pool.run(lambda part, worker: done.append(f"{part} {worker}"), 3),
+        daemon=True,
+    )
+    second.start()
+    second.join(20)
+    alive = second.is_alive()
+    go.set()
+    first.join(20)
+
+    assert not alive
+    assert not first.is_alive()
+    assert done == ["within 0", "within 1", "0 0", "1 0", "2 0"]
+
+
 def test_one_pool_for_each_count() -> None:
     """Pools are made once."""
     assert workers(2) is workers(2)

@@ -33,6 +33,8 @@ class Workers:
     each thread in a cache line of its own: how many jobs the caller has given out, and how many
     each of the others has finished.
 
+    One thread at a time is helped. Another one that dreams meanwhile works alone.
+
     Parameters
     ----------
     count : int
@@ -41,6 +43,7 @@ class Workers:
 
     def __init__(self, count: int) -> None:
         self.count = count
+        self._busy = threading.Lock()
         self._board = np.zeros(LINE * count, np.int64)
         self._given = 0
         self._job: tuple[Task, Iterator[int], int] | None = None
@@ -48,6 +51,8 @@ class Workers:
         # Flags are set and read under Python's lock, before and after the numbers that they guard.
         self._asleep = [False] * count
         self._wake: list[queue.SimpleQueue[None]] = [queue.SimpleQueue() for _ in range(count)]
+        if count > 1:
+            wait_while(self._board, 0, 0, 0)  # loads it: an error in a helper would reach nobody
         for number in range(1, count):
             threading.Thread(target=self._serve, args=(number,), daemon=True).start()
 
@@ -89,11 +94,17 @@ class Workers:
             What a task raised; no other task starts after that, and none is left running.
         """
         order = itertools.count()
-        if self.count == 1 or parts <= 1:
-            error = _work(task, order, parts, 0)
-            if error is not None:
-                raise error
+        if self.count > 1 and parts > 1 and self._busy.acquire(blocking=False):
+            try:
+                self._share(task, order, parts)
+            finally:
+                self._busy.release()
             return
+        error = _work(task, order, parts, 0)
+        if error is not None:
+            raise error
+
+    def _share(self, task: Task, order: Iterator[int], parts: int) -> None:
         self._job = (task, order, parts)
         self._given += 1
         self._board[0] = self._given
