@@ -19,6 +19,7 @@ from deepdream.batches.make import FAILURES, batch, write_batch
 from deepdream.cli import main
 from deepdream.errors import EngineError, MissingFileError, ParameterError
 from deepdream.images import save_image
+from deepdream.jobs import cluster as cluster_jobs
 from deepdream.jobs import connect, sent, worker
 from deepdream.jobs.job import Job, Maker
 from deepdream.jobs.run import run_jobs
@@ -503,6 +504,40 @@ def test_workers_that_are_killed(net, photos, tmp_path, client):
     assert killed
     assert not [entry.error for entry in there if entry.error]
     assert bytes_of(there) == here
+
+
+@pytest.mark.slow
+def test_processes_that_do_not_come_back(net, photos, tmp_path, monkeypatch):
+    """On this machine nobody else starts some: after a while the command says so, and ends."""
+    out = tmp_path / "out"
+
+    @contextlib.contextmanager
+    def local(count, threads, real=connect._local):
+        with real(count, threads) as made:
+
+            def leave():
+                for _ in range(1200):
+                    if list(out.glob("*.png")):
+                        break
+                    time.sleep(0.05)
+                made.scale(0)
+
+            threading.Thread(target=leave, daemon=True).start()
+            yield made
+
+    monkeypatch.setattr(connect, "_local", local)
+    monkeypatch.setattr(cluster_jobs, "_LOST", 2.0)
+    raised = []
+
+    def run():
+        with pytest.raises(EngineError) as caught:
+            batch(net, photos, out, cluster="local:1", **{**FEW, "iter_n": 60})
+        raised.append(str(caught.value))
+        return True
+
+    in_time(run)
+    assert "have ended and do not come back. What is made is kept" in raised[0]
+    assert 1 <= len(list(out.glob("*.png"))) < 7
 
 
 def start(*command):

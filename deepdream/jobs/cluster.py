@@ -38,6 +38,8 @@ _TICK = 0.5  # seconds between two looks at the scheduler
 _RECENT = 2.0  # seconds for which the list of workers is taken to be right
 _ROUND = 5.0  # seconds between two looks for workers that are new
 _ALONE = 10.0  # seconds without any worker, after which that is said
+_LOST = 120.0  # and after which those that this process has started do not come back
+_FETCH = 300.0  # for a picture to come from its worker, which may have ended meanwhile
 _GROUP = 50  # jobs whose attempts stand under one topic of the scheduler's
 _TRIES = 5  # how often a job is given out again for reasons that are not its own
 
@@ -82,7 +84,8 @@ def run_on_cluster(
     files = NetFiles.of(maker.net)
     folder = None if shared is None else _folder(shared)
     with connected(cluster) as (client, threads):
-        run = _Run(client, threads, files, maker, jobs, order, folder, tell)
+        own = isinstance(cluster, str) and cluster.startswith("local")
+        run = _Run(client, threads, files, maker, jobs, order, folder, tell, own)
         try:
             yield from run
         finally:
@@ -107,7 +110,9 @@ class _Run:
     def __init__(
         self, client: Any, threads: int, files: NetFiles, maker: Maker, jobs: Sequence[Job],
         order: Sequence[int], folder: Path | None, tell: Callable[[int, float], None] | None,
+        own: bool,
     ) -> None:  # fmt: skip
+        self._own = own  # nobody else starts workers
         self._client, self._files, self._jobs = client, files, jobs
         self._folder = folder
         self._name = f"deepdream-{secrets.token_hex(6)}"
@@ -122,6 +127,7 @@ class _Run:
         self._known: Mapping[str, Any] = {}  # workers
         self._asked = -float("inf")
         self._lonely_since: float | None = None
+        self._told_so = False
         self._address = str(client.scheduler.address)
         client.wait_for_workers(1, timeout=60)
         self._look_at_workers()
@@ -312,7 +318,7 @@ class _Run:
 
         self._check()
         try:
-            made, worker = future.result(timeout=None)
+            made, worker = future.result(timeout=_FETCH)
         except KilledWorker as error:
             # Dask counts all jobs that a worker had, also those that had not begun.
             return self._again(number, f"its workers were ended: {error}")
@@ -350,10 +356,18 @@ class _Run:
             )
         if self._good() or (self._workers() and not any(self._looked.values())):
             self._lonely_since = None
-        elif self._lonely_since is None:
-            self._lonely_since = time.monotonic()
-        elif 0 < self._lonely_since < time.monotonic() - _ALONE:
-            self._lonely_since = -1.0
+            return
+        now = time.monotonic()
+        if self._lonely_since is None:
+            self._lonely_since, self._told_so = now, False
+        if self._own and now > self._lonely_since + _LOST:
+            raise EngineError(
+                "The processes that dreamt on this machine have ended and do not come back. What "
+                "is made is kept, and the same command goes on from there: with fewer of them, as "
+                "in --cluster local:1, each has more memory."
+            )
+        if not self._told_so and now > self._lonely_since + _ALONE:
+            self._told_so = True
             warnings.warn(
                 f"there is no worker at {self._address} now that can make these pictures: waiting "
                 "for one (Ctrl-C keeps what is made)",
