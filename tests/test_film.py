@@ -348,7 +348,10 @@ def test_a_process_that_was_ended_is_gone_on_with(tmp_path: Path, by: signal.Sig
     while not (part / "state.npz").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(by)
-    said, _ = process.communicate()
+    try:
+        said, _ = process.communicate(timeout=300)
+    finally:
+        process.kill()
     assert part.is_dir()
     assert not broken.exists()
     if by == signal.SIGINT:
