@@ -90,6 +90,7 @@ class _Crew:
         # Flags are set and read under Python's lock, before and after the numbers that they guard.
         self._asleep = [False] * count
         self._wake: list[queue.SimpleQueue[None]] = [queue.SimpleQueue() for _ in range(count)]
+        wait_while(self._board, 0, 0, 0)  # loads it: an error in a helper would reach nobody
         for number in range(1, count):
             threading.Thread(target=self._serve, args=(number,), daemon=True).start()
 
