@@ -11,17 +11,12 @@ from pathlib import Path
 import pytest
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def pytest_configure() -> None:
     """Be the processor that scripts/portable.py asks for, and keep kernels in one place.
 
-    Tests give child processes homes of their own, where each would compile them again. No test may
-    wait for ever.
+    Tests give child processes homes of their own, where each would compile them again.
     """
-    import patience
-
     from deepdream.compiling.machine_code import kernels_folder
-
-    config.pluginmanager.register(patience, "patience")
 
     os.environ.setdefault("DEEPDREAM_KERNELS", str(kernels_folder()))
     number = os.environ.get("DEEPDREAM_OTHER_BITS")
