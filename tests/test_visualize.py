@@ -23,7 +23,9 @@ from deepdream.dreaming.objectives.apart import Apart, gram
 from deepdream.dreaming.pictures.operations import Operations
 from deepdream.dreaming.visualize import caption, diverse, each_of
 from deepdream.errors import ParameterError, ShapeError, UnknownLabelError
+from deepdream.galleries.seen import see_each
 from deepdream.galleries.sheet import sheet_of
+from deepdream.images import to_uint8
 from deepdream.models.load import load_graph
 from deepdream.picture import resized
 
@@ -449,6 +451,39 @@ def test_a_gallery_of_channels_on_a_sheet(net: Any, tmp_path: Path) -> None:
 )
 def test_what_is_shown_one_by_one(text: str, terms: list[str]) -> None:
     assert each_of(text) == terms
+
+
+def test_a_term_of_a_sheet_may_have_a_weight(net: Any) -> None:
+    """As the same term has it by itself."""
+    how: dict[str, Any] = {"size": 40, "seed": 2, "iter_n": 2, "octave_n": 1}
+    terms = ["conv1:1*-1", "conv1:1"]
+
+    made = dict(see_each(net, terms, cluster=None, **how))
+
+    for number, term in enumerate(terms):
+        alone = to_uint8(deepdream.visualize(net, term, **how))
+        np.testing.assert_array_equal(made[number], alone)
+    assert (np.asarray(made[0]) != made[1]).any()
+
+
+def test_what_is_said_of_a_sheets_picture_is_told(net: Any) -> None:
+    how: dict[str, Any] = {"size": 40, "seed": 2, "iter_n": 1, "octave_n": 9, "border": "roll"}
+    with pytest.warns(UserWarning, match="octaves are left out"):
+        list(see_each(net, ["class:3"], cluster=None, **how))
+
+
+def test_ctrl_c_keeps_the_pictures_of_a_sheet(
+    files: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(net: Any, terms: Any, **options: Any) -> Any:
+        yield 1, deepdream.noise(30, 30, 1)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("deepdream.galleries.seen.see_each", stopped)
+    command = ["visualize", *files, "--end", "a/output:0-2", "--cluster", "local", "-o", "s.png"]
+    assert main(command) == 130
+    assert "stopped early: the pictures so far" in capsys.readouterr().out
+    assert Path("s.png").is_file()
 
 
 def test_captions_are_the_usual_names() -> None:

@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     stopped = False
     elsewhere = args.cluster is not None
     if elsewhere:
-        made = _elsewhere(args, net, terms, captions, number, options)
+        made, stopped = _elsewhere(args, net, terms, captions, number, options)
     for term, words in [] if elsewhere else zip(terms, captions):
         with Bar() as bar:
             todo = diverse(
@@ -105,8 +105,8 @@ def run(args: argparse.Namespace) -> int:
 def _elsewhere(
     args: argparse.Namespace, net: Any, terms: list[str], captions: list[str], number: int,
     options: dict[str, Any],
-) -> list[tuple[Any, str]]:  # fmt: skip
-    """Return the pictures of a sheet, made on a cluster."""
+) -> tuple[list[tuple[Any, str]], bool]:  # fmt: skip
+    """Return the pictures of a sheet, made on a cluster, and whether Ctrl-C ended it early."""
     from ..galleries.seen import see_each
     from ..progress import Bar
 
@@ -120,8 +120,15 @@ def _elsewhere(
             net, terms, cluster=args.cluster, shared=args.shared, size=args.size, seed=number,
             shown=bar, **options,
         )  # fmt: skip
-        pictures = dict(todo)
-    return [(pictures[k], words) for k, words in enumerate(captions)]
+        pictures, stopped = {}, False
+        try:
+            for k, picture in todo:
+                pictures[k] = picture
+        except KeyboardInterrupt:
+            if not pictures:
+                raise
+            stopped = True
+    return [(pictures[k], captions[k]) for k in sorted(pictures)], stopped
 
 
 # Keywords of `deepdream.dream` that this command has other flags for.

@@ -93,14 +93,7 @@ def visualize(
     >>> hen = visualize(net, "class:hen")                            # doctest: +SKIP
     >>> other = visualize(net, "class:hen", seed=1, apart_from=[hen])  # doctest: +SKIP
     """
-    if isinstance(objective, str):
-        text, weight = split_weight(objective)
-        objective = weight * term_typed(text)
-    if not isinstance(objective, Objective):
-        raise ParameterError(
-            f"objective is {objective!r}: terms of deepdream.objectives are expected, or a text as "
-            "'class:hen' or 'LAYER:13'"
-        )
+    objective = wanted(objective)
     start = start_for(size, seed)
     if isinstance(apart_from, np.ndarray) and apart_from.ndim < 4:
         raise ParameterError("apart_from is one array: a list of pictures is expected, [picture]")
@@ -109,6 +102,30 @@ def visualize(
         grams = [gram(guide_features(net, as_picture(p), end)) for p in apart_from]
         objective = objective + APART * function(end, Apart(grams))
     return dream(net, start, objective=objective, style=style, seed=seed, **options)
+
+
+def wanted(objective: Objective | str) -> Objective:
+    """Return what is to be seen, as terms.
+
+    Parameters
+    ----------
+    objective
+        See `visualize`.
+
+    Raises
+    ------
+    ParameterError
+        It is neither terms nor a text that stands for one.
+    """
+    if isinstance(objective, str):
+        text, weight = split_weight(objective)
+        return weight * term_typed(text)
+    if not isinstance(objective, Objective):
+        raise ParameterError(
+            f"objective is {objective!r}: terms of deepdream.objectives are expected, or a text as "
+            "'class:hen' or 'LAYER:13'"
+        )
+    return objective
 
 
 def start_for(size: int | tuple[int, int], seed: int) -> Picture:
