@@ -160,6 +160,25 @@ def test_a_batch_is_the_dreams_of_its_pictures(net, photos, tmp_path):
     assert files_in(tmp_path / "out") == ["a.png", "b.png", "c.png"]
 
 
+def test_pictures_come_from_an_iterator_too(net, photos, tmp_path):
+    """Which gives each once; what is made is told in its order."""
+    names = ["c.PNG", "a.jpg", "b.png"]
+
+    made = batch(net, (photos / name for name in names), tmp_path / "out", **FEW)
+
+    assert [entry.picture.name for entry in made] == names
+
+
+def test_pictures_may_be_moved_away_once_they_are_dreamt_on(net, photos, tmp_path):
+    def on_step(step):
+        for picture in photos.iterdir():
+            picture.unlink()
+
+    made = batch(net, f"{photos}/a*.jpg", tmp_path / "out", on_step=on_step, **FEW)
+
+    assert [entry.picture.name for entry in made] == ["a.jpg"]
+
+
 def test_what_is_there_is_not_made_again(net, photos, tmp_path):
     """A second call makes what is missing, damaged, of another picture or another dream."""
     out = tmp_path / "out"
