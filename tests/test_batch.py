@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import deepdream
 from deepdream.batches.make import FAILURES, batch, write_batch
 from deepdream.batches.sources import find_pictures, name_dreams
 from deepdream.cli import main
+from deepdream.commands.batch import tell
 from deepdream.dreaming.dream import dream
 from deepdream.errors import (
     ImageError,
@@ -91,6 +93,17 @@ def test_nothing_found_is_said(photos, tmp_path):
         find_pictures([str(photos / "*.tif")])
     with pytest.raises(MissingFileError, match="which pictures"):
         find_pictures([])
+
+
+def test_a_name_may_begin_with_a_tilde(photos, monkeypatch):
+    """As those of files that an office program has open."""
+    (photos / "a.jpg").rename(photos / "~$a.jpg")
+    monkeypatch.chdir(photos)
+
+    assert find_pictures("~$a.jpg") == [Path("~$a.jpg")]
+    assert find_pictures(["~no-such-user/x.jpg"]) == [
+        Path("~no-such-user/x.jpg")
+    ]  # fails by itself
 
 
 def named(pictures, pattern, folder):
@@ -403,6 +416,26 @@ def test_the_command(model, photos, tmp_path, capsys):
     said = capsys.readouterr()
     assert f"1 failed: {out / FAILURES} says why" in said.out
     assert "is empty" in said.err
+
+
+def test_the_command_tells_what_was_to_be_said(model, photos, tmp_path, capsys):
+    """Notes of the dreams, each once; errors in the words of flags."""
+    command = ["batch", str(photos), *model, "--end", "a/output", "--iter-n", "1"]
+
+    assert main([*command, "-o", str(tmp_path / "few"), "--octave-n", "30"]) == 0
+    said = capsys.readouterr().err
+    assert said.count("octaves are left out") >= 1
+    assert "note: a.jpg" in said
+    assert main([*command, "-o", str(tmp_path / "none"), "--max-memory", "1"]) == 1
+    assert "larger --max-memory" in capsys.readouterr().err
+
+
+def test_the_command_tells_some_notes_of_many(recwarn):
+    tell({f"note {n}": ["a.jpg", "b.jpg"] for n in range(7)})
+
+    told = [str(each.message) for each in recwarn]
+    assert told[0] == "a.jpg and 1 more: note 0"
+    assert told[5:] == ["2 more notes of this kind"]
 
 
 def test_the_command_by_a_recipe(model, photos, tmp_path, capsys):
