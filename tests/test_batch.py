@@ -386,11 +386,12 @@ def test_a_maker_prepares_once_for_equal_goals(net, photos):
     """Jobs of one goal share what is ready; another layer does not."""
     maker = Maker(net, {"img": File.at(photos / "b.png"), "seed": 1, **FEW})
     first = maker.make(Job("one", {}, "x.png"))
-    ready = maker._ready
+    goal = {"end": "a/output"}
+    ready = maker.ready(goal)
     again = maker.make(Job("two", {"iter_n": 2}, "x.png"))
-    assert maker._ready is ready
+    assert maker.ready(goal) is ready
     other = maker.make(Job("three", {"end": "conv1"}, "x.png"))
-    assert maker._ready is not ready
+    assert maker.ready({"end": "conv1"}) is not ready
     assert len({first.data, again.data, other.data}) == 3
     failed = maker.make(Job("four", {"end": "nowhere"}, "x.png"))
     assert "no blob named 'nowhere'" in failed.error or "nowhere" in failed.error

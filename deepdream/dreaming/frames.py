@@ -32,7 +32,7 @@ from .objectives.goals import as_guides
 from .objectives.objective import Objective
 from .parameters import Parameters, check_seed
 from .pictures.fitting import SizeWarning
-from .prepared import Prepared, parted
+from .prepared import Latest, parted
 from .schedules import Schedule
 from .styles import NOTEBOOK, style_of
 
@@ -145,8 +145,7 @@ def _frames(
 ) -> Iterator[Picture]:  # fmt: skip
     shown = display_for(progress, on_step, frame.shape[:2], len(todo))
     stopped_on_purpose, told = False, frame.told
-    ready: Prepared | None = None
-    shared: dict[str, Any] = {}
+    latest = Latest(net)
 
     def watch(step: Any) -> bool:
         nonlocal stopped_on_purpose
@@ -164,9 +163,9 @@ def _frames(
                 if i:  # the first frame has said it
                     warnings.simplefilter("ignore", SizeWarning)
                 own, goal = parted(params)
-                if ready is None or not _same(goal, shared):
-                    ready, shared = Prepared(net, **goal), goal
-                frame = ready.dream(frame, seed=seed, on_step=watch, progress=False, **own)
+                frame = latest.ready(goal).dream(
+                    frame, seed=seed, on_step=watch, progress=False, **own
+                )
             assert frame.recipe is not None
             if differs and not (begins and i == 0):
                 frame.recipe["first"] = differs
@@ -177,11 +176,6 @@ def _frames(
             if shown is not None:
                 shown.frame(i + 1)
             yield frame
-
-
-def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Tell whether two sets of keywords hold the very same values."""
-    return one.keys() == other.keys() and all(one[name] is other[name] for name in one)
 
 
 def enlarge(frame: Picture, scale: float, as_2015: bool = False) -> Picture:

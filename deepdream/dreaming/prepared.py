@@ -27,7 +27,7 @@ from .ascent.pulls import Pull
 from .dream2015 import guide_features, input_mean, input_name
 from .objectives.functions import Function, objective_guide
 from .objectives.goals import Goal
-from .objectives.objective import GuideTerm, Term
+from .objectives.objective import GuideTerm, Objective, Term
 from .parameters import Parameters, check_precision, check_seed, composed_size, wanted_size
 from .pictures.borders import Canvas, Size, canvas_for, continued
 from .pictures.finish import finish_for
@@ -36,7 +36,7 @@ from .pictures.masks import as_mask
 from .pictures.masks import fitted as fitted_mask
 from .pictures.octaves import Bases, larger_sizes, octave_sizes
 from .steps import OnStep, Step
-from .styles import NOTEBOOK
+from .styles import NOTEBOOK, Style
 
 _log = logging.getLogger(__name__)
 
@@ -366,6 +366,48 @@ class Prepared:
             return objective_guide(read[0])
         # Of several, all positions are there to choose from.
         return objective_guide(np.concatenate([f.reshape(f.shape[0], -1) for f in read], axis=1))
+
+
+class Latest:
+    """The latest `Prepared` of a net, which stays while the goal does.
+
+    Goals at one layer, or with one guide, share what was planned and read.
+
+    Parameters
+    ----------
+    net : Net
+    """
+
+    def __init__(self, net: Any) -> None:
+        self._net = net
+        self._goal: dict[str, Any] = {}
+        self._ready: Prepared | None = None
+
+    def ready(self, goal: Mapping[str, Any]) -> Prepared:
+        """Return what dreams by the keywords of a goal, see `parted`.
+
+        Raises
+        ------
+        UnknownBlobError, UnknownLayerError, UnknownLabelError, ImageError, ParameterError
+            As `Prepared`.
+        """
+        if self._ready is None or not _same(self._goal, goal):
+            like, self._ready = self._ready, None
+            self._ready, self._goal = Prepared(self._net, like=like, **goal), {**goal}
+        return self._ready
+
+
+def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Tell whether two goals are one: the same objects, or equal names, numbers and terms."""
+    return one.keys() == other.keys() and all(
+        one[name] is other[name] or (_plain(one[name]) and one[name] == other[name]) for name in one
+    )
+
+
+def _plain(value: Any) -> bool:
+    if isinstance(value, (Mapping, list, tuple)):
+        return all(map(_plain, value.values() if isinstance(value, Mapping) else value))
+    return isinstance(value, (str, int, float, Objective, Style, type(None)))
 
 
 def _short(text: str) -> str:

@@ -25,7 +25,7 @@ from ..dreaming.parameters import check_seed
 from ..dreaming.pictures.finish import Finish
 from ..dreaming.pictures.fitting import SizeWarning
 from ..dreaming.pictures.masks import as_mask
-from ..dreaming.prepared import Prepared
+from ..dreaming.prepared import Latest, Prepared
 from ..dreaming.steps import OnStep, Step
 from ..files import FileName
 from ..picture import Picture, file_of, resized
@@ -221,7 +221,7 @@ class Filming:
         if loop and isinstance(self._shots, StillShots):
             self._loop = Loop(self._shots.camera)
         self._beginning: np.ndarray | None = None  # the first frame's dream, for a loop
-        self._ready: tuple[dict[str, Any], Prepared] | None = None
+        self._latest = Latest(net)
         self.stopped = False
         self._ready_for(0, Fraction(0))
         before = settings_of(out)
@@ -254,8 +254,7 @@ class Filming:
     # -- what it is made with
 
     def _recipe(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        assert self._ready is not None
-        prepared = self._ready[1]
+        prepared = self._ready_for(0, Fraction(0))
         parameters = {**prepared.goal.recorded, **self.script.plain()}
         if given.get("precision") not in (None, "float32"):
             parameters["precision"] = given["precision"]
@@ -299,11 +298,7 @@ class Filming:
 
     def _ready_for(self, number: int, time: Fraction) -> Prepared:
         """Return what dreams a frame; nothing is planned anew while its layers stay."""
-        goal = self.script.goal(number, time)
-        if self._ready is None or self._ready[0] != goal:
-            like = None if self._ready is None else self._ready[1]
-            self._ready = goal, Prepared(self._net, like=like, **goal)
-        return self._ready[1]
+        return self._latest.ready(self.script.goal(number, time))
 
     # -- the work
 
