@@ -979,6 +979,20 @@ def test_a_command_says_which_files_have_to_be_there(tmp_path, net):
     )
 
 
+def test_no_command_where_a_picture_is_no_files(tmp_path, net):
+    """Of a file's picture that was changed the command would name the file."""
+    few = {"layers": "conv1", "iter_n": 1, "jitter": 3}
+    save_image(picture(), tmp_path / "sky.png")
+    sky = load_image(tmp_path / "sky.png")
+    for number, how in enumerate(({"guide": 255 - sky}, {"mask": picture()[..., 0]})):
+        page = gallery(net, sky, tmp_path / str(number), **how, **few)
+        assert not data_of(page)["pictures"][0]["command"]
+
+    page = gallery(net, 255 - sky, tmp_path / "changed", **few)
+
+    assert data_of(page)["pictures"][0]["command"].startswith("deepdream dream PICTURE -o ")
+
+
 def test_the_command_for_a_known_network_needs_no_files(tmp_path):
     """Its name is enough; a noise needs no file at all."""
     few = {"layers": "stem/conv", "octave_n": 1, "iter_n": 1}

@@ -272,7 +272,7 @@ class Prepared:
             seed=None if isinstance(seed, np.random.RandomState) else seed,
             source=source,
             style=chosen.style.name,
-            guide=_source_of(goal.guides),
+            guide=told_of(goal.guides),
             mask=None if mask is None else file_of(mask) or "an array",
             stopped=stopped,
         )
@@ -428,8 +428,11 @@ def parted(keywords: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]
     return own, {name: value for name, value in keywords.items() if name not in _OWN}
 
 
-def _source_of(guides: list[Picture]) -> Any:
-    """Return what a recipe says of guides."""
+def told_of(guides: Sequence[Picture]) -> Any:
+    """Return what a recipe says of guides: of one its source, of several a list of theirs.
+
+    One whose pixels are not those of its file is called an array.
+    """
     sources = [file_of(guide) or "an array" for guide in guides]
     return sources[0] if len(sources) == 1 else sources or None
 

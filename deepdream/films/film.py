@@ -25,7 +25,7 @@ from ..dreaming.parameters import check_seed
 from ..dreaming.pictures.finish import Finish
 from ..dreaming.pictures.fitting import SizeWarning
 from ..dreaming.pictures.masks import as_mask
-from ..dreaming.prepared import Latest, Prepared
+from ..dreaming.prepared import Latest, Prepared, told_of
 from ..dreaming.steps import OnStep, Step
 from ..files import FileName
 from ..picture import Picture, file_of, resized
@@ -261,24 +261,25 @@ class Filming:
         if given.get("balance") is False and len(prepared.goal.shares) > 1:
             parameters["balance"] = False
         first, mask = self.script.first(), self._mask_given
-        guides = [guide.source or "an array" for guide in prepared.goal.guides]
         return build_recipe(
             self._net, parameters, command="film", seed=self.seed, source=self._shots.told,
             style=self.script.style.name, film=self.options, first=first or None,
-            guide=guides[0] if len(guides) == 1 else guides or None,
+            guide=told_of(prepared.goal.guides),
             mask=None if mask is None else file_of(mask) or "an array",
         )  # fmt: skip
 
     def _settings(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
         """Return what makes two films the same; a longer one of the same is the same."""
+        guides = self._ready_for(0, Fraction(0)).goal.guides
+        masks = [] if self._mask is None else [self._mask]
         settings = {
             "seed": self.seed,
             "network": describe_net(self._net),
             **{name: recipe[name] for name in ("engine", "device") if name in recipe},
             **recipe["parameters"],
             "first": recipe.get("first", {}),
-            **{name: _digest(value) for name, value in (("mask", self._mask),
-               ("guide", recipe.get("guide"))) if value is not None},
+            **{name: ", ".join(map(_digest, pictures)) for name, pictures in (("mask", masks),
+               ("guide", guides)) if pictures},
             **{n: v for n, v in self.options.items() if n not in ("size", "quality", "sound")},
             **self._shots.settings,
         }  # fmt: skip
@@ -451,12 +452,8 @@ def _seed(seed: int | None, before: Mapping[str, Any] | None) -> int:
     return int.from_bytes(os.urandom(4), "little") if seed is None else int(seed)
 
 
-def _digest(value: Any) -> str:
-    if isinstance(value, np.ndarray):
-        return hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()[:16]
-    if isinstance(value, Mapping):
-        return str(value.get("sha256", value))[:16]
-    return str(value)
+def _digest(pixels: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()[:16]
 
 
 __all__ = ["Filming", "Stopped", "film", "part_folder"]
