@@ -417,7 +417,7 @@ def test_what_is_for_folders_is_refused_for_films(
         (["--end", "nope"], "deepdream layers --model "),
         (
             ["--mean", "1,2"],
-            "--mean is 1,2; give three numbers in B, G, R order such as 104,117,123",
+            "--mean is '1,2'; give three numbers in B, G, R order such as 104,117,123",
         ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

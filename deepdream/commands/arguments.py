@@ -357,40 +357,20 @@ def seed(args: argparse.Namespace) -> int:
     return int.from_bytes(os.urandom(4), "little") if args.seed is None else args.seed
 
 
-def mean_of(args: argparse.Namespace) -> Any:
-    """Return what ``--mean`` says, as `deepdream.load_net` takes it.
-
-    Raises
-    ------
-    ParameterError
-        It is no three numbers.
-    """
-    mean: Any = args.mean
-    if mean is not None and "," in mean:
-        try:
-            mean = [float(value) for value in mean.split(",")]
-        except ValueError:
-            raise ParameterError(
-                f"--mean is '{args.mean}': three numbers are expected, as 104,117,123"
-            ) from None
-    return mean
-
-
 def load_net(args: argparse.Namespace) -> Any:
     """Return the net that the flags of `model_arguments` name.
 
     Raises
     ------
-    ParameterError
-        ``--mean`` is no three numbers.
     DeepDreamError
         What `deepdream.load_net` raises.
     """
-    mean = mean_of(args)
     with collector_paused():
         from ..models.load import load_net
 
-        return load_net(args.model, args.weights, mean=mean, engine=args.engine, device=args.device)
+        return load_net(
+            args.model, args.weights, mean=args.mean, engine=args.engine, device=args.device
+        )
 
 
 @contextmanager

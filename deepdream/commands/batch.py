@@ -18,7 +18,6 @@ from .arguments import (
     dream_arguments,
     keywords,
     load_net,
-    mean_of,
     model_arguments,
     signature_defaults,
 )
@@ -141,6 +140,6 @@ def _net(args: argparse.Namespace, params: dict[str, Any]) -> Any:
         read_recipe(args.recipe),
         model=args.model,
         weights=args.weights,
-        mean=mean_of(args),
+        mean=args.mean,
         **given,
     )
