@@ -371,8 +371,6 @@ def test_a_closed_terminal_is_no_reason_to_fail() -> None:
 @pytest.mark.parametrize(
     ("command", "out", "words"),
     [
-        ("zoom", "movie.avi", "as 'movie'"),
-        ("zoom", "movie.MPG", "ffmpeg -framerate 12 -i movie/%04d.png"),
         ("zoom", "out.png", "as 'out'"),
         ("gallery", "page.html", "as 'page'"),
         ("gallery", "movie.mp4", "as 'movie'"),

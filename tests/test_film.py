@@ -322,6 +322,21 @@ def test_other_settings_are_refused_by_name(
         Filming(net, panned(seed=3), tmp_path / "o.mp4", **QUICK)
 
 
+@pytest.mark.parametrize("name", ["zoom.avi", "zoom.MTS"])
+def test_a_zoom_of_another_films_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """It is told which films can be written, and nothing is made."""
+    arguments = ["zoom", *command(tmp_path, tmp_path / name)[1:]]
+    zoom = arguments.index("--zoom")
+    before = sorted(tmp_path.iterdir())
+
+    assert main([*arguments[:zoom], *arguments[zoom + 2 :]]) == 2
+
+    assert "a film is written as .mp4" in capsys.readouterr().err
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_guides_are_told_apart_by_their_pixels(tmp_path: Path, net: Any) -> None:
     """Arrays have no names, and a file's picture that was changed is an array."""
     save_image(texture(40, 50), tmp_path / "guide.png")
