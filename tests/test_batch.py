@@ -212,6 +212,23 @@ def test_what_is_there_is_not_made_again(net, photos, tmp_path):
     assert again(depth=16) == []
 
 
+def test_other_arrays_are_another_dream(net, photos, tmp_path):
+    """A mask and a guide that no file holds are told apart by their pixels."""
+    mask = np.zeros((43, 59), np.float32)
+    mask[:20] = 1
+    guide = np.random.RandomState(5).uniform(0, 255, (40, 41, 3)).astype(np.float32)
+
+    def made(**how):
+        entries = batch(net, photos / "b.png", tmp_path, **FEW, **how)
+        assert not any(each.error for each in entries)
+        return [not each.there for each in entries]
+
+    assert made(mask=mask, guide=guide) == [True]
+    assert made(mask=mask.copy(), guide=guide.copy()) == [False]
+    assert made(mask=1 - mask, guide=guide) == [True]
+    assert made(mask=1 - mask, guide=guide[::-1]) == [True]
+
+
 def test_a_batch_in_the_folder_of_its_pictures(net, photos):
     """Dreams of the first call are no pictures for the second."""
     batch(net, photos, photos, **FEW)

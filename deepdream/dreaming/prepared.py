@@ -20,7 +20,7 @@ import numpy as np
 from ..display import watching
 from ..errors import OutOfMemoryError, ParameterError
 from ..images import Picture, as_picture
-from ..picture import file_of, resized
+from ..picture import as_recorded, file_of, resized
 from ..recipe import Recipe, build_recipe
 from .ascent.ascent import Ascent, Source
 from .ascent.pulls import Pull
@@ -273,7 +273,7 @@ class Prepared:
             source=source,
             style=chosen.style.name,
             guide=told_of(goal.guides),
-            mask=None if mask is None else file_of(mask) or "an array",
+            mask=None if mask is None else as_recorded(mask),
             stopped=stopped,
         )
 
@@ -429,11 +429,8 @@ def parted(keywords: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]
 
 
 def told_of(guides: Sequence[Picture]) -> Any:
-    """Return what a recipe says of guides: of one its source, of several a list of theirs.
-
-    One whose pixels are not those of its file is called an array.
-    """
-    sources = [file_of(guide) or "an array" for guide in guides]
+    """Return what a recipe says of guides, see `picture.as_recorded`: of several a list."""
+    sources = [as_recorded(guide) for guide in guides]
     return sources[0] if len(sources) == 1 else sources or None
 
 

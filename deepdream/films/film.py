@@ -28,7 +28,7 @@ from ..dreaming.pictures.masks import as_mask
 from ..dreaming.prepared import Latest, Prepared, told_of
 from ..dreaming.steps import OnStep, Step
 from ..files import FileName
-from ..picture import Picture, file_of, resized
+from ..picture import Picture, as_recorded, resized
 from ..recipe import build_recipe, describe_net
 from .flow import check_flow
 from .frame import Frame
@@ -265,7 +265,7 @@ class Filming:
             self._net, parameters, command="film", seed=self.seed, source=self._shots.told,
             style=self.script.style.name, film=self.options, first=first or None,
             guide=told_of(prepared.goal.guides),
-            mask=None if mask is None else file_of(mask) or "an array",
+            mask=None if mask is None else as_recorded(mask),
         )  # fmt: skip
 
     def _settings(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
