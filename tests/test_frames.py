@@ -95,6 +95,16 @@ def test_an_interrupted_folder_goes_on_as_if_nothing_had_happened(tmp_path):
         np.testing.assert_array_equal(load_image(parts / name), load_image(whole / name))
 
 
+def test_a_folder_with_a_seed_of_numpys_goes_on(tmp_path):
+    """Whole numbers are often NumPy's; a state that is random is none that a folder could keep."""
+    for count in (1, 2):
+        made = list(write_zoom(NamedNet(), picture(), tmp_path, frames=count, seed=np.int64(3),
+                               **FEW))  # fmt: skip
+        assert len(made) == 1
+    with pytest.raises(ParameterError, match="a whole number, which the folder can keep"):
+        next(write_zoom(NamedNet(), picture(), tmp_path, seed=np.random.RandomState(1), **FEW))
+
+
 def test_ctrl_c_keeps_the_frames_before_it(tmp_path):
     """The unfinished frame leaves no file, and the next run makes it."""
     steps = itertools.count()

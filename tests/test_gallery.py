@@ -574,6 +574,19 @@ def named(name, pixels):
     return Picture(pixels, source={"file": name, "sha256": "", "size": []})
 
 
+def test_numbers_may_be_numpys(tmp_path, net):
+    """Of the seed, the octaves and the channels; the gallery is that of Python's numbers."""
+    how = {"layers": "conv1", "iter_n": 1, "jitter": 3}
+    kind = np.int64
+    gallery(net, picture(), tmp_path, seed=kind(6), octave_n=[kind(2)], channels=[kind(1)],
+            width=kind(30), **how)  # fmt: skip
+    manifest = (tmp_path / "gallery.json").read_bytes()
+
+    gallery(net, picture(), tmp_path, seed=6, octave_n=[2], channels=[1], width=30, **how)
+
+    assert (tmp_path / "gallery.json").read_bytes() == manifest
+
+
 def test_another_gallery_in_the_folder_is_refused(tmp_path, net):
     """Other parameters, another seed, picture or format; the message says which, in words."""
     few = {"layers": "conv1", "seed": 6, **FEW}

@@ -254,7 +254,10 @@ def write_zoom(
     """
     check_depth(f"0000{suffix}", depth)
     check_folder(folder, suffix)
-    folder = Path(folder)
+    check_seed(seed)
+    if isinstance(seed, np.random.RandomState):
+        raise ParameterError(f"seed is {seed!r}: a whole number, which the folder can keep")
+    folder, seed = Path(folder), None if seed is None else int(seed)
     state_file = folder / _STATE
     picture = as_picture(img)
     asked = {**_asked(net, picture, scale, suffix, dream_params), "depth": str(depth)}
@@ -268,7 +271,6 @@ def write_zoom(
             )
         first, frame = 0, picture
         seed = int.from_bytes(os.urandom(4), "little") if seed is None else seed
-        check_seed(seed)
         rng = np.random.RandomState(seed)
     else:
         seed = state.seed if seed is None else seed
