@@ -266,6 +266,7 @@ def test_what_is_wrong_for_all_stops_at_once(net, photos, tmp_path):
         ({"iter_n": -1}, ParameterError),
         ({"seed": "one"}, ParameterError),
         ({"compose": (3, 4)}, ParameterError),
+        ({"iterations": 5}, ParameterError),
         ({"name": "x.png"}, ParameterError),
         ({"depth": 16, "name": "{name}.jpg"}, ImageError),
     ):

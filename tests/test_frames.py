@@ -72,7 +72,13 @@ def test_zoom_ends_where_on_step_says_so():
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
-    [({"frames": 0}, "frames is 0"), ({"scale": 1}, "scale is 1"), ({"scale": -0.1}, "scale is")],
+    [
+        ({"frames": 0}, "frames is 0"),
+        ({"scale": 1}, "scale is 1"),
+        ({"scale": -0.1}, "scale is"),
+        ({"iterations": 5}, "no parameter 'iterations'. Did you mean 'iter_n'"),
+        ({"first": {"stepsize": 2}}, "no parameter 'stepsize'. Did you mean 'step_size'"),
+    ],
 )
 def test_impossible_values_are_refused_at_the_call(wrong, message):
     """frames and scale are checked before anything runs."""

@@ -104,6 +104,8 @@ def _zoom(
     if seed is not None and not isinstance(seed, np.random.RandomState):
         seed = np.random.RandomState(seed)
     begin, others = _by_frame(net, first, given)
+    for keywords in (begin, others):
+        parted(keywords)  # refuses what is no parameter, before anything is done
     differs = _differing(_settled(net, begin), _settled(net, others))
     todo = [begin if begins else others, *[others] * (int(frames) - 1)]
     return _frames(net, start, todo, scale, seed, on_step, progress, differs, begins, as_2015)

@@ -18,7 +18,7 @@ from typing import Any, Union
 import numpy as np
 
 from ..display import watching
-from ..errors import OutOfMemoryError, ParameterError
+from ..errors import OutOfMemoryError, ParameterError, nearest
 from ..images import Picture, as_picture
 from ..picture import as_recorded, file_of, resized
 from ..recipe import Recipe, build_recipe
@@ -51,6 +51,8 @@ Seed = Union[int, np.random.RandomState, None]
 
 # Keywords that a single picture may have for itself; see `Prepared.dream`.
 _OWN = {*NOTEBOOK, "mask", "width", "height", "compose"}
+# And those that belong to what is made ready; see `Prepared`.
+_GOAL = {"end", "style", "objective", "guide", "balance", "max_memory", "precision"}
 
 
 _SHORT = 72  # letters of a term's name
@@ -423,9 +425,20 @@ def parted(keywords: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]
     dict, dict
         What a single picture may have for itself (`Prepared.dream`), and for what a net is made
         ready (`Prepared`).
+
+    Raises
+    ------
+    ParameterError
+        There is no such keyword; the nearest is offered.
     """
     own = {name: value for name, value in keywords.items() if name in _OWN}
-    return own, {name: value for name, value in keywords.items() if name not in _OWN}
+    goal = {name: value for name, value in keywords.items() if name not in _OWN}
+    wrong = next((name for name in goal if name not in _GOAL), None)
+    if wrong is not None:
+        raise ParameterError(
+            f"there is no parameter '{wrong}'.{nearest(wrong, sorted(_OWN | _GOAL))}"
+        )
+    return own, goal
 
 
 def told_of(guides: Sequence[Picture]) -> Any:
