@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from copy import deepcopy
 
 import numpy as np
@@ -207,6 +209,24 @@ def test_other_guides_are_another_goal():
     with pytest.raises(UnknownBlobError):
         latest.ready({"end": "nowhere"})
     assert latest.ready({"end": "pool1", "guide": guide}).style == ready.style
+
+
+def test_what_a_guide_gives_elsewhere_goes(monkeypatch):
+    """A guided gallery goes through all layers: it would keep the guide's features of each."""
+    read, real = [], prepared._fitted_features
+
+    def fitted_features(*arguments):
+        found = real(*arguments)
+        read.append(weakref.ref(found))
+        return found
+
+    monkeypatch.setattr(prepared, "_fitted_features", fitted_features)
+    latest, guide = Latest(net_with_mean()), picture(33, 47, 6)
+    for end in ("conv1", "pool1", "a/output"):
+        latest.ready({"end": end, "guide": guide}).dream(picture(), seed=1, iter_n=1, octave_n=1)
+    gc.collect()
+
+    assert [ref() is None for ref in read] == [True, True, False]
 
 
 def test_a_zoom_whose_first_frame_has_another_layer():

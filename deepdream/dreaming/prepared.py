@@ -110,12 +110,14 @@ class Prepared:
         self._planner: Any
         self._why_not: str
         self._plans: Any = None
-        self._writers: dict[int, Any] = {}  # a plan's, by the function
+        self._writers: dict[Term, Any] = {}  # a plan's
         self._features: dict[tuple[bool, Term], Function] = {}  # by whether a plan has read them
-        if like is not None and like.goal.net is goal.net and like._precision == precision:
-            self._features, self._writers = like._features, like._writers
-        else:
+        if like is not None and (like.goal.net is not goal.net or like._precision != precision):
             like = None
+        if like is not None:  # what a guide gives at other layers is not kept: it may be large
+            terms = {share.term for share in goal.shares}
+            self._features = {at: f for at, f in like._features.items() if at[1] in terms}
+            self._writers = {term: how for term, how in like._writers.items() if term in terms}
         if like is not None and like.goal.ends == goal.ends:
             self._planner, self._why_not, self._plans = like._planner, like._why_not, like._plans
         else:
@@ -306,10 +308,10 @@ class Prepared:
 
             try:
                 pulls = self._pulls(goal, size, True, planned)
-                for pull in pulls:
-                    if id(pull.function) not in self._writers:
-                        self._writers[id(pull.function)] = writers_of([pull], planner)[0]
-                writers = [self._writers[id(pull.function)] for pull in pulls]
+                for share, pull in zip(goal.shares, pulls):
+                    if share.term not in self._writers:
+                        self._writers[share.term] = writers_of([pull], planner)[0]
+                writers = [self._writers[share.term] for share in goal.shares]
                 made = PlanSource(planner, canvases, pulls, limit=limit,
                                   arrays=chosen.arrays(masked), recorded=not chosen.waits,
                                   plans=self._plans, writers=writers,
