@@ -17,6 +17,7 @@ from tiny import SMOOTH, TINY, tiny_net, write_tiny
 import deepdream
 from deepdream import objectives as o
 from deepdream.cli import main
+from deepdream.dreaming import visualize
 from deepdream.dreaming.ascent.spectrum import Spectrum
 from deepdream.dreaming.dream2015 import guide_features
 from deepdream.dreaming.objectives.apart import Apart, gram
@@ -537,6 +538,46 @@ def test_the_command_gallery_writes_a_sheet_too(
     assert capsys.readouterr().out.endswith("wrote s.png\n")
     assert deepdream.load_image("s.png").shape == (76, 12 + 2 * 52, 3)
     assert main(["gallery", "in.png", "-o", "g", "--sheet", "s.xyz", *more]) == 2
+
+
+def test_a_picture_that_fails_costs_no_others(
+    files: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sheet has those that could be made, and the status is 1; with none there is no sheet."""
+    real = visualize.dream
+
+    def fails(net: Any, start: Any, *, objective: Any, **options: Any) -> Any:
+        if objective == o.channel("conv1", 1):
+            raise ParameterError("iter_n is wrong with it")
+        return real(net, start, objective=objective, **options)
+
+    monkeypatch.setattr(visualize, "dream", fails)
+    assert main(["visualize", "--end", "conv1:0-2", "-o", "s.png", *files]) == 1
+    said = capsys.readouterr()
+    assert "2 pictures" in said.out
+    assert "deepdream: conv1:1: --iter-n is wrong with it" in said.err
+    assert main(["visualize", "--end", "conv1:1", "-o", "none.png", *files]) == 2
+    assert not Path("none.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--end", "conv1", "--end", "nowhere"], "nowhere"),
+        (["--end", "conv1:0,99"], "channel('conv1', 99): the target has 6 channels, 0 to 5"),
+        (["--end", "conv1:0-1", "--columns", "0"], "--columns is 0: a whole number from 1"),
+        (["--end", "conv1", "--shared", "."], "shared is given without"),
+        (["--end", "conv1", "--end", "conv1:1", "--strength", "-1"], "--strength is -1"),
+    ],
+)
+def test_the_command_refuses_at_once(
+    files: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str], message: str,
+) -> None:  # fmt: skip
+    """Before the first picture of a sheet is made."""
+    monkeypatch.setattr(visualize, "dream", lambda *_, **__: pytest.fail("it has begun"))
+    assert main(["visualize", *arguments, *files]) == 2
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

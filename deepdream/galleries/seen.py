@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..dreaming.visualize import SIZE, STYLE, start_for, wanted
+from ..dreaming.visualize import SIZE, STYLE, check_terms, start_for
 from ..errors import ParameterError
 from ..images import load_image
 from ..jobs.job import Job, Maker
@@ -41,7 +41,7 @@ def see_each(
 
     Raises
     ------
-    ParameterError, UnknownLabelError, UnknownBlobError
+    ParameterError, ShapeError, UnknownLabelError, UnknownBlobError
         A term, or a value, makes no sense; a picture cannot be made, when the others are done.
 
     Warns
@@ -49,12 +49,9 @@ def see_each(
     UserWarning
         As `deepdream.dream`.
     """
-    objectives = [wanted(text) for text in terms]
+    objectives = check_terms(net, terms, style, **options)
     common = {"img": start_for(size, seed), "style": style, "seed": seed, **options}
     maker = Maker(net, common)
-    for objective in objectives:  # what makes no sense is told before anything is made
-        maker.ready({**{k: v for k, v in options.items() if k == "balance"}, "style": style,
-                     "objective": objective})  # fmt: skip
     jobs = [Job(text, {"objective": objective}, f"{number}.png")
             for number, (text, objective) in enumerate(zip(terms, objectives))]  # fmt: skip
     failed = ""
