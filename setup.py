@@ -18,7 +18,7 @@ def version():
     return found["__version__"]
 
 
-# What a part of the package needs besides, by the name in `pip install 'deepdream-caffe[gpu]'`.
+# What a part of the package needs besides, by the name in `pip install '.[gpu]'`.
 FOR_USERS = {
     "gpu": ["torch>=2.0"],  # for CUDA
     "hdf5": ["h5py"],

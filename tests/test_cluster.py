@@ -22,7 +22,7 @@ from deepdream.images import save_image
 from deepdream.jobs import cluster as cluster_jobs
 from deepdream.jobs import connect, sent, worker
 from deepdream.jobs.job import Job, Maker
-from deepdream.jobs.run import run_jobs
+from deepdream.jobs.run import Progress, run_jobs
 from deepdream.models.load import load_net
 
 distributed = pytest.importorskip("distributed")
@@ -206,6 +206,16 @@ def test_a_folder_that_all_see(net, photos, tmp_path, client):
     assert all(entry.there for entry in shared)
 
 
+def test_what_lies_beside_the_folder_that_all_see_travels(tmp_path):
+    """Also where its name leads through the folder."""
+    (tmp_path / "lab").mkdir()
+    run = cluster_jobs._Run.__new__(cluster_jobs._Run)
+    run._folder = cluster_jobs._folder(str(tmp_path / "lab"))
+
+    assert run._seen(str(tmp_path / "lab" / "x" / ".." / "a.png"))
+    assert not run._seen(str(tmp_path / "lab" / ".." / "home" / "a.png"))
+
+
 def test_weights_travel_to_a_worker_once(net, client):
     """Its own files, in the worker's folder; what does not arrive whole is refused."""
     files = sent.NetFiles.of(net)
@@ -320,6 +330,17 @@ def test_nobody_answers(net, photos, tmp_path, monkeypatch):
         batch(net, photos, tmp_path / "out", cluster="tcp://127.0.0.1:9", **FEW)
     with pytest.raises(MissingFileError, match="no scheduler file"):
         batch(net, photos, tmp_path / "out", cluster=str(tmp_path / "no.json"), **FEW)
+
+
+def test_a_scheduler_without_workers(net, photos, tmp_path, monkeypatch):
+    """It is waited for a while, then told how to start one."""
+    monkeypatch.setattr(cluster_jobs, "_PATIENCE", 1.0)
+    with (
+        distributed.LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=None) as empty,
+        pytest.raises(EngineError, match="has no worker: start some by 'dask worker tcp"),
+    ):
+        batch(net, photos, tmp_path / "out", cluster=empty.scheduler_address, **FEW)
+    assert not list((tmp_path / "out").glob("*.png"))
 
 
 def test_without_dask(net, photos, tmp_path, monkeypatch):
@@ -657,6 +678,29 @@ def test_progress_of_all(net, photos, tmp_path, client):
     assert shares == sorted(shares)
     assert shares[-1] == 1
     assert seen[-1][1] == "picture 3/3"
+
+
+def test_what_is_told_late_of_a_job_counts_no_more():
+    """Steps of a job, and what came of it, come by ways of their own; some have no work at all."""
+    told = []
+
+    class Shown:
+        def share(self, done, text):
+            told.append((done, text))
+
+        def frame(self, done):
+            pass
+
+    progress = Progress([Job("a", {}, "a.png"), Job("b", {}, "b.png")], None, Shown(), None)
+    progress.tell(0, 0.5)
+    progress.finished(0)
+    progress.tell(0, 0.9)
+    progress.tell(1, 0.5)
+
+    assert told == [(0.25, "picture 0/2, 1 being made"), (0.75, "picture 1/2, 1 being made")]
+    nothing = Progress([Job("a", {}, "a.png")], [0.0], Shown(), None)
+    nothing.finished(0)
+    nothing.show()
 
 
 def test_write_batch_hands_on_what_is_done(net, photos, tmp_path, client):

@@ -29,6 +29,7 @@ from deepdream.films.shots import as_still
 from deepdream.films.source import open_source
 from deepdream.images import load_image, save_image
 from deepdream.models.load import load_net
+from deepdream.recipe import read_recipe
 
 pytest.importorskip("cv2")
 av = pytest.importorskip("av")
@@ -321,6 +322,39 @@ def test_other_settings_are_refused_by_name(
         Filming(net, panned(), tmp_path / "o.mp4", **{**QUICK, **change})
     with pytest.raises(ParameterError, match="made with source"):
         Filming(net, panned(seed=3), tmp_path / "o.mp4", **QUICK)
+
+
+@pytest.mark.parametrize("name", ["zoom.avi", "zoom.MTS"])
+def test_a_zoom_of_another_films_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """It is told which films can be written, and nothing is made."""
+    arguments = ["zoom", *command(tmp_path, tmp_path / name)[1:]]
+    zoom = arguments.index("--zoom")
+    before = sorted(tmp_path.iterdir())
+
+    assert main([*arguments[:zoom], *arguments[zoom + 2 :]]) == 2
+
+    assert "a film is written as .mp4" in capsys.readouterr().err
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_guides_are_told_apart_by_their_pixels(tmp_path: Path, net: Any) -> None:
+    """Arrays have no names, and a file's picture that was changed is an array."""
+    save_image(texture(40, 50), tmp_path / "guide.png")
+    guide = load_image(tmp_path / "guide.png")
+    with Filming(net, panned(), tmp_path / "o.mp4", guide=255 - guide, **QUICK) as making:
+        next(making.frames())
+
+    for other in (guide, np.asarray(guide) / 2):
+        with pytest.raises(ParameterError, match="made with guide"):
+            Filming(net, panned(), tmp_path / "o.mp4", guide=other, **QUICK)
+    with Filming(net, panned(), tmp_path / "o.mp4", guide=255 - guide, **QUICK) as making:
+        assert making.begun == 1
+        for _ in making.frames():
+            pass
+        making.finish()
+    assert read_recipe(tmp_path / "o.mp4")["guide"].startswith("an array of sha256 ")
 
 
 def command(tmp_path: Path, out: Path) -> list[str]:

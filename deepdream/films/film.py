@@ -25,10 +25,10 @@ from ..dreaming.parameters import check_seed
 from ..dreaming.pictures.finish import Finish
 from ..dreaming.pictures.fitting import SizeWarning
 from ..dreaming.pictures.masks import as_mask
-from ..dreaming.prepared import Prepared
+from ..dreaming.prepared import Latest, Prepared, told_of
 from ..dreaming.steps import OnStep, Step
 from ..files import FileName
-from ..picture import Picture, file_of, resized
+from ..picture import Picture, as_recorded, resized
 from ..recipe import build_recipe, describe_net
 from .flow import check_flow
 from .frame import Frame
@@ -221,7 +221,7 @@ class Filming:
         if loop and isinstance(self._shots, StillShots):
             self._loop = Loop(self._shots.camera)
         self._beginning: np.ndarray | None = None  # the first frame's dream, for a loop
-        self._ready: tuple[dict[str, Any], Prepared] | None = None
+        self._latest = Latest(net)
         self.stopped = False
         self._ready_for(0, Fraction(0))
         before = settings_of(out)
@@ -254,32 +254,32 @@ class Filming:
     # -- what it is made with
 
     def _recipe(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        assert self._ready is not None
-        prepared = self._ready[1]
+        prepared = self._ready_for(0, Fraction(0))
         parameters = {**prepared.goal.recorded, **self.script.plain()}
         if given.get("precision") not in (None, "float32"):
             parameters["precision"] = given["precision"]
         if given.get("balance") is False and len(prepared.goal.shares) > 1:
             parameters["balance"] = False
         first, mask = self.script.first(), self._mask_given
-        guides = [guide.source or "an array" for guide in prepared.goal.guides]
         return build_recipe(
             self._net, parameters, command="film", seed=self.seed, source=self._shots.told,
             style=self.script.style.name, film=self.options, first=first or None,
-            guide=guides[0] if len(guides) == 1 else guides or None,
-            mask=None if mask is None else file_of(mask) or "an array",
+            guide=told_of(prepared.goal.guides),
+            mask=None if mask is None else as_recorded(mask),
         )  # fmt: skip
 
     def _settings(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
         """Return what makes two films the same; a longer one of the same is the same."""
+        guides = self._ready_for(0, Fraction(0)).goal.guides
+        masks = [] if self._mask is None else [self._mask]
         settings = {
             "seed": self.seed,
             "network": describe_net(self._net),
             **{name: recipe[name] for name in ("engine", "device") if name in recipe},
             **recipe["parameters"],
             "first": recipe.get("first", {}),
-            **{name: _digest(value) for name, value in (("mask", self._mask),
-               ("guide", recipe.get("guide"))) if value is not None},
+            **{name: ", ".join(map(_digest, pictures)) for name, pictures in (("mask", masks),
+               ("guide", guides)) if pictures},
             **{n: v for n, v in self.options.items() if n not in ("size", "quality", "sound")},
             **self._shots.settings,
         }  # fmt: skip
@@ -299,11 +299,7 @@ class Filming:
 
     def _ready_for(self, number: int, time: Fraction) -> Prepared:
         """Return what dreams a frame; nothing is planned anew while its layers stay."""
-        goal = self.script.goal(number, time)
-        if self._ready is None or self._ready[0] != goal:
-            like = None if self._ready is None else self._ready[1]
-            self._ready = goal, Prepared(self._net, like=like, **goal)
-        return self._ready[1]
+        return self._latest.ready(self.script.goal(number, time))
 
     # -- the work
 
@@ -456,12 +452,8 @@ def _seed(seed: int | None, before: Mapping[str, Any] | None) -> int:
     return int.from_bytes(os.urandom(4), "little") if seed is None else int(seed)
 
 
-def _digest(value: Any) -> str:
-    if isinstance(value, np.ndarray):
-        return hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()[:16]
-    if isinstance(value, Mapping):
-        return str(value.get("sha256", value))[:16]
-    return str(value)
+def _digest(pixels: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()[:16]
 
 
 __all__ = ["Filming", "Stopped", "film", "part_folder"]

@@ -9,9 +9,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from ..errors import EngineError
-
-_INSTALL = "Install it with: pip install 'deepdream-caffe[film]'"
+from ..errors import EngineError, how_to_install
 
 
 def import_av() -> Any:
@@ -68,4 +66,6 @@ def _imported(name: str, why: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise EngineError(f"{why}, which cannot be imported ({error}).\n{_INSTALL}") from error
+        raise EngineError(
+            f"{why}, which cannot be imported ({error}).\nInstall it: {how_to_install('film')}"
+        ) from error

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import FilmError, ImageError, ParameterError
-from ..files import FileName, open_view, sniff
+from ..files import AVIF, HEIC, FileName, open_view, sniff
 from ..picture import Picture, resized
 from ..picture_files import open_picture
 from .beside import ahead
@@ -34,7 +34,6 @@ _LEAST = 8  # pixels of a side
 
 _ANIMATIONS = (b"GIF8", b"\x89PNG\r\n\x1a\n")
 _STILLS = (b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"BM", b"8BPS", b"\0\0\0\x0cjP  ", b"\xff\x0a")
-_HEIF = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis", b"heim", b"hevc")
 
 
 def open_source(
@@ -114,7 +113,7 @@ def _file_reader(source: FileName) -> Reader:
     if what is not None:
         raise FilmError(f"'{path}' is no film but {what}: the download went wrong.")
     webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
-    heif = head[4:8] == b"ftyp" and head[8:12] in _HEIF
+    heif = head[4:8] == b"ftyp" and head[8:12] in HEIC | AVIF
     if head.startswith(_ANIMATIONS) or webp or heif:
         try:
             with open_picture(view, f"'{path}'"):

@@ -11,10 +11,12 @@ the scheduler is gone.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import itertools
 import logging
+import os
 import queue
 import secrets
 import time
@@ -37,6 +39,7 @@ _AHEAD = 2  # jobs given out for each that can be made at a time
 _TICK = 0.5  # seconds between two looks at the scheduler
 _RECENT = 2.0  # seconds for which the list of workers is taken to be right
 _ROUND = 5.0  # seconds between two looks for workers that are new
+_PATIENCE = 60.0  # seconds to wait for the first worker
 _ALONE = 10.0  # seconds without any worker, after which that is said
 _LOST = 120.0  # and after which those that this process has started do not come back
 _FETCH = 300.0  # for a picture to come from its worker, which may have ended meanwhile
@@ -92,8 +95,13 @@ def run_on_cluster(
             run.cancel()
 
 
+def _whole(path: str | Path) -> str:
+    """Return a path from the root on, without '..'; links stay as they are."""
+    return os.path.abspath(path)  # noqa: PTH100
+
+
 def _folder(shared: str) -> Path:
-    folder = Path(shared).expanduser().absolute()
+    folder = Path(_whole(Path(shared).expanduser()))
     if not folder.is_dir():
         raise ParameterError(f"shared is '{shared}': a folder that all machines see is expected")
     return folder
@@ -129,7 +137,7 @@ class _Run:
         self._lonely_since: float | None = None
         self._told_so = False
         self._address = str(client.scheduler.address)
-        client.wait_for_workers(1, timeout=60)
+        self._wait_for_the_first()
         self._look_at_workers()
         if not self._good():
             raise EngineError(self._why_nobody())
@@ -159,6 +167,18 @@ class _Run:
         self._tell(note["job"], note["done"])
 
     # -- workers ---------------------------------------------------------------------------------
+
+    def _wait_for_the_first(self) -> None:
+        if not self._workers():
+            _log.warning(f"{self._address} has no worker yet: waiting for one")
+        try:
+            self._client.wait_for_workers(1, timeout=_PATIENCE)
+        except asyncio.TimeoutError:  # no TimeoutError before Python 3.11
+            raise EngineError(
+                f"The scheduler at {self._address} has no worker: start some by "
+                f"'dask worker {self._address} --nworkers -1 --nthreads 1'"
+            ) from None
+        self._asked = -float("inf")
 
     def _workers(self) -> Mapping[str, Any]:
         """Return what the scheduler tells of its workers, by address; a little old at most."""
@@ -300,17 +320,17 @@ class _Run:
         """Return a job with its picture, unless the workers see that; and where they write."""
         keywords = {
             name: value.packed() if isinstance(value, File) and not self._seen(value.path) else
-            dataclasses.replace(value, path=str(Path(value.path).absolute()))
+            dataclasses.replace(value, path=_whole(value.path))
             if isinstance(value, File) else value
             for name, value in job.keywords.items()
         }  # fmt: skip
         writes = self._seen(job.file)
-        file = str(Path(job.file).absolute()) if writes else Path(job.file).name
+        file = _whole(job.file) if writes else Path(job.file).name
         return dataclasses.replace(job, keywords=keywords, file=file, writes=writes)
 
     def _seen(self, path: str) -> bool:
         """Tell whether all machines see a file under its name."""
-        return self._folder is not None and self._folder in Path(path).absolute().parents
+        return self._folder is not None and self._folder in Path(_whole(path)).parents
 
     def _outcome(self, future: Any, number: int) -> Made | None:
         """Return what came of a job, or None where it is given out again."""

@@ -14,9 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..errors import EngineError, MissingFileError, ParameterError
+from ..errors import EngineError, MissingFileError, ParameterError, how_to_install
 
-INSTALL = "pip install 'deepdream-caffe[cluster]'"
 _PRELOAD = "deepdream.jobs.local_worker"
 _PATIENCE = 10  # seconds to wait for a scheduler
 _EXPECTED = (
@@ -79,7 +78,8 @@ def _dask() -> Any:
         import distributed
     except ImportError:
         raise EngineError(
-            f"A cluster needs Dask, which is not installed here.\nInstall it: {INSTALL}"
+            "A cluster needs Dask, which is not installed here.\n"
+            f"Install it: {how_to_install('cluster')}"
         ) from None
     return distributed
 

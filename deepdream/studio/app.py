@@ -29,7 +29,14 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from ..dreaming.styles import NOTEBOOK, STYLES, style_of
-from ..errors import DeepDreamError, MissingFileError, OutOfMemoryError, ParameterError, WriteError
+from ..errors import (
+    DeepDreamError,
+    MissingFileError,
+    OutOfMemoryError,
+    ParameterError,
+    WriteError,
+    how_to_install,
+)
 from ..images import load_image, save_image
 from ..memory import format_size
 from ..models.labels import classes_of
@@ -298,7 +305,7 @@ class _Studio:
         body = await _body(request)
         settings = checked(self._net, body.get("settings") or {})
         if "film" in settings and find_spec("av") is None:
-            raise ParameterError("films need the extra film: pip install '.[film]' once")
+            raise ParameterError(f"films need PyAV and OpenCV: {how_to_install('film')}")
         _check_space(self._library.path, 0)
         return _json(self.jobs.add(str(body.get("picture")), settings), 201)
 
