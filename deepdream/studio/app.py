@@ -35,13 +35,14 @@ from ..memory import format_size
 from ..models.labels import classes_of
 from ..models.load import load_graph
 from ..version import __version__
+from .clips import LIMITS, is_clip
 from .events import Events
 from .jobs import Jobs
-from .library import MEGAPIXELS, Library, plain_name
+from .library import CLIP, MEGAPIXELS, Library, plain_name
 from .looks import find_looks
 from .pace import Pace
 from .security import PICTURE_BYTES, Guard, Refused, Rules
-from .settings import LONGEST, checked
+from .settings import FRAMES, LONGEST, check_film, checked
 from .store import open_plain
 
 _PAGE = Path(__file__).with_name("page")
@@ -113,7 +114,7 @@ class _Studio:
         self._looks = find_looks(self._net)
         self._library = Library(config.library, self._net)
         self.events = Events()
-        self._pace = Pace(self._net, config.library / "pace.json")
+        self._pace = Pace(self._net, config.library / "pace.json", self._library.size_of)
         self.jobs = Jobs(self._library, self.events, self._pace, self._looks, config.network)
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -178,8 +179,9 @@ class _Studio:
             "styles": styles,
             "looks": [look.plain() for look in self._looks],
             "classes": self._labels() is not None,
-            "films": find_spec("av") is not None,
-            "limits": {"bytes": PICTURE_BYTES, "megapixels": MEGAPIXELS, "longest": LONGEST},
+            "films": _films(),
+            "limits": {"bytes": PICTURE_BYTES, "megapixels": MEGAPIXELS, "longest": LONGEST,
+                       "frames": FRAMES, "clip": LIMITS._asdict()},
             "measured": self._pace.learnt,
             "broken": self.jobs.broken,
         })  # fmt: skip
@@ -222,7 +224,7 @@ class _Studio:
 
     async def pictures(self, _: Request) -> Response:
         found = await run_in_threadpool(lambda: [*self._library.pictures.all()])
-        shown = [about for about in found if about.get("kind") == "photo"]
+        shown = [about for about in found if about.get("kind") in ("photo", CLIP)]
         return _json({"pictures": sorted(shown, key=lambda about: -about["added"])})
 
     async def add_picture(self, request: Request) -> Response:
@@ -233,8 +235,8 @@ class _Studio:
 
     async def _add(self, request: Request, mask: bool) -> Response:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if not kind.startswith("image/") and kind != "application/octet-stream":
-            raise HTTPException(415, "A picture is expected, as it is.")
+        if not kind.startswith(("image/", "video/")) and kind != "application/octet-stream":
+            raise HTTPException(415, "A picture or a clip is expected, as it is.")
         name = plain_name(unquote(request.headers.get("x-name", "")[:400]))
         length = int(request.headers.get("content-length") or 0)
         _check_space(self._library.path, 3 * length)
@@ -244,7 +246,11 @@ class _Studio:
             with os.fdopen(number, "wb") as file:
                 async for piece in request.stream():
                     await run_in_threadpool(file.write, piece)
-            about = await run_in_threadpool(partial(self._library.add, path, name, mask))
+            if not mask and await run_in_threadpool(is_clip, path):
+                _check_films()
+                about = await self._library.add_clip(path, name)
+            else:
+                about = await run_in_threadpool(partial(self._library.add, path, name, mask))
         finally:
             path.unlink(missing_ok=True)
         if not mask:
@@ -284,12 +290,17 @@ class _Studio:
 
     async def estimates(self, request: Request) -> Response:
         body = await _body(request)
-        w, h = self._library.pictures.about(str(body.get("picture")))["size"]
+        about = self._library.pictures.about(str(body.get("picture")))
         several = body.get("settings")
         if not isinstance(several, list) or len(several) > 40:
             raise ParameterError("settings are expected as a list of 40 at most")
-        seconds = [self._pace.seconds(checked(self._net, each), (h, w)) for each in several]
-        return _json({"seconds": [round(each, 2) for each in seconds]})
+        return _json({"seconds": [round(self._estimate(about, each), 2) for each in several]})
+
+    def _estimate(self, about: Mapping[str, Any], given: Any) -> float:
+        settings = checked(self._net, given)
+        check_film(settings, about.get("clip"))
+        w, h = about["size"]
+        return self._pace.seconds(settings, (h, w), about.get("clip"))
 
     async def all_jobs(self, _: Request) -> Response:
         return _json({"jobs": self.jobs.all()})
@@ -297,8 +308,8 @@ class _Studio:
     async def add_job(self, request: Request) -> Response:
         body = await _body(request)
         settings = checked(self._net, body.get("settings") or {})
-        if "film" in settings and find_spec("av") is None:
-            raise ParameterError("films need the extra film: pip install '.[film]' once")
+        if "film" in settings:
+            _check_films()
         _check_space(self._library.path, 0)
         return _json(self.jobs.add(str(body.get("picture")), settings), 201)
 
@@ -497,6 +508,22 @@ async def _body(request: Request) -> dict[str, Any]:
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
+
+
+def _films() -> bool:
+    """Tell whether films can be made here: the extra is installed."""
+    return all(find_spec(name) is not None for name in ("av", "cv2"))
+
+
+def _check_films() -> None:
+    """Refuse films where they cannot be made.
+
+    Raises
+    ------
+    ParameterError
+    """
+    if not _films():
+        raise ParameterError("films need the extra film: pip install '.[film]' once")
 
 
 def _copy(source: Path, target: Path) -> None:
