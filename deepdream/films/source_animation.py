@@ -61,8 +61,8 @@ class AnimationReader(Reader):
                 raise FilmError(f"'{self._called}' is damaged ({error}).") from error
             if frames < 2:
                 raise FilmError(
-                    f"'{self._called}' is a picture ({self._format}), not a film: deepdream dream takes "
-                    "it, and deepdream zoom makes a film of it."
+                    f"'{self._called}' is a picture ({self._format}), not a film: deepdream dream "
+                    "takes it, and deepdream zoom makes a film of it."
                 )
             self.times = self._times_of(image, frames)
         self.count = len(self.times)

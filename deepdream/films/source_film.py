@@ -214,8 +214,8 @@ class FilmReader(Reader):
             head = file.read(12)
         if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
             return (
-                f"'{self._called}' was cut off: the index that such a film has, often at its end, is "
-                "missing, so that nothing in it can be found.\nGet it again; of a recording that "
+                f"'{self._called}' was cut off: the index that such a film has, often at its "
+                "end, is missing, so that nothing in it can be found.\nGet it again; of a recording that "
                 "was interrupted a repair program (untrunc) may save some."
             )
         reason = getattr(error, "strerror", None) or str(error)
@@ -228,8 +228,9 @@ class FilmReader(Reader):
                             f"({self._codec}).")  # fmt: skip
         w, h = int(stream.codec_context.width or 0), int(stream.codec_context.height or 0)
         if w * h > only.pixels:
-            raise FilmError(f"'{self._called}' has frames of {w}x{h} pixels: {only.pixels / 1e6:.0f} "
-                            "million a frame are the most here.")  # fmt: skip
+            raise FilmError(f"'{self._called}' has frames of {w}x{h} pixels: "
+                            f"{only.pixels / 1e6:.0f} million a frame are the most here."
+                            )  # fmt: skip
 
     def _check_count(self, frames: int, end: Fraction) -> None:
         """Refuse a film that is longer than it may be, while its packets are counted."""

@@ -133,7 +133,7 @@ def main() -> None:
         found = {"error": f"'{name}' {_DIED}"}
     except OSError as error:
         found = {"error": f"The library cannot be written: {error.strerror}."}
-    print(json.dumps(found))
+    sys.stdout.write(json.dumps(found))
 
 
 if __name__ == "__main__":

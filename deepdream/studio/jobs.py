@@ -1,8 +1,9 @@
 """Jobs: dreams that wait, the one that is made, and the small pictures of looks between them.
 
 A job is an object of JSON in a file of its own, so that the queue outlives the program: what was
-running when it ended waits again when it starts; a film goes on after its last frame. Everything here happens on the server's event
-loop; what computes is `worker`, a process of its own, which is started again where it ends.
+running when it ended waits again when it starts; a film goes on after its last frame. Everything
+here happens on the server's event loop; what computes is `worker`, a process of its own, which is
+started again where it ends.
 """
 
 from __future__ import annotations

@@ -329,10 +329,11 @@ def film_steps(settings: Mapping[str, Any]) -> tuple[int, int]:
     `_USUAL_ZOOM` per frame. A slower camera shows each place in more frames, which need fewer: as
     many would burn colours out.
     """
-    usual = going_on(style_named(settings.get("style", NOTEBOOK_STYLE)))["iter_n"]
+    style = style_named(settings.get("style", NOTEBOOK_STYLE))
+    usual = going_on(style)["iter_n"]
     first, last = usual if isinstance(usual, tuple) else (usual, usual)
     zoom = settings["film"].get("zoom")
-    if zoom is None:
+    if zoom is None or "iter_n" not in style.again:
         return int(first), int(last)
     share = min(1.0, max(abs(zoom), _LEAST_ZOOM) / _USUAL_ZOOM)
     return max(1, round(first * share)), max(1, round(last * share))
