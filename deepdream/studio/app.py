@@ -30,6 +30,7 @@ from starlette.routing import Route
 
 from ..dreaming.styles import NOTEBOOK, STYLES, style_of
 from ..errors import DeepDreamError, MissingFileError, OutOfMemoryError, ParameterError, WriteError
+from ..films.clips import container_of
 from ..images import load_image, save_image
 from ..memory import format_size
 from ..models.labels import classes_of
@@ -146,6 +147,7 @@ class _Studio:
             Route(f"/api/pictures/{one}/restore", self.restore_picture, methods=post),
             Route(f"/api/pictures/{one}/looks", self.want_looks, methods=post),
             Route(f"/api/pictures/{one}/looks/{{name:str}}", self.look, methods=get),
+            Route(f"/api/pictures/{one}/clip", self.clip, methods=get),
             Route(f"/api/pictures/{one}/{{name:str}}", self.picture_file, methods=get),
             Route("/api/estimates", self.estimates, methods=post),
             Route("/api/jobs", self.all_jobs, methods=get),
@@ -277,6 +279,13 @@ class _Studio:
     async def picture_file(self, request: Request) -> Response:
         folder = self._library.pictures.folder(request.path_params["id"])
         return _file(folder / _named(_OF_PICTURES, request.path_params["name"]))
+
+    async def clip(self, request: Request) -> Response:
+        path = self._library.clip(request.path_params["id"])
+        if path is None:
+            raise HTTPException(404)
+        kind = await run_in_threadpool(_kind_of, path[0])
+        return _file(path[0], part=request.headers.get("range", ""), kind=kind)
 
     async def want_looks(self, request: Request) -> Response:
         return _json({"looks": self.jobs.want_looks(request.path_params["id"])})
@@ -447,7 +456,14 @@ def _named(names: Mapping[str, str], name: str) -> str:
     return names[name]
 
 
-def _file(path: Path, cache: str = _FOREVER, part: str = "") -> Response:
+def _kind_of(clip: Path) -> str:
+    """Return the media type of a clip by its first bytes: QuickTime is played as MP4."""
+    with open_plain(clip) as file:
+        container = container_of(file.read(16))
+    return {"mov": "video/mp4", "matroska": "video/webm"}.get(container or "", "image/gif")
+
+
+def _file(path: Path, cache: str = _FOREVER, part: str = "", kind: str = "") -> Response:
     """Return a file of ours, in pieces; or the `part` of it that a Range header names.
 
     Players of films ask for parts.
@@ -462,7 +478,7 @@ def _file(path: Path, cache: str = _FOREVER, part: str = "") -> Response:
         headers["content-range"] = f"bytes {start}-{end - 1}/{size}"
     status = 200 if (start, end) == (0, size) else 206
     pieces = _pieces(file, end - start)
-    return StreamingResponse(pieces, status, headers, media_type=_TYPES[path.suffix])
+    return StreamingResponse(pieces, status, headers, media_type=kind or _TYPES[path.suffix])
 
 
 def _part_of(text: str, size: int) -> tuple[int, int] | None:

@@ -55,15 +55,22 @@ export class Stage {
     this.place();
   }
 
-  /** Show a film, with the pictures under it until it can be played. */
-  play(source, poster, { size, name }) {
+  /** Show a film, with the picture under it until it can be played, or where it cannot. */
+  play(source, poster, { size, name, start = true }) {
     this.show({ before: poster, size, name });
     this.element.classList.add("playing");
     this.film.hidden = false;
     this.film.poster = poster;
-    this.film.setAttribute("aria-label", T.stage.alt(name));
+    this.film.setAttribute("aria-label", start ? T.stage.alt(name) : T.stage.clip(name));
     this.film.src = source;
-    if (!matchMedia("(prefers-reduced-motion: reduce)").matches) this.film.play().catch(() => {});
+    if (start && !matchMedia("(prefers-reduced-motion: reduce)").matches) this.film.play().catch(() => {});
+  }
+
+  /** Show a film's frame at a time. */
+  seek(seconds) {
+    if (this.film.hidden || !Number.isFinite(this.film.duration)) return;
+    this.film.pause();
+    this.film.currentTime = Math.min(seconds, this.film.duration);
   }
 
   set(image, source, alt) {
@@ -154,6 +161,12 @@ export class Stage {
 
   listen() {
     const { view, hold } = this;
+    this.film.addEventListener("error", () => {
+      if (!this.film.hasAttribute("src")) return;
+      this.film.hidden = true; // of a kind that this browser does not play
+      this.element.classList.remove("playing");
+      this.place();
+    });
     view.addEventListener("dragstart", (event) => event.preventDefault());
     const fingers = new Map();
     let sliding = false;
