@@ -117,6 +117,11 @@ def test_from_a_clip_to_a_film(client, clip):
     for name in ("screen", "thumb"):
         image = Image.open(io.BytesIO(client.get(f"/api/pictures/{about['id']}/{name}").content))
         assert image.size == (64, 48)
+    assert about["clip"]["type"] == "video/mp4"
+    again = client.get(f"/api/pictures/{about['id']}/clip", headers={"range": "bytes=10-19"})
+    assert (again.status_code, again.headers["content-type"]) == (206, "video/mp4")
+    assert again.content == clip.read_bytes()[10:20]
+    assert again.headers["x-content-type-options"] == "nosniff"
     assert bring(client, clip.read_bytes(), "again.mp4")["name"] == "walk.mp4"  # kept once
 
     settings = {**QUICK, "film": {"carry": 0.9, "fps": 5, "until": 0.6}}
@@ -172,9 +177,13 @@ def test_gifs(client):
     wait(client, job)
     with av.open(io.BytesIO(client.get(f"/api/dreams/{job}/film").content)) as opened:
         assert sum(1 for _ in opened.decode(video=0)) == 4
+    played = client.get(f"/api/pictures/{about['id']}/clip")
+    assert (played.headers["content-type"], played.content) == ("image/gif", file.getvalue())
     still = io.BytesIO()
     images[0].save(still, "GIF")
-    assert bring(client, still.getvalue(), "still.gif", "image/gif")["kind"] == "photo"
+    about = bring(client, still.getvalue(), "still.gif", "image/gif")
+    assert about["kind"] == "photo"
+    assert client.get(f"/api/pictures/{about['id']}/clip").status_code == 404
 
 
 def test_a_film_that_is_stopped_has_its_frames(client, tmp_path):
@@ -311,6 +320,23 @@ def test_sound_that_is_not_listed_is_left_out(clip, monkeypatch):
     assert open_clip(clip, "walk.mp4", ROOM).tracks is not None
     monkeypatch.setattr(films_clips, "_SOUND", ())
     assert open_clip(clip, "walk.mp4", ROOM).tracks is None
+
+
+def test_links_are_not_followed(tmp_path, clip):
+    """Whoever can put one into the library has nothing else played, or dreamt on."""
+    with client_of(tmp_path / "library") as client:
+        id = bring(client, clip.read_bytes())["id"]
+        original = tmp_path / "library" / "pictures" / id / "original"
+        original.unlink()
+        original.symlink_to(clip)
+        assert client.get(f"/api/pictures/{id}/clip").status_code == 404
+        answer = client.post("/api/jobs", json={"picture": id, "settings":
+                                                {**QUICK, "film": {"carry": 0.9}}})  # fmt: skip
+        job = answer.json()["id"]
+        end = time.monotonic() + 60
+        while client.get(f"/api/jobs/{job}").json()["state"] != "failed":
+            assert time.monotonic() < end
+            time.sleep(0.05)
 
 
 @pytest.mark.parametrize(

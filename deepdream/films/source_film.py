@@ -215,8 +215,8 @@ class FilmReader(Reader):
         if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
             return (
                 f"'{self._called}' was cut off: the index that such a film has, often at its "
-                "end, is missing, so that nothing in it can be found.\nGet it again; of a recording "
-                "that was interrupted a repair program (untrunc) may save some."
+                "end, is missing, so that nothing in it can be found.\nGet it again; of a recording"
+                " that was interrupted a repair program (untrunc) may save some."
             )
         reason = getattr(error, "strerror", None) or str(error)
         return f"'{self._called}' is no film that can be read: {reason}."

@@ -30,7 +30,6 @@ from starlette.routing import Route
 
 from ..dreaming.styles import NOTEBOOK, STYLES, style_of
 from ..errors import DeepDreamError, MissingFileError, OutOfMemoryError, ParameterError, WriteError
-from ..films.clips import container_of
 from ..images import load_image, save_image
 from ..memory import format_size
 from ..models.labels import classes_of
@@ -281,11 +280,11 @@ class _Studio:
         return _file(folder / _named(_OF_PICTURES, request.path_params["name"]))
 
     async def clip(self, request: Request) -> Response:
-        path = self._library.clip(request.path_params["id"])
-        if path is None:
+        found = self._library.clip(request.path_params["id"])
+        if found is None:
             raise HTTPException(404)
-        kind = await run_in_threadpool(_kind_of, path[0])
-        return _file(path[0], part=request.headers.get("range", ""), kind=kind)
+        kind = self._library.pictures.about(request.path_params["id"])["clip"]["type"]
+        return _file(found[0], part=request.headers.get("range", ""), kind=kind)
 
     async def want_looks(self, request: Request) -> Response:
         return _json({"looks": self.jobs.want_looks(request.path_params["id"])})
@@ -454,13 +453,6 @@ def _named(names: Mapping[str, str], name: str) -> str:
     if name not in names:
         raise HTTPException(404)
     return names[name]
-
-
-def _kind_of(clip: Path) -> str:
-    """Return the media type of a clip by its first bytes: QuickTime is played as MP4."""
-    with open_plain(clip) as file:
-        container = container_of(file.read(16))
-    return {"mov": "video/mp4", "matroska": "video/webm"}.get(container or "", "image/gif")
 
 
 def _file(path: Path, cache: str = _FOREVER, part: str = "", kind: str = "") -> Response:

@@ -28,6 +28,8 @@ from .store import open_plain
 
 LIMITS = Limits(pixels=3840 * 2176, frames=60 * SECONDS, seconds=SECONDS)
 
+_TYPES = {"mov": "video/mp4", "matroska": "video/webm", GIF: "image/gif"}
+
 _LONGEST = 60.0  # seconds that opening may take
 _PROCESSOR, _MEMORY, _FILE = 50, 4 << 30, 1 << 28  # seconds, bytes, bytes of a file that is written
 _DIED = "is damaged, or made so that opening it takes too much memory or time: choose another clip."
@@ -59,7 +61,8 @@ async def look_into(file: Path, name: str, folder: Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``size`` (width, height), ``seconds``, ``frames``, ``rate``, ``sound``, ``notes``.
+        ``size`` (width, height), ``seconds``, ``frames``, ``rate``, ``sound``, ``notes``, and
+        ``type``, as which browsers play it.
 
     Raises
     ------
@@ -89,6 +92,8 @@ async def look_into(file: Path, name: str, folder: Path) -> dict[str, Any]:
 
 def _look(file: Path, name: str, folder: Path) -> dict[str, Any]:
     reader = open_clip(file, name, LIMITS)
+    with open_plain(file) as opened:
+        container = str(container_of(opened.read(16)))
     first = next(reader.read(), None)
     if first is None:
         raise FilmError(f"'{name}' has no frame that can be decoded: choose another clip.")
@@ -102,7 +107,7 @@ def _look(file: Path, name: str, folder: Path) -> dict[str, Any]:
     h, w = pixels.shape[:2]
     return {"size": [w, h], "seconds": round(frames / rate, 3), "frames": frames,
             "rate": round(rate, 3), "sound": reader.tracks is not None,
-            "notes": list(reader.warnings)}  # fmt: skip
+            "notes": list(reader.warnings), "type": _TYPES[container]}  # fmt: skip
 
 
 def _bound() -> None:

@@ -187,7 +187,9 @@ class Library:
         about = self.pictures.about(id)
         if about["kind"] != CLIP:
             return None
-        return self.pictures.folder(id) / "original", about["name"]
+        path = self.pictures.folder(id) / "original"
+        open_plain(path).close()  # refuses a link, which FFmpeg would follow
+        return path, about["name"]
 
     def size_of(self, id: str) -> tuple[int, int]:
         """Return the height and width of a picture."""

@@ -26,7 +26,7 @@ _GUESS = 8e-11  # seconds for a multiplication, before anything was measured
 _BESIDE = 0.15  # seconds that every dream takes, and per megapixel for reading and writing it
 _FILES = 0.9
 _FRAME = 0.15  # the same for a film's frame
-_MATCH = 1.0  # what a multiplication of a comparison with a guide takes, in those of the network
+_MATCH = 0.8  # what a multiplication of a comparison with a guide takes, in those of the network
 _FORWARD = 0.4  # share of a step that a guide's own way through the network takes
 
 

@@ -164,7 +164,9 @@ export class Make {
   showPicture() {
     const { id, clip, size, name } = this.picture;
     const at = `/api/pictures/${id}`;
-    if (clip) this.stage.play(`${at}/clip`, `${at}/screen`, { size, name, start: false });
+    const moves = !matchMedia("(prefers-reduced-motion: reduce)").matches;
+    if (clip?.type === "image/gif") this.stage.show({ before: moves ? `${at}/clip` : `${at}/screen`, size, name });
+    else if (clip) this.stage.play(`${at}/clip`, `${at}/screen`, { size, name, start: false });
     else this.stage.show({ before: `${at}/screen`, size, name });
   }
 
@@ -305,7 +307,7 @@ export class Make {
     }
     if (progress.shown > this.shownCount && this.picture) {
       this.shownCount = progress.shown;
-      this.stage.grow(`/api/jobs/${id}/picture?n=${progress.shown}`, this.picture.name);
+      this.stage.grow(`/api/jobs/${id}/picture?n=${progress.shown}`, this.picture.name, progress.frames === 1);
     }
   }
 

@@ -80,8 +80,11 @@ export class Stage {
     else if (image.getAttribute("src") !== source) image.src = source;
   }
 
-  /** Show a newer picture over the first, once it can be drawn, so that nothing flickers. */
-  async grow(source, name) {
+  /**
+   * Show a newer picture over the first, once it can be drawn, so that nothing flickers. `alike`: it
+   * is of the same view, and can be compared.
+   */
+  async grow(source, name, alike = true) {
     const next = new Image();
     next.src = source;
     try {
@@ -90,7 +93,7 @@ export class Stage {
       return; // the next one comes soon
     }
     this.set(this.after, source, T.stage.alt(name));
-    this.element.classList.add("two");
+    this.element.classList.toggle("two", alike);
     this.place();
   }
 
@@ -135,7 +138,7 @@ export class Stage {
     this.canvas.style.width = `${this.size[0]}px`;
     this.canvas.style.height = `${this.size[1]}px`;
     this.canvas.style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
-    this.canvas.classList.toggle("close", scale * devicePixelRatio > 2);
+    this.canvas.classList.toggle("close", this.scale !== null && scale * devicePixelRatio > 2);
     const left = Math.max(0, x);
     const right = Math.min(this.room[0], x + this.size[0] * scale);
     const share = this.held ? 1 : this.slider.value / 100;
