@@ -62,7 +62,8 @@ CHANGES = [
 ]  # fmt: skip
 READS = [
     ("GET", "/"), ("GET", "/api"), ("GET", "/api/pictures"), ("GET", "/api/dreams"),
-    ("GET", "/api/pictures/{id}/screen"), ("GET", "/api/pictures/{id}/clip"), ("GET", "/api/events"), ("GET", "/page/main.js"),
+    ("GET", "/api/pictures/{id}/screen"), ("GET", "/api/pictures/{id}/clip"),
+    ("GET", "/api/events"), ("GET", "/page/main.js"),
 ]  # fmt: skip
 
 
@@ -190,7 +191,8 @@ def test_names_lead_nowhere(studio, name):
     before = fingerprint(folder)
     name = name.encode("utf-8").decode("latin-1")
     for path in (
-        f"/api/pictures/{name}", f"/api/pictures/{name}/screen", f"/api/pictures/{name}/clip", f"/api/pictures/{id}/{name}",
+        f"/api/pictures/{name}", f"/api/pictures/{name}/screen", f"/api/pictures/{name}/clip",
+        f"/api/pictures/{id}/{name}",
         f"/api/pictures/{id}/looks/{name}", f"/api/dreams/{name}", f"/api/dreams/{name}/picture",
         f"/api/dreams/{name}/download", f"/api/jobs/{name}", f"/api/jobs/{name}/picture",
         f"/page/{name}", f"/page/../{name}", f"/{name}",
