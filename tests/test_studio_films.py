@@ -543,6 +543,21 @@ def write(path, data):
     return path
 
 
+def test_a_clip_that_is_deleted_while_its_film_is_made(client, tmp_path):
+    """The film comes to its end, with its sound, and nothing of the clip is left."""
+    made = make_film(tmp_path / "going.mp4", moving(6), rate=10, sound="aac")
+    id = bring(client, made.read_bytes(), "going.mp4")["id"]
+    job = start(client, id, {**SLOW, "film": {"carry": 0}})
+    wait_for_frame(client, job, 2)
+    assert client.delete(f"/api/pictures/{id}").status_code == 200
+    shutil.rmtree(client.folder / "trash" / id)
+    wait(client, job)
+    with av.open(io.BytesIO(client.get(f"/api/dreams/{job}/film").content)) as opened:
+        assert opened.streams.audio
+        assert sum(1 for _ in opened.decode(video=0)) == 6
+    assert not (client.folder / "dreams" / job / "clip").exists()
+
+
 def test_a_clip_that_is_deleted_while_it_waits(client, tmp_path):
     """Its film fails with a sentence."""
     data = make_film(tmp_path / "gone.mp4", moving(5), rate=10).read_bytes()

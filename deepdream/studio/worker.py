@@ -48,7 +48,7 @@ from .small import THUMB, write_jpeg, write_small
 _TELL = 0.1  # seconds between two messages of a job
 _SHOWN = 1400  # longer side of the picture so far, in pixels
 _NICE = 5  # the page comes first
-_POSTER = "picture.png"
+_POSTER, _CLIP = "picture.png", "clip"
 _SURE = 0.04  # share of the work after which the time left can be told
 
 
@@ -141,7 +141,7 @@ class Worker:
         keywords = film_keywords_for(settings, size, lambda each: load_of(job["pictures"][each]))
         source: Any = picture
         if "clip" in job:
-            source = open_clip(Path(job["clip"]["file"]), job["clip"]["name"], LIMITS)
+            source = open_clip(_own(job["clip"]["file"], folder), job["clip"]["name"], LIMITS)
         self._tell("begun", id=id)
         with self._filming(source, folder, keywords) as making:
             watch = _Watch(self, id, Path(job["shown"]), making.count or 1)
@@ -154,6 +154,7 @@ class Worker:
                 return None
             self._tell("writing", id=id)
             notes = [*making.notes, *making.finish()]
+        (folder / _CLIP).unlink(missing_ok=True)
         for note in notes:
             warnings.warn(note, stacklevel=1)
         h, w = making.size
@@ -234,6 +235,18 @@ class Worker:
             self._cached = None
             self._cached = known["file"], load_of(known)
         return self._cached[1]
+
+
+def _own(clip: str, folder: Path) -> Path:
+    """Return a clip under a name of its own: one that is deleted is missed by no film's end."""
+    path = folder / _CLIP
+    if not path.exists():
+        try:
+            os.link(clip, path)
+        except OSError:  # a disk that has no links
+            with replacing(path) as part:
+                shutil.copyfile(clip, part)
+    return path
 
 
 def load_of(known: Any) -> Picture:
