@@ -185,6 +185,8 @@ class Filming:
     notes : list of str
         What is to be said before the work.
     seed : int
+    recipe : dict
+        What the film carries.
     """
 
     def __init__(
@@ -241,9 +243,10 @@ class Filming:
         }  # fmt: skip
         self.options = {name: value for name, value in said.items() if value is not None}
         told = self._recipe(given)
+        self.recipe = dict(recipe or told)
         self._reel = Reel(
             out, size=self.size, rate=self._shots.rate, variable=self._shots.variable,
-            sound=self._shots.sound if sound else None, quality=quality, recipe=recipe or told,
+            sound=self._shots.sound if sound else None, quality=quality, recipe=self.recipe,
             settings=self._settings(told),
         )  # fmt: skip
         self.notes = [*self._shots.warnings, *self._reel.notes]

@@ -76,7 +76,7 @@ class Script:
         self._net, self.style = net, style_of(net, said.get("style"))
         self._goal = {name: said[name] for name in _GOAL if name in said}
         own = {name: said[name] for name in NOTEBOOK if name in said}
-        self._others = {**_again(self.style), **own}
+        self._others = {**going_on(self.style), **own}
         self._begin = _begin(own, first)
         self._moves = {"zoom": zoom, "turn": turn, "shift": shift}
         self._carry = carry
@@ -189,8 +189,8 @@ def check_names(given: Mapping[str, Any]) -> None:
             )
 
 
-def _again(style: Any) -> dict[str, Any]:
-    """Return the parameters with which a style goes on."""
+def going_on(style: Any) -> dict[str, Any]:
+    """Return the parameters with which a style goes on from frame to frame."""
     again = dict(style.again)
     if "iter_n" not in again:
         steps = {**NOTEBOOK, **style.parameters}["iter_n"]

@@ -52,7 +52,7 @@ def open_source(
     source : str, PathLike, or iterable of arrays
         A file that FFmpeg reads; an animated GIF, PNG, WebP or AVIF; a folder of pictures, in
         natural order of their names; a list or an iterator of arrays or PIL images. (n, h, w, 3)
-        arrays are lists of frames.
+        arrays are lists of frames. A `Reader`, where it is open already.
     start, end : float or str, optional
         Seconds from the source's first frame, or ``"1:02.5"``; frames before `start`, and from
         `end` on, are left out.
@@ -91,6 +91,8 @@ def open_source(
 
 
 def _reader(source: Any) -> Reader:
+    if isinstance(source, Reader):
+        return source
     if isinstance(source, (str, bytes, os.PathLike)):
         return _file_reader(source)
     if not isinstance(source, Iterable):
