@@ -114,6 +114,7 @@ setup(
             "hypothesis",
             "mypy",
             "pytest",
+            "pytest-timeout",  # a test that hangs is named, and fails
             "pytest-xdist",
             "ruff",
             'selenium; python_version >= "3.10"',  # drives a browser in tests/test_browser.py

@@ -379,7 +379,7 @@ def test_notes_go_to_the_thread_that_they_are_about():
     import warnings
 
     before, got = warnings.showwarning, {}
-    both = threading.Barrier(2)
+    both = threading.Barrier(2, timeout=60)
 
     def one(name):
         with notes.collected() as found:
@@ -394,7 +394,7 @@ def test_notes_go_to_the_thread_that_they_are_about():
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(180)
 
     assert got == {"a": ["of a"], "b": ["of b"]}
     assert warnings.showwarning is before

@@ -187,8 +187,11 @@ def test_on_a_terminal_one_line_tells_where_pip_is(environment: Path) -> None:
         if not part:
             break
         shown += part
-    assert child.wait() == 0
     os.close(ours)
+    try:
+        assert child.wait(60) == 0, shown
+    finally:
+        child.kill()
 
     _, line = shown.decode().split("\n")
     assert line.count("\r\033[KCollecting numpy") == 2  # setuptools first, then the package

@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -56,14 +57,22 @@ class Program:
             env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"},
         )  # fmt: skip
         assert self.process.stdout is not None
-        self.address = self.process.stdout.readline().split(": ", 1)[1].strip()
+        late = threading.Timer(120, self.process.kill)  # ends what is read below
+        late.start()
+        line = self.process.stdout.readline()
+        late.cancel()
+        assert line, "the studio has not opened"
+        self.address = line.split(": ", 1)[1].strip()
         self.here, _, self.token = self.address.partition("/?token=")
         self.port = int(self.here.rpartition(":")[2])
 
     def end(self, how=signal.SIGINT):
         self.process.send_signal(how)
-        self.process.wait(20)
-        self.process.stdout.close()
+        try:
+            self.process.wait(60)
+        finally:
+            self.process.kill()
+            self.process.stdout.close()
 
     def dreams(self):
         found = [json.loads(p.read_text()) for p in self.library.glob("dreams/*/about.json")]

@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -34,9 +35,21 @@ class Program:
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )  # fmt: skip
+        late = threading.Timer(120, self.process.kill)  # ends what is read below
+        late.start()
         self.lines = [self.process.stdout.readline() for _ in range(3)]
+        late.cancel()
+        assert self.lines[2], self.process.communicate(timeout=20)
         self.here, _, self.token = self.lines[0].split(": ", 1)[1].strip().partition("/?token=")
         self.port = int(self.here.rpartition(":")[2])
+
+    def end(self):
+        """Press Ctrl-C; return what it said."""
+        self.process.send_signal(signal.SIGINT)
+        try:
+            return self.process.communicate(timeout=60)
+        finally:
+            self.process.kill()
 
     def status(self, path="/api", **headers):
         headers.setdefault("Authorization", f"Bearer {self.token}")
@@ -52,8 +65,7 @@ class Program:
 def program(tmp_path_factory):
     program = Program(tmp_path_factory.mktemp("studio") / "library")
     yield program
-    program.process.send_signal(signal.SIGINT)
-    program.process.communicate(timeout=20)
+    program.end()
 
 
 def test_it_says_where_and_for_whom(program):
@@ -121,8 +133,7 @@ def test_ctrl_c_ends_all_of_it(tmp_path):
     while not (children := psutil.Process(program.process.pid).children()):
         assert time.monotonic() < end
         time.sleep(0.05)
-    program.process.send_signal(signal.SIGINT)
-    _, err = program.process.communicate(timeout=20)
+    _, err = program.end()
     assert program.process.returncode == 0
     assert err == ""
     psutil.wait_procs(children, 10)

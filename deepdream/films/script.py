@@ -72,7 +72,7 @@ class Script:
         zoom: Any = 0.0, turn: Any = 0.0, shift: Any = (0.0, 0.0), keyframes: Any = None,
     ) -> None:  # fmt: skip
         said = {name: value for name, value in given.items() if value is not None}
-        _check_names(said)
+        check_names(said)
         self._net, self.style = net, style_of(net, said.get("style"))
         self._goal = {name: said[name] for name in _GOAL if name in said}
         own = {name: said[name] for name in NOTEBOOK if name in said}
@@ -172,7 +172,13 @@ class Script:
         }
 
 
-def _check_names(given: Mapping[str, Any]) -> None:
+def check_names(given: Mapping[str, Any]) -> None:
+    """Refuse a keyword that is none of a film's dreams.
+
+    Raises
+    ------
+    ParameterError
+    """
     for name in given:
         if name in _OF_THE_FILM:
             raise ParameterError(f"{name} is a picture's: a film has {_OF_THE_FILM[name]}=")

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import itertools
 import logging
 import os
 import queue
@@ -37,8 +38,11 @@ _log = logging.getLogger(__name__)
 _AHEAD = 2  # jobs given out for each that can be made at a time
 _TICK = 0.5  # seconds between two looks at the scheduler
 _RECENT = 2.0  # seconds for which the list of workers is taken to be right
+_ROUND = 5.0  # seconds between two looks for workers that are new
 _PATIENCE = 60.0  # seconds to wait for the first worker
 _ALONE = 10.0  # seconds without any worker, after which that is said
+_LOST = 120.0  # and after which those that this process has started do not come back
+_FETCH = 300.0  # for a picture to come from its worker, which may have ended meanwhile
 _GROUP = 50  # jobs whose attempts stand under one topic of the scheduler's
 _TRIES = 5  # how often a job is given out again for reasons that are not its own
 
@@ -83,7 +87,8 @@ def run_on_cluster(
     files = NetFiles.of(maker.net)
     folder = None if shared is None else _folder(shared)
     with connected(cluster) as (client, threads):
-        run = _Run(client, threads, files, maker, jobs, order, folder, tell)
+        own = isinstance(cluster, str) and cluster.startswith("local")
+        run = _Run(client, threads, files, maker, jobs, order, folder, tell, own)
         try:
             yield from run
         finally:
@@ -102,39 +107,59 @@ def _folder(shared: str) -> Path:
     return folder
 
 
+def _only(workers: list[str]) -> dict[str, Any]:
+    """Return keywords of `submit` for a task that these workers alone may run, if there are any."""
+    return {"workers": workers, "allow_other_workers": False} if workers else {}
+
+
 class _Run:
     """Jobs given out, and what is known of the workers."""
 
     def __init__(
         self, client: Any, threads: int, files: NetFiles, maker: Maker, jobs: Sequence[Job],
         order: Sequence[int], folder: Path | None, tell: Callable[[int, float], None] | None,
+        own: bool,
     ) -> None:  # fmt: skip
+        self._own = own  # nobody else starts workers
         self._client, self._files, self._jobs = client, files, jobs
         self._folder = folder
         self._name = f"deepdream-{secrets.token_hex(6)}"
         self._todo = deque(order)
         self._tries = [0] * len(jobs)
-        self._out: dict[Any, int] = {}  # futures, and the numbers of their jobs
+        self._keys = itertools.count()
+        # Futures, the numbers of their jobs, and to which workers alone they may go, if that is so.
+        self._out: dict[Any, tuple[int, list[str]]] = {}
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._looked: dict[str, str] = {}  # addresses, and why a worker is refused, or nothing
         self._machine: set[str] = set()
         self._known: Mapping[str, Any] = {}  # workers
         self._asked = -float("inf")
         self._lonely_since: float | None = None
+        self._told_so = False
         self._address = str(client.scheduler.address)
         self._wait_for_the_first()
         self._look_at_workers()
         if not self._good():
             raise EngineError(self._why_nobody())
         self._say_where()
-        share = Shared(self._name, maker.shared, self._dreams_on(), threads, type(maker))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that this is large: it travels once
-            self._net = client.submit(hold, files, key=f"{self._name}-net", **self._where())
-            self._shared = client.submit(hold, share, key=f"{self._name}-shared", **self._where())
+        self._share = Shared(self._name, maker.shared, self._dreams_on(), threads, type(maker))
+        self._send_shared()
+        self._looked_at = time.monotonic()
         self._tell = tell
         if tell is not None:
             client.subscribe_topic(f"{self._name}/steps", self._step)
+
+    def _send_shared(self) -> None:
+        """Send what all jobs need."""
+        number, self._only = next(self._keys), self._where()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that this is large: it travels once
+            self._net, self._shared = (
+                self._client.submit(
+                    hold, what, key=f"{self._name}-{name}-{number}", **_only(self._only)
+                )
+                for name, what in (("net", self._files), ("shared", self._share))
+            )
 
     def _step(self, event: Any) -> None:
         _, note = event
@@ -212,11 +237,9 @@ class _Run:
         some = "; ".join(reasons[:3]) + (" ..." if len(reasons) > 3 else "")
         return f"No worker at {self._address} can make these pictures: {some or 'there is none'}"
 
-    def _where(self) -> dict[str, Any]:
-        """Return where tasks may run: anywhere, unless some worker is refused."""
-        if not any(self._looked.values()):
-            return {}
-        return {"workers": self._good(), "allow_other_workers": False}
+    def _where(self) -> list[str]:
+        """Return the workers that alone may get tasks; none, unless some worker is refused."""
+        return self._good() if any(self._looked.values()) else []
 
     def _dreams_on(self) -> dict[str, int]:
         found: dict[str, int] = {}
@@ -237,26 +260,44 @@ class _Run:
     # -- jobs ------------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[tuple[int, Made]]:
-        looked = time.monotonic()
         while self._todo or self._out:
+            self._look_around()
             yield from self._give_out()
             try:
                 future = self._done.get(timeout=_TICK)
             except queue.Empty:
                 self._check()
-                if time.monotonic() - looked > 10 * _TICK:
-                    self._look_at_workers()
-                    looked = time.monotonic()
                 continue
-            number = self._out.pop(future, None)
+            number, _ = self._out.pop(future, (None, []))
             if number is not None:
                 made = self._outcome(future, number)
                 future.release()
                 if made is not None:
                     yield number, made
 
+    def _look_around(self) -> None:
+        """Look at new workers now and then, and give them what waits for some that are gone."""
+        if time.monotonic() < self._looked_at + _ROUND:
+            return
+        self._look_at_workers()
+        self._looked_at = time.monotonic()
+        there = set(self._workers())
+        if not self._good():
+            return
+        gone = bool(self._only) and not there.intersection(self._only)
+        if gone:
+            self._send_shared()
+        for future, (number, only) in list(self._out.items()):
+            if gone or (only and not there.intersection(only)):
+                del self._out[future]
+                self._todo.appendleft(number)
+                future.cancel()
+
     def _give_out(self) -> Iterator[tuple[int, Made]]:
         """Give out jobs, some more than can be made at a time; yield those that cannot be sent."""
+        only = self._where()
+        if any(self._looked.values()) and not only:  # those that were right are gone
+            return
         most = _AHEAD * sum(worker["nthreads"] for worker in self._workers().values()) + 1
         while self._todo and len(self._out) < most:
             number = self._todo.popleft()
@@ -270,9 +311,9 @@ class _Run:
                 warnings.simplefilter("ignore")
                 future = self._client.submit(
                     work, self._net, self._shared, job, number, topic,
-                    key=f"{self._name}-{number}-{self._tries[number]}", **self._where(),
+                    key=f"{self._name}-{number}-{next(self._keys)}", **_only(only),
                 )  # fmt: skip
-            self._out[future] = number
+            self._out[future] = number, only
             future.add_done_callback(self._done.put)
 
     def _sent(self, job: Job) -> Job:
@@ -297,7 +338,7 @@ class _Run:
 
         self._check()
         try:
-            made, worker = future.result(timeout=None)
+            made, worker = future.result(timeout=_FETCH)
         except KilledWorker as error:
             # Dask counts all jobs that a worker had, also those that had not begun.
             return self._again(number, f"its workers were ended: {error}")
@@ -333,15 +374,23 @@ class _Run:
                 f"The scheduler at {self._address} is gone. What is made is kept: start it again "
                 "('dask scheduler', 'dask worker'), and the same command goes on from there."
             )
-        if self._workers():
+        if self._good() or (self._workers() and not any(self._looked.values())):
             self._lonely_since = None
-        elif self._lonely_since is None:
-            self._lonely_since = time.monotonic()
-        elif 0 < self._lonely_since < time.monotonic() - _ALONE:
-            self._lonely_since = -1.0
+            return
+        now = time.monotonic()
+        if self._lonely_since is None:
+            self._lonely_since, self._told_so = now, False
+        if self._own and now > self._lonely_since + _LOST:
+            raise EngineError(
+                "The processes that dreamt on this machine have ended and do not come back. What "
+                "is made is kept, and the same command goes on from there: with fewer of them, as "
+                "in --cluster local:1, each has more memory."
+            )
+        if not self._told_so and now > self._lonely_since + _ALONE:
+            self._told_so = True
             warnings.warn(
-                f"there is no worker at {self._address} now: waiting for one (Ctrl-C keeps what is "
-                "made)",
+                f"there is no worker at {self._address} now that can make these pictures: waiting "
+                "for one (Ctrl-C keeps what is made)",
                 UserWarning, stacklevel=2,
             )  # fmt: skip
 
