@@ -362,9 +362,9 @@ def check_folder(path: FileName, frames: str = "") -> None:
         there already may have any name.
     """
     name = os.fsdecode(path)
-    folder, suffix = Path(name).with_suffix(""), Path(name).suffix.lower()
     if Path(name).is_dir():
         return
+    folder, suffix = Path(name).with_suffix(""), Path(name).suffix.lower()
     if frames and suffix in FILMS | MOVING:
         even = '-vf "crop=trunc(iw/2)*2:trunc(ih/2)*2" -pix_fmt yuv420p '
         raise WriteError(

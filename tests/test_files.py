@@ -334,6 +334,8 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
             check_folder(tmp_path / name)
     for name in ("old.mp4", "frames", "frames.v2", "2026.11.28"):
         check_folder(tmp_path / name, ".png")
+    check_folder(".", ".png")
+    check_folder("..")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["old.mp4", "taken"]
 
 

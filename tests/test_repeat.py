@@ -259,6 +259,30 @@ def test_show_prints_the_recipe(model, sky, capsys):
     assert json.loads(capsys.readouterr().out) == read_recipe(out)
 
 
+def test_rerun_of_a_recipe_alone(tmp_path, model, sky, capsys, monkeypatch):
+    """As 'show --json' prints it: there is no picture to compare with."""
+    first = dreamt(sky, model, "dream.png")
+    monkeypatch.chdir(tmp_path)
+    capsys.readouterr()
+    assert main(["show", "--json", str(first)]) == 0
+    (tmp_path / "known.json").write_text(capsys.readouterr().out)
+
+    assert main(["rerun", "known.json", *model]) == 0
+
+    assert capsys.readouterr().out.startswith("wrote known_rerun.png (")
+    assert (tmp_path / "known_rerun.png").read_bytes() == first.read_bytes()
+
+
+def test_rerun_in_a_pictures_own_place(tmp_path, model, sky, capsys):
+    """The new one is not compared with itself."""
+    first = dreamt(sky, model, "dream.png")
+    capsys.readouterr()
+
+    assert main(["rerun", str(first), "-o", str(first), *model]) == 0
+
+    assert "byte for byte" not in capsys.readouterr().out
+
+
 def test_show_without_a_recipe(sky, capsys):
     """A picture of another program, and what is no picture, are errors that say so."""
     assert main(["show", str(sky)]) == 2

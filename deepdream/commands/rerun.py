@@ -54,7 +54,6 @@ def run(args: argparse.Namespace) -> int:
 
     began = time.monotonic()
     path = Path(args.file)
-    out = Path(args.out) if args.out else Path(f"{path.stem}_rerun{path.suffix}")
     with collector_paused():
         from ..repeat import load_recipes_net, repeatable, rerun
 
@@ -62,8 +61,13 @@ def run(args: argparse.Namespace) -> int:
 
     recipe = read_recipe(path)
     repeatable(recipe, str(path))  # before a net is loaded
-    if recipe["command"] == "film":
-        return _film(args, path, out, recipe)
+    film = recipe["command"] == "film"
+    alone = path.suffix.lower() == ".json"  # a recipe without its picture
+    suffix = path.suffix if not alone else ".mp4" if film else ".png"
+    out = Path(args.out) if args.out else Path(f"{path.stem}_rerun{suffix}")
+    comparable = not alone and not (out.exists() and out.samefile(path))
+    if film:
+        return _film(args, path, out, recipe, comparable)
     images.check_writable(out, args.depth)
     changes, files = _changes(args)
     net = load_recipes_net(
@@ -79,8 +83,10 @@ def run(args: argparse.Namespace) -> int:
     stopped = made.recipe is not None and made.recipe.get("stopped")
     new = [name for name in files if name not in recipe]
     different = [*changes, *new]
-    what = f"changed: {', '.join(different)}" if different else compared(path, out)
-    print(f"wrote {out} ({time.monotonic() - began:.0f} s); {what}")
+    what = f"; changed: {', '.join(different)}" if different else ""
+    if not different and comparable:
+        what = f"; {compared(path, out)}"
+    print(f"wrote {out} ({time.monotonic() - began:.0f} s){what}")
     return 130 if stopped else 0
 
 
@@ -92,7 +98,9 @@ def _changes(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
     return changes, {name: changes.pop(name) for name in ("guide", "mask") if name in changes}
 
 
-def _film(args: argparse.Namespace, path: Path, out: Path, recipe: Mapping[str, Any]) -> int:
+def _film(
+    args: argparse.Namespace, path: Path, out: Path, recipe: Mapping[str, Any], comparable: bool
+) -> int:
     """Make a film again."""
     from ..films.again import film_again
     from ..repeat import load_recipes_net
@@ -104,7 +112,7 @@ def _film(args: argparse.Namespace, path: Path, out: Path, recipe: Mapping[str, 
     )  # fmt: skip
     making = film_again(path, out, img=args.input, net=net, **files, **changes)
     status = make(args, making)
-    if not status and not changes and out.is_file() and path.is_file():
+    if comparable and not status and not changes and out.is_file() and path.is_file():
         same = out.read_bytes() == path.read_bytes()
         print(f"it is {path}, byte for byte" if same else f"it differs from {path}")
     return status
