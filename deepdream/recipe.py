@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import numbers
 import os
 import warnings
 from collections.abc import Mapping
@@ -135,8 +136,8 @@ def json_types(value: Any) -> Any:
         return f"array {value.dtype} {value.shape} sha256 {digest}"
     if isinstance(value, np.generic):
         return json_types(value.item())
-    if isinstance(value, float):
-        return value if np.isfinite(value) else str(value)
+    if isinstance(value, numbers.Real):
+        return float(value) if np.isfinite(float(value)) else str(value)
     if isinstance(value, Mapping):
         return {str(key): json_types(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -539,6 +539,26 @@ def test_a_film_made_again_with_a_change_is_the_one_made_with_it(tmp_path: Path,
         assert again != (tmp_path / "first.gif").read_bytes(), name
 
 
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"fps": Fraction(24000, 1001)}, {"start": Fraction(1, 30)}, {"every": np.int64(2)},
+        {"frames": np.int64(2)}, {"carry": np.float32(0.5)}, {"quality": np.int64(20)},
+        {"keyframes": [{"time": Fraction(1, 30), "strength": np.float32(0.5)}]},
+        {"keyframes": [{"frame": np.int64(1), "carry": np.float64(0.5)}]},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_numbers_of_any_type(tmp_path: Path, net: Any, how: dict[str, Any]) -> None:
+    """Fractions and NumPy's are written down, and read again: the film is made again from them."""
+    write_film(tmp_path / "in.mp4", panned(4), [0, 1, 2, 3], sound=False)
+    film(net, tmp_path / "in.mp4", tmp_path / "o.mp4", **{**QUICK, **how})
+
+    rerun_film(tmp_path / "o.mp4", tmp_path / "again.mp4", net=net)
+
+    assert (tmp_path / "again.mp4").read_bytes() == (tmp_path / "o.mp4").read_bytes()
+
+
 def test_a_film_of_noise_is_made_again(tmp_path: Path, net: Any) -> None:
     """Of as strong noise."""
     picture = noise(H, W, 3, strength=40)

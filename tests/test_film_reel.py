@@ -297,6 +297,23 @@ def test_damage_is_named(tmp_path: Path) -> None:
         open_reel(path)
 
 
+def test_a_folder_of_somebody_elses_is_left_alone(tmp_path: Path) -> None:
+    """Nothing in it is deleted; what a start has left that was interrupted is."""
+    folder = part_folder(tmp_path / "out.mp4")
+    folder.mkdir()
+    (folder / "letters.txt").write_text("dear")
+    with pytest.raises(ParameterError, match=r"holds 'letters\.txt' and no reel\.json"):
+        open_reel(tmp_path / "out.mp4")
+    assert [file.name for file in folder.iterdir()] == ["letters.txt"]
+
+    (folder / "letters.txt").rename(folder / ".reel.json.0123abcd.part")
+    (folder / "lock").touch()
+    with open_reel(tmp_path / "out.mp4") as reel:
+        work(reel, 2)
+        reel.finish()
+    assert [file.name for file in tmp_path.iterdir()] == ["out.mp4"]
+
+
 def test_frames_in_order_and_size(tmp_path: Path) -> None:
     """Anything else is an error, and costs nothing."""
     with open_reel(tmp_path / "out.mp4") as reel:

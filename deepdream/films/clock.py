@@ -17,6 +17,8 @@ from ..errors import ParameterError
 
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)")
 
+_FRACTION = re.compile(r"\d+/0*[1-9]\d*")
+
 # What Matroska and WebM store is rounded to it.
 MILLISECOND = Fraction(1, 1000)
 
@@ -48,7 +50,7 @@ def parse_time(value: Any, name: str = "time") -> Fraction:
     Parameters
     ----------
     value : str or number
-        Seconds, or ``"1:02.5"``, or ``"1:00:02"``.
+        Seconds, or ``"1:02.5"``, or ``"1:00:02"``; or a fraction of seconds, ``"1/30"``.
     name : str
         What it is, for the message.
 
@@ -62,6 +64,8 @@ def parse_time(value: Any, name: str = "time") -> Fraction:
         if found:
             hours, minutes, seconds = (Fraction(part or 0) for part in found.groups())
             return 3600 * hours + 60 * minutes + seconds
+        if _FRACTION.fullmatch(value.strip()):
+            return Fraction(value.strip())
     elif isinstance(value, numbers.Real) and not isinstance(value, bool):
         if isinstance(value, Fraction) and value >= 0:
             return value

@@ -29,7 +29,7 @@ from ..dreaming.prepared import Latest, Prepared, told_of
 from ..dreaming.steps import OnStep, Step
 from ..files import FileName
 from ..picture import Picture, as_recorded, resized
-from ..recipe import build_recipe, describe_net
+from ..recipe import build_recipe, describe_net, json_types
 from .flow import check_flow
 from .frame import Frame
 from .loop import Loop
@@ -232,16 +232,21 @@ class Filming:
         said = {
             "flow": None if still is not None else flow,
             "carry": carry,
-            "start": start, "until": until, "every": None if every == 1 else every, "fps": fps,
+            "start": _exact(start), "until": _exact(until),
+            "every": None if every == 1 else every, "fps": _exact(fps),
             "size": [self.size[1], self.size[0]],
             "frames": frames if still is None else self.count,
             "zoom": zoom or None, "turn": turn or None,
             "shift": list(shift) if any(shift) else None,
             "ease": ease or None, "loop": loop or None,
-            "keyframes": None if keys is None else keys.rows,
+            "keyframes": None if keys is None else [
+                {**row, "time": _exact(row["time"])} if "time" in row else row for row in keys.rows
+            ],
             "quality": quality, "sound": None if sound else False,
         }  # fmt: skip
-        self.options = {name: value for name, value in said.items() if value is not None}
+        self.options = {
+            name: json_types(value) for name, value in said.items() if value is not None
+        }
         told = self._recipe(given)
         self.recipe = dict(recipe or told)
         self._reel = Reel(
@@ -457,6 +462,11 @@ def _seed(seed: int | None, before: Mapping[str, Any] | None) -> int:
 
 def _digest(pixels: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()[:16]
+
+
+def _exact(value: Any) -> Any:
+    """Return a time or a rate as it can be written down."""
+    return str(value) if isinstance(value, Fraction) else value
 
 
 __all__ = ["Filming", "Stopped", "film", "part_folder"]

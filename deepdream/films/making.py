@@ -8,6 +8,7 @@ parts. `target_film`, `target_animation` and `target_folder` are the three kinds
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -112,7 +113,8 @@ def check_quality(quality: Any, names: Sequence[str], suffix: str) -> None:
     """
     if quality is None or quality in names:
         return
-    if isinstance(quality, (int, float)) and not isinstance(quality, bool) and 0 <= quality <= 63:
+    real = isinstance(quality, numbers.Real) and not isinstance(quality, bool)
+    if real and 0 <= float(quality) <= 63:
         return
     if quality == "lossless":
         raise FilmError(

@@ -104,12 +104,14 @@ class Reel:
         self.notes = self._kind.notes
         self.folder = part_folder(path)
         self._length = part_length(size)
-        self.settings = _as_json(settings or {})
+        self.settings = json_types(settings or {})
         self._ticks: list[int] = []
         self.state: dict[str, Any] | None = None
         self._open: Part | None = None
         self._encoded = 0  # frames, by the thread that encodes
         begun = (self.folder / _NAME).exists()
+        if not begun:
+            _check_empty(self.folder)
         make_folder(self.folder)
         self._lock = FolderLock(self.folder)
         try:
@@ -139,17 +141,18 @@ class Reel:
     def _film(self) -> dict[str, Any]:
         """Return what decides the bytes of the film besides its frames."""
         h, w = self._making.size
-        return {
+        film: dict[str, Any] = json_types({
             "size": f"{w}x{h}",
             "rate": str(self._making.rate),
             "variable": self._making.variable,
             **self._kind.settings,
             "part": self._length,
-        }
+        })  # fmt: skip
+        return film
 
     def _begin(self) -> None:
-        for left in self.folder.iterdir():  # of a start that was interrupted
-            _remove(left)
+        for left in self.folder.glob(f".{_NAME}.*"):  # of a start that was interrupted
+            left.unlink(missing_ok=True)
         about = {
             "deepdream": __version__,
             "format": _FORMAT,
@@ -362,10 +365,19 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _as_json(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings as they come back from a file: pairs are lists."""
-    found: dict[str, Any] = json.loads(json.dumps(json_types(settings)))
-    return found
+def _check_empty(folder: Path) -> None:
+    """Refuse a folder of somebody else's, which would go with the finished film."""
+    if not folder.is_dir():
+        return
+    others = [
+        file.name for file in folder.iterdir()
+        if file.name != FolderLock.NAME and not file.name.startswith(f".{_NAME}.")
+    ]  # fmt: skip
+    if others:
+        raise ParameterError(
+            f"'{folder}' holds '{min(others)}' and no {_NAME}: it is no film in the making, and a "
+            "film of this name would be made there. Move it away, or give another name."
+        )
 
 
 def _flat(settings: Mapping[str, Any], above: str = "") -> dict[str, Any]:

@@ -7,6 +7,7 @@ in front of a still picture, whose motion is known. Both are read by the same na
 from __future__ import annotations
 
 import hashlib
+import numbers
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from fractions import Fraction
@@ -187,7 +188,7 @@ def open_shots(
         A camera's option for a film, or a film's for a still; and as `source.open_source`.
     """
     if frames is not None and (
-        isinstance(frames, bool) or not isinstance(frames, int) or frames < 1
+        isinstance(frames, bool) or not isinstance(frames, numbers.Integral) or frames < 1
     ):
         raise ParameterError(f"frames is {frames!r}: a whole number from 1 is expected")
     still = as_still(source)
@@ -211,7 +212,7 @@ def open_shots(
             name = source.name
         return FilmShots(opened, flow, name)
     return StillShots(
-        still, wanted_size(still.shape[:2], size), frames or STILL_FRAMES,
+        still, wanted_size(still.shape[:2], size), int(frames or STILL_FRAMES),
         RATE if fps is None else parse_rate(fps), move, check_ease(ease),
     )  # fmt: skip
 
