@@ -168,7 +168,7 @@ LEVELS = (
         "drawing.raster",
         "drawing.layout",
         "drawing.sketch",
-        "films.film",
+        "films.dreamer",
         "running.weights",
         "models.labels",
         "running.plan",

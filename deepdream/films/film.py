@@ -13,8 +13,6 @@ import logging
 import os
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +20,16 @@ import numpy as np
 
 from ..display import display_for
 from ..dreaming.parameters import check_seed
-from ..dreaming.pictures.finish import Finish
 from ..dreaming.pictures.fitting import SizeWarning
 from ..dreaming.pictures.masks import as_mask
-from ..dreaming.prepared import Prepared
-from ..dreaming.steps import OnStep, Step
+from ..dreaming.steps import OnStep
 from ..files import FileName
-from ..picture import Picture, file_of, resized
+from ..picture import Picture, file_of
 from ..recipe import build_recipe, describe_net
-from .flow import check_flow
+from .dreamer import Dreamer
 from .frame import Frame
-from .loop import Loop
 from .reel import Reel, part_folder, settings_of
-from .script import Script, random_of
-from .shots import Shot, StillShots, as_still, open_shots
-from .steady import CARRY, Steady
+from .shots import Shot
 
 
 class Stopped(KeyboardInterrupt):
@@ -198,41 +191,27 @@ class Filming:
     ) -> None:  # fmt: skip
         if isinstance(given.get("end"), (int, float)):
             until = given.pop("end")
-        check_flow(flow)
         check_seed(seed)
         self._mask_given = given.pop("mask", None)
-        still = as_still(source)
-        carry = (1.0 if still is not None else CARRY) if carry is None else carry
-        self.script = Script(net, given, first=first, carry=carry, zoom=zoom, turn=turn,
-                             shift=shift, keyframes=keyframes)  # fmt: skip
-        self._shots = open_shots(
-            source if still is None else still, flow=flow, move=self.script.move,
-            moves=self.script.moves, start=start, until=until, every=every, fps=fps, size=size,
-            frames=frames, ease=ease, loop=loop,
+        self._net, self._source = net, source
+        self.dreamer = dreamer = Dreamer(
+            net, source, flow=flow, carry=carry, first=first, start=start, until=until,
+            every=every, fps=fps, size=size, frames=frames, zoom=zoom, turn=turn, shift=shift,
+            ease=ease, loop=loop, keyframes=keyframes, **given,
         )  # fmt: skip
-        self.size = self._shots.size
-        counts = [count for count in (self._shots.count, frames) if count is not None]
-        self.count = min(counts) if counts else None
-        self._mask = None if self._mask_given is None else as_mask(self._mask_given, self.size)
-        # As in the notebook's zoom: each dream is the picture that the next one begins with.
-        self._onward = still is not None and carry == 1
-        self._net, self._steady = net, Steady(self._mask, hold=not self._onward)
-        self._loop = None
-        if loop and isinstance(self._shots, StillShots):
-            self._loop = Loop(self._shots.camera)
-        self._beginning: np.ndarray | None = None  # the first frame's dream, for a loop
-        self._ready: tuple[dict[str, Any], Prepared] | None = None
+        self.size, self.count = dreamer.size, dreamer.count
+        if self._mask_given is not None:
+            dreamer.wear(as_mask(self._mask_given, self.size))
         self.stopped = False
-        self._ready_for(0, Fraction(0))
         before = settings_of(out)
-        self.seed = _seed(seed, before)
-        keys = self.script.keys
+        self.seed = dreamer.seed = _seed(seed, before)
+        keys = dreamer.script.keys
         said = {
-            "flow": None if still is not None else flow,
-            "carry": carry,
+            "flow": None if dreamer.still else flow,
+            "carry": dreamer.carry,
             "start": start, "until": until, "every": None if every == 1 else every, "fps": fps,
             "size": [self.size[1], self.size[0]],
-            "frames": frames if still is None else self.count,
+            "frames": self.count if dreamer.still else frames,
             "zoom": zoom or None, "turn": turn or None,
             "shift": list(shift) if any(shift) else None,
             "ease": ease or None, "loop": loop or None,
@@ -242,30 +221,28 @@ class Filming:
         self.options = {name: value for name, value in said.items() if value is not None}
         told = self._recipe(given)
         self._reel = Reel(
-            out, size=self.size, rate=self._shots.rate, variable=self._shots.variable,
-            sound=self._shots.sound if sound else None, quality=quality, recipe=recipe or told,
+            out, size=self.size, rate=dreamer.shots.rate, variable=dreamer.shots.variable,
+            sound=dreamer.shots.sound if sound else None, quality=quality, recipe=recipe or told,
             settings=self._settings(told),
         )  # fmt: skip
-        self.notes = [*self._shots.warnings, *self._reel.notes]
+        self.notes = [*dreamer.shots.warnings, *self._reel.notes]
+        self._reel.catch_up()
         self.begun = self._reel.done
-        if self._reel.state:
-            self._go_on(self._reel.state)
 
     # -- what it is made with
 
     def _recipe(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        assert self._ready is not None
-        prepared = self._ready[1]
-        parameters = {**prepared.goal.recorded, **self.script.plain()}
+        prepared, script = self.dreamer.ready, self.dreamer.script
+        parameters = {**prepared.goal.recorded, **script.plain()}
         if given.get("precision") not in (None, "float32"):
             parameters["precision"] = given["precision"]
         if given.get("balance") is False and len(prepared.goal.shares) > 1:
             parameters["balance"] = False
-        first, mask = self.script.first(), self._mask_given
+        first, mask = script.first(), self._mask_given
         guides = [guide.source or "an array" for guide in prepared.goal.guides]
         return build_recipe(
-            self._net, parameters, command="film", seed=self.seed, source=self._shots.told,
-            style=self.script.style.name, film=self.options, first=first or None,
+            self._net, parameters, command="film", seed=self.seed, source=self.dreamer.shots.told,
+            style=script.style.name, film=self.options, first=first or None,
             guide=guides[0] if len(guides) == 1 else guides or None,
             mask=None if mask is None else file_of(mask) or "an array",
         )  # fmt: skip
@@ -278,32 +255,14 @@ class Filming:
             **{name: recipe[name] for name in ("engine", "device") if name in recipe},
             **recipe["parameters"],
             "first": recipe.get("first", {}),
-            **{name: _digest(value) for name, value in (("mask", self._mask),
+            **{name: _digest(value) for name, value in (("mask", self.dreamer.mask),
                ("guide", recipe.get("guide"))) if value is not None},
             **{n: v for n, v in self.options.items() if n not in ("size", "quality", "sound")},
-            **self._shots.settings,
+            **self.dreamer.shots.settings,
         }  # fmt: skip
-        if self._loop is None and "ease" not in self.options:
+        if self.dreamer.loop is None and "ease" not in self.options:
             settings.pop("frames", None)  # more of them go on
         return settings
-
-    def _go_on(self, state: Mapping[str, Any]) -> None:
-        self._steady.state = {n: v for n, v in state.items() if isinstance(v, np.ndarray)}
-        self._beginning = state.get("beginning")
-
-    def _state(self) -> dict[str, np.ndarray]:
-        state = dict(self._steady.state)
-        if self._loop is not None and self._beginning is not None:
-            state["beginning"] = self._beginning
-        return state
-
-    def _ready_for(self, number: int, time: Fraction) -> Prepared:
-        """Return what dreams a frame; nothing is planned anew while its layers stay."""
-        goal = self.script.goal(number, time)
-        if self._ready is None or self._ready[0] != goal:
-            like = None if self._ready is None else self._ready[1]
-            self._ready = goal, Prepared(self._net, like=like, **goal)
-        return self._ready[1]
 
     # -- the work
 
@@ -314,7 +273,7 @@ class Filming:
 
     def describe(self) -> str:
         """Return in a line what it is made of."""
-        return self._shots.describe()
+        return self.dreamer.shots.describe()
 
     @property
     def folder(self) -> Path:
@@ -336,7 +295,7 @@ class Filming:
         Stopped
             Ctrl-C: a KeyboardInterrupt that tells how to go on.
         """
-        if self.count is not None and self.done >= self.count:
+        if self._complete():
             return
         # Where nobody knows how many there will be, each frame has a bar of its own.
         done = 0 if self.count is None else self.done
@@ -349,61 +308,58 @@ class Filming:
             return not self.stopped
 
         try:
-            with (
-                shown or contextlib.nullcontext(),
-                contextlib.closing(self._shots.shots(self.done)) as shots,
-            ):
-                for shot in shots:
-                    made = self._dream(shot, watch)
-                    if made is None:
-                        return
-                    if shown is not None and self.count is not None:
-                        shown.frame(self.done)
-                    yield made
-                    if self.done == self.count:
+            with shown or contextlib.nullcontext():
+                while True:
+                    for made in self._in_a_row(watch):
+                        if shown is not None and self.count is not None:
+                            shown.frame(self.done)
+                        yield made
+                    # Frames that are there already, by a cluster, are taken in between.
+                    if self.stopped or self._complete() or not self._reel.catch_up():
                         return
         except KeyboardInterrupt as error:
-            raise Stopped(
-                f"{self.done} frames are safe in '{self.folder}': the same call goes on there"
-            ) from error
+            raise Stopped(self._safe()) from error
+
+    def _in_a_row(self, watch: Any) -> Iterator[Picture]:
+        """Make frames until there are all, or the next one is there already."""
+        self.dreamer.state = self._reel.state or {}
+        with contextlib.closing(self.dreamer.from_frame(self.done)) as shots:
+            for shot in shots:
+                if self.done in self._reel.ahead:
+                    return
+                made = self._dream(shot, watch)
+                if made is None:
+                    return
+                yield made
+                if self._complete():
+                    return
+
+    def _complete(self) -> bool:
+        return self.count is not None and self.done >= self.count
+
+    def _safe(self) -> str:
+        more = sum(self._reel.ahead.values())
+        ahead = f", and {more} behind them" if more else ""
+        return (
+            f"{self.done} frames{ahead} are safe in '{self.folder}': the same call goes on there"
+        )
 
     def _dream(self, shot: Shot, watch: Any) -> Picture | None:
-        frame, script = shot.frame, self.script
-        when = frame.number, frame.time
-        begun = self._steady.begin(frame.pixels, shot.motion, script.carry(*when))
-        view, pixels = frame.pixels, begun.pixels
-        if self._loop is not None and self._beginning is not None:
-            view, pixels = self._loop.mixed(frame.number, view, pixels, self._beginning)
-        under = pixels if self._onward else view
-        finish = script.finish(*when, begun.first)
-        ready = self._ready_for(*when)
-        own = {**script.own(*when, begun.first), "strength": 1.0, "keep_colors": False}
+        frame = shot.frame
         with _quiet() if frame.number != self.begun else contextlib.nullcontext():
-            dreamt = ready.dream(
-                pixels, mask=self._mask, seed=random_of(self.seed, frame.number),
-                on_step=watch if finish is None else _finished(finish, under, watch),
-                progress=False, **own,
-            )  # fmt: skip
+            seen, dreamt = self.dreamer.dream(shot, watch)
         if self.stopped:
             return None
         assert dreamt.recipe is not None
         if dreamt.recipe.get("stopped"):
             raise KeyboardInterrupt
-        raw = np.asarray(dreamt)
-        seen = raw if finish is None else finish(raw.copy(), under)
-        if self._mask is not None:
-            np.copyto(seen, under, where=(self._mask == 0)[..., None])
-        kept = seen if self._onward else raw
-        self._steady.keep(view, kept)
-        if self._loop is not None and self._beginning is None:
-            self._beginning = np.asarray(kept).astype(np.float16)
-        self._reel.add(Frame(seen, frame.time, frame.number), self._state())
+        self._reel.add(Frame(seen, frame.time, frame.number), self.dreamer.state)
         return Picture(seen, recipe=dreamt.recipe)
 
     def finish(self) -> list[str]:
         """Make the film of its frames, with sound and recipe; return what is to be said of it."""
         self._reel.finish()
-        notes = [*self._shots.warnings, *self._reel.notes]
+        notes = [*self.dreamer.shots.warnings, *self._reel.notes]
         return [note for note in notes if note not in self.notes]
 
     def __enter__(self) -> Filming:
@@ -425,28 +381,6 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
-
-
-def _finished(finish: Finish, under: np.ndarray, watch: OnStep) -> OnStep:
-    """Return what shows steps as they would be seen in the film, where that is asked for."""
-    sizes: dict[tuple[int, int], np.ndarray] = {}
-
-    def below(size: tuple[int, int]) -> np.ndarray:
-        if size not in sizes:
-            sizes.clear()
-            sizes[size] = np.asarray(resized(Picture(under), size))
-        return sizes[size]
-
-    def show(step: Step) -> bool | None:
-        def sample(every: int) -> np.ndarray:
-            return finish(step.sample(every), below(step.size)[::every, ::every])
-
-        def picture() -> np.ndarray:
-            return finish(step.picture.copy(), below(step.size))
-
-        return watch(replace(step, _picture=picture, _sample=sample))
-
-    return show
 
 
 def _seed(seed: int | None, before: Mapping[str, Any] | None) -> int:

@@ -18,15 +18,15 @@ import queue
 import secrets
 import time
 import warnings
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import EngineError, ParameterError
 from ..version import __version__
 from .connect import connected, dashboard
-from .job import File, Job, Made, Maker
+from .job import File, Job, Made, Maker, Supply
 from .sent import NetFiles, Shared, look
 from .worker import REFUSED, hold, work
 
@@ -34,6 +34,7 @@ _log = logging.getLogger(__name__)
 
 _AHEAD = 2  # jobs given out for each that can be made at a time
 _TICK = 0.5  # seconds between two looks at the scheduler
+_SOON = 0.05  # seconds between two looks for jobs that are not known yet
 _RECENT = 2.0  # seconds for which the list of workers is taken to be right
 _ALONE = 10.0  # seconds without any worker, after which that is said
 _GROUP = 50  # jobs whose attempts stand under one topic of the scheduler's
@@ -42,8 +43,7 @@ _TRIES = 5  # how often a job is given out again for reasons that are not its ow
 
 def run_on_cluster(
     maker: Maker,
-    jobs: Sequence[Job],
-    order: Sequence[int],
+    supply: Supply,
     cluster: Any,
     *,
     shared: str | None = None,
@@ -55,9 +55,8 @@ def run_on_cluster(
     ----------
     maker : Maker
         Whose net and shared keywords are sent.
-    jobs : sequence of Job
-    order : sequence of int
-        In which they are begun.
+    supply : Supply
+        Gives the jobs out. It may have more of them when the caller has taken what was made.
     cluster
         See `connect.connected`.
     shared : str, optional
@@ -80,7 +79,7 @@ def run_on_cluster(
     files = NetFiles.of(maker.net)
     folder = None if shared is None else _folder(shared)
     with connected(cluster) as (client, threads):
-        run = _Run(client, threads, files, maker, jobs, order, folder, tell)
+        run = _Run(client, threads, files, maker, supply, folder, tell)
         try:
             yield from run
         finally:
@@ -98,14 +97,15 @@ class _Run:
     """Jobs given out, and what is known of the workers."""
 
     def __init__(
-        self, client: Any, threads: int, files: NetFiles, maker: Maker, jobs: Sequence[Job],
-        order: Sequence[int], folder: Path | None, tell: Callable[[int, float], None] | None,
+        self, client: Any, threads: int, files: NetFiles, maker: Maker, supply: Supply,
+        folder: Path | None, tell: Callable[[int, float], None] | None,
     ) -> None:  # fmt: skip
-        self._client, self._files, self._jobs = client, files, jobs
+        self._client, self._files, self._supply = client, files, supply
         self._folder = folder
         self._name = f"deepdream-{secrets.token_hex(6)}"
-        self._todo = deque(order)
-        self._tries = [0] * len(jobs)
+        self._again: deque[tuple[int, Job]] = deque()  # what has to be made once more
+        self._jobs: dict[int, Job] = {}  # that are out
+        self._tries: Counter[int] = Counter()
         self._out: dict[Any, int] = {}  # futures, and the numbers of their jobs
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._looked: dict[str, str] = {}  # addresses, and why a worker is refused, or nothing
@@ -124,6 +124,7 @@ class _Run:
             warnings.simplefilter("ignore")  # that this is large: it travels once
             self._net = client.submit(hold, files, key=f"{self._name}-net", **self._where())
             self._shared = client.submit(hold, share, key=f"{self._name}-shared", **self._where())
+        supply.begin(sum(share.dreams_on.values()))
         self._tell = tell
         if tell is not None:
             client.subscribe_topic(f"{self._name}/steps", self._step)
@@ -218,10 +219,17 @@ class _Run:
 
     def __iter__(self) -> Iterator[tuple[int, Made]]:
         looked = time.monotonic()
-        while self._todo or self._out:
+        while True:
             yield from self._give_out()
+            if not self._out:
+                if self._supply.over:
+                    return
+                self._check()
+                time.sleep(_SOON)
+                continue
             try:
-                future = self._done.get(timeout=_TICK)
+                # What is still being thought up comes soon.
+                future = self._done.get(timeout=_TICK if self._supply.over else _SOON)
             except queue.Empty:
                 self._check()
                 if time.monotonic() - looked > 10 * _TICK:
@@ -233,16 +241,22 @@ class _Run:
                 made = self._outcome(future, number)
                 future.release()
                 if made is not None:
+                    del self._jobs[number]
                     yield number, made
 
     def _give_out(self) -> Iterator[tuple[int, Made]]:
         """Give out jobs, some more than can be made at a time; yield those that cannot be sent."""
         most = _AHEAD * sum(worker["nthreads"] for worker in self._workers().values()) + 1
-        while self._todo and len(self._out) < most:
-            number = self._todo.popleft()
+        while len(self._out) < most:
+            given = self._again.popleft() if self._again else self._supply.take()
+            if given is None:
+                return
+            number, job = given
+            self._jobs[number] = job
             try:
-                job = self._sent(self._jobs[number])
+                job = self._sent(job)
             except OSError as error:
+                del self._jobs[number]
                 yield number, Made(error=f"{type(error).__name__}: {error}")
                 continue
             topic = f"{self._name}/{number // _GROUP}"
@@ -280,10 +294,10 @@ class _Run:
             made, worker = future.result(timeout=None)
         except KilledWorker as error:
             # Dask counts all jobs that a worker had, also those that had not begun.
-            return self._again(number, f"its workers were ended: {error}")
+            return self._once_more(number, f"its workers were ended: {error}")
         except Exception as error:
             self._check()
-            return self._again(number, f"{type(error).__name__}: {error}")
+            return self._once_more(number, f"{type(error).__name__}: {error}")
         if made.error.startswith(REFUSED):
             why = made.error[len(REFUSED) :]
             if not self._looked.get(worker):
@@ -291,17 +305,17 @@ class _Run:
                 warnings.warn(f"the worker {worker} gets no work: {why}", UserWarning, stacklevel=2)
             if not self._good():
                 raise EngineError(self._why_nobody())
-            return self._again(number, why)
+            return self._once_more(number, why)
         if made.stopped:
-            return self._again(number, "it was stopped")
+            return self._once_more(number, "it was stopped")
         checked: Made = made
         return checked
 
-    def _again(self, number: int, why: str) -> Made | None:
+    def _once_more(self, number: int, why: str) -> Made | None:
         self._tries[number] += 1
         if self._tries[number] > _TRIES:
             return Made(error=why)
-        self._todo.appendleft(number)
+        self._again.appendleft((number, self._jobs[number]))
         return None
 
     # -- what goes wrong -------------------------------------------------------------------------
