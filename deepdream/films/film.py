@@ -24,9 +24,11 @@ from ..dreaming.pictures.fitting import SizeWarning
 from ..dreaming.pictures.masks import as_mask
 from ..dreaming.steps import OnStep
 from ..files import FileName
+from ..jobs.run import check_cluster
 from ..picture import Picture, file_of
 from ..recipe import build_recipe, describe_net
 from .dreamer import Dreamer
+from .elsewhere import film_elsewhere, why_here
 from .frame import Frame
 from .reel import Reel, part_folder, settings_of
 from .shots import Shot
@@ -61,6 +63,8 @@ def film(
     seed: int | None = None,
     on_step: OnStep | None = None,
     progress: bool | None = None,
+    cluster: Any = None,
+    shared: str | None = None,
     **dream_params: Any,
 ) -> Path | None:
     """Dream on a film, or make one of a still picture, steadily.
@@ -115,6 +119,13 @@ def film(
         Called after each step; where it returns False the work ends there, to be gone on with.
     progress : bool, optional
         As for `deepdream.dream`; one bar, and one preview, for all frames.
+    cluster : str, PathLike or distributed.Client, optional
+        Machines to make the film on, as for `deepdream.batch`: its scenes side by side; with
+        ``carry=0`` its frames. The film is the same, byte for byte, on the same kind of processor.
+        What was begun without a cluster goes on with one, and the other way round.
+    shared : str, optional
+        A folder that all machines of the cluster see under this name: a film below it is read
+        there, and the frames of one that is made below it are written there.
     **dream_params
         See `deepdream.dream`: all but width, height and compose.
 
@@ -139,11 +150,16 @@ def film(
     UserWarning
         What is to be said about the source and the film: sound that is left out, damage.
     """
+    check_cluster(cluster, on_step, shared)
     options = {name: value for name, value in locals().items() if name not in _NOT_OPTIONS}
     with Filming(net, source, out, **options, **dream_params) as making:
         for note in making.notes:
             warnings.warn(note, stacklevel=2)
-        for _ in making.frames(on_step, progress):
+        if cluster is None:
+            made: Iterator[Any] = making.frames(on_step, progress)
+        else:
+            made = making.frames_elsewhere(cluster, shared, progress)
+        for _ in made:
             pass
         if making.stopped:
             return None
@@ -152,7 +168,8 @@ def film(
     return making.path
 
 
-_NOT_OPTIONS = ("net", "source", "out", "on_step", "progress", "dream_params")
+_NOT_OPTIONS = ("net", "source", "out", "on_step", "progress", "cluster", "shared",
+                "dream_params")  # fmt: skip
 
 
 class Filming:
@@ -285,6 +302,11 @@ class Filming:
         """How many frames are safe."""
         return self._reel.done
 
+    @property
+    def ahead(self) -> int:
+        """How many are there besides, behind frames that are not: a cluster has made them."""
+        return sum(self._reel.ahead.values())
+
     def frames(
         self, on_step: OnStep | None = None, progress: bool | None = None
     ) -> Iterator[Picture]:
@@ -320,6 +342,43 @@ class Filming:
         except KeyboardInterrupt as error:
             raise Stopped(self._safe()) from error
 
+    def frames_elsewhere(
+        self, cluster: Any, shared: str | None = None, progress: bool | None = None
+    ) -> Iterator[int]:
+        """Make the frames that are not there yet on a cluster; yield how many are safe by now.
+
+        Parameters
+        ----------
+        cluster, shared, progress
+            See `film`.
+
+        Raises
+        ------
+        Stopped
+            As `frames`; and what `elsewhere.film_elsewhere` raises.
+
+        Warns
+        -----
+        UserWarning
+            The film cannot be shared out, and is made here.
+        """
+        if self._complete():
+            return
+        why = why_here(self.dreamer)
+        if why:
+            warnings.warn(why, stacklevel=3)
+            for _ in self.frames(progress=progress):
+                yield self.done
+            return
+        shown = display_for(progress, None, self.size, self.count, self.done)
+        try:
+            with shown or contextlib.nullcontext():
+                yield from film_elsewhere(
+                    self._net, self._source, self.dreamer, self._reel, cluster, shared, shown
+                )
+        except KeyboardInterrupt as error:
+            raise Stopped(self._safe()) from error
+
     def _in_a_row(self, watch: Any) -> Iterator[Picture]:
         """Make frames until there are all, or the next one is there already."""
         self.dreamer.state = self._reel.state or {}
@@ -338,11 +397,8 @@ class Filming:
         return self.count is not None and self.done >= self.count
 
     def _safe(self) -> str:
-        more = sum(self._reel.ahead.values())
-        ahead = f", and {more} behind them" if more else ""
-        return (
-            f"{self.done} frames{ahead} are safe in '{self.folder}': the same call goes on there"
-        )
+        ahead = f", and {self.ahead} behind them," if self.ahead else ""
+        return f"{self.done} frames{ahead} are safe in '{self.folder}': the same call goes on there"
 
     def _dream(self, shot: Shot, watch: Any) -> Picture | None:
         frame = shot.frame

@@ -117,5 +117,5 @@ class _Reading:
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         if isinstance(error, Exception):  # zip files raise nearly anything
             raise FilmError(
-                f"'{self._path}' cannot be read ({error}): delete it, and its frames are made again."
+                f"'{self._path}' cannot be read ({error}): delete it, and it is made again."
             ) from error
