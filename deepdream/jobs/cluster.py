@@ -136,23 +136,27 @@ class _Run:
 
     # -- workers ---------------------------------------------------------------------------------
 
-    def _workers(self) -> Mapping[str, Any]:
-        """Return what the scheduler tells of its workers, by address; a little old at most."""
+    def _workers(self, age: float = _RECENT) -> Mapping[str, Any]:
+        """Return what the scheduler tells of its workers, by address; so many seconds old at most."""
         now = time.monotonic()
-        if now > self._asked + _RECENT:
+        if now > self._asked + age:
             self._known = self._client.scheduler_info(n_workers=-1)["workers"]
             self._asked = now
         return self._known
 
     def _look_at_workers(self) -> None:
         """Ask workers that are new what they are; refuse those that would make other pictures."""
-        new = [address for address in self._workers() if address not in self._looked]
+        # One that has just died would be waited for.
+        new = [address for address in self._workers(0) if address not in self._looked]
         if not new:
             return
         told = self._client.run(
             look, self._files.known, self._files.bundled, workers=new, on_error="return"
         )
+        there = self._workers(0)
         for address, found in told.items():
+            if isinstance(found, OSError) and address not in there:
+                continue  # it died meanwhile
             self._looked[address] = why = self._why_not(found)
             if why:
                 warnings.warn(
