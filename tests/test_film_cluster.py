@@ -307,6 +307,33 @@ def test_a_film_too_large_to_send(
         film(net, clip(tmp_path / "in.mp4", 2), tmp_path / "o.mp4", **QUICK, cluster=client)
 
 
+def test_a_worker_that_would_make_another_film_is_refused(
+    tmp_path: Path, net: Any, client: Any
+) -> None:
+    """By name: one with another OpenCV, which may find another motion. The others do its work."""
+    first, second = client.scheduler_info()["workers"]
+    source = clip(tmp_path / "in.mp4", 3, 3)
+    film(net, source, tmp_path / "here.mp4", **QUICK)
+
+    def become(version: str) -> None:
+        import cv2
+
+        cv2.__version__ = version
+
+    try:
+        client.run(become, "3.1.4", workers=[first])
+        with pytest.warns(UserWarning, match=f"{first} gets no work: it has OpenCV 3.1.4"):
+            film(net, source, tmp_path / "there.mp4", **QUICK, carry=0, cluster=client)
+        client.run(become, "3.1.4", workers=[second])
+        with pytest.raises(EngineError, match="No worker at"):
+            film(net, source, tmp_path / "none.mp4", **QUICK, cluster=client)
+    finally:
+        client.run(become, cv2.__version__)
+
+    film(net, source, tmp_path / "none.mp4", **QUICK, cluster=client)
+    assert (tmp_path / "none.mp4").read_bytes() == (tmp_path / "here.mp4").read_bytes()
+
+
 # -- the command, and processes that die ----------------------------------------------------------
 
 

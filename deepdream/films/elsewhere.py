@@ -43,40 +43,40 @@ class FilmMaker(Maker):
     """Dreams pieces of a film; see `jobs.job.Maker`.
 
     `shared` has the film's ``source`` with its ``digest``, or the ``size`` of frames that come with
-    the jobs; ``options`` of a `Dreamer`, the ``mask`` and the ``seed``. A job has the number of the
+    the jobs; ``options`` of a `Dreamer`, the ``mask`` and the ``seed``; the version of ``opencv``,
+    which finds the motion. A job has the number of the
     ``first`` frame, the ``count``, the ``state`` to go on from, whether it ``goes_on``, and
     the ``frames`` where they are sent.
     """
 
-    _dreamer: Dreamer | None = None
-
-    def _opened(self) -> Dreamer:
-        """Return what dreams.
+    def prepare(self) -> None:
+        """Open the film.
 
         Raises
         ------
+        EngineError
+            OpenCV is another one here, which may find another motion.
         FilmError
             The film is another one here.
+        MissingFileError
+            It is not here.
         """
-        if self._dreamer is None:
-            known = self.shared
-            import_cv2().setNumThreads(1)  # a worker's flows are found beside other workers' dreams
-            source = Given(known["size"]) if known["source"] is None else known["source"]
-            options = dict(known["options"])
-            if known.get("max_memory") is not None:
-                options["max_memory"] = known["max_memory"]
-            dreamer = Dreamer(self.net, source, seed=known["seed"], **options)
-            shots = dreamer.shots
-            if isinstance(shots, FilmShots) and shots.source.digest != known["digest"]:
-                raise FilmError(
-                    f"'{source}' is another film than it was, or another one where it was read"
-                )
-            dreamer.wear(known["mask"])
-            self._dreamer = dreamer
-        return self._dreamer
+        known, cv2 = self.shared, import_cv2()
+        if cv2.__version__ != known["opencv"]:
+            raise EngineError(f"it has OpenCV {cv2.__version__}, not {known['opencv']}")
+        cv2.setNumThreads(1)  # motion is found beside the dreams of other workers
+        source = Given(known["size"]) if known["source"] is None else known["source"]
+        options = dict(known["options"])
+        if known.get("max_memory") is not None:
+            options["max_memory"] = known["max_memory"]
+        self._dreamer = Dreamer(self.net, source, seed=known["seed"], **options)
+        self._dreamer.wear(known["mask"])
+        shots = self._dreamer.shots
+        if isinstance(shots, FilmShots) and shots.source.digest != known["digest"]:
+            raise FilmError(f"'{source}' is another film there than here")
 
     def _done(self, job: Job, on_step: OnStep | None) -> Made:
-        piece, dreamer = job.keywords, self._opened()
+        piece, dreamer = job.keywords, self._dreamer
         first, count = piece["first"], piece["count"]
         if "frames" in piece:
             dreamer.shots.source.held = piece["frames"]  # type: ignore[union-attr]
@@ -166,6 +166,7 @@ def film_elsewhere(
     known = {
         **_source_of(source, dreamer, shared), "options": options, "mask": dreamer.mask,
         "seed": dreamer.seed, "max_memory": options.get("max_memory"),
+        "opencv": import_cv2().__version__,
     }  # fmt: skip
     maker = FilmMaker(net, known)
     supply = _Pieces(dreamer, reel, frames=known["source"] is None)

@@ -137,7 +137,7 @@ class _Run:
     # -- workers ---------------------------------------------------------------------------------
 
     def _workers(self, age: float = _RECENT) -> Mapping[str, Any]:
-        """Return what the scheduler tells of its workers, by address; so many seconds old at most."""
+        """Return what the scheduler tells of its workers, by address; at most `age` seconds old."""
         now = time.monotonic()
         if now > self._asked + age:
             self._known = self._client.scheduler_info(n_workers=-1)["workers"]

@@ -221,6 +221,15 @@ class Maker:
         self._ready: Prepared | None = None
         self._goal: dict[str, Any] = {}
 
+    def prepare(self) -> None:
+        """Get ready, on the machine that is to make jobs, and before the first one.
+
+        Raises
+        ------
+        DeepDreamError
+            It could make none of them, or others than the machine where the run began.
+        """
+
     def make(self, job: Job, on_step: OnStep | None = None) -> Made:
         """Make a job; what goes wrong with the picture is told in what is returned.
 

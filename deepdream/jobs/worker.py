@@ -179,9 +179,10 @@ class Place:
 
     def _new(self, of: int) -> Maker:
         """Return a maker that takes one of so many parts of the memory."""
-        return self._kind(
-            self._files.load(self._folder), {**self._keywords, "max_memory": self._memory // of}
-        )
+        memory = self._memory // of
+        maker = self._kind(self._files.load(self._folder), {**self._keywords, "max_memory": memory})
+        maker.prepare()
+        return maker
 
     @contextlib.contextmanager
     def maker(self, alone: bool = False) -> Iterator[Maker]:
