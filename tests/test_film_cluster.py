@@ -26,6 +26,7 @@ from deepdream.films.film import Filming, film
 from deepdream.films.flow import grey, motion_between
 from deepdream.films.sharing import Piece, pieces
 from deepdream.films.shots import Mark
+from deepdream.films.source import open_source
 from deepdream.images import save_image
 from deepdream.jobs import connect
 from deepdream.models.load import load_net
@@ -66,7 +67,7 @@ def client(cluster: Any) -> Iterator[Any]:
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make pieces of three frames: scenes of a test are short."""
-    monkeypatch.setattr(elsewhere, "part_length", lambda size: 3)
+    monkeypatch.setattr(elsewhere, "piece_length", lambda size: 3)
 
 
 def scenes(*lengths: int) -> list[np.ndarray]:
@@ -268,6 +269,32 @@ def test_no_more_waits_than_there_is_room_for(
     # Two frames, and what was given out when there was still room.
     assert most <= 2 + 2 * 5
     assert (tmp_path / "there.mp4").read_bytes() == (tmp_path / "here.mp4").read_bytes()
+
+
+@pytest.mark.usefixtures("short")
+def test_a_film_that_is_to_end_before_what_waits(tmp_path: Path, net: Any, client: Any) -> None:
+    """Frames behind its end are dropped; a file that cannot be read is named."""
+    source = clip(tmp_path / "in.mp4", 8, 3, 3)
+    film(net, source, tmp_path / "here.mp4", **QUICK, frames=12)
+    with Filming(net, source, tmp_path / "there.mp4", **QUICK) as making:
+        made = making.frames_elsewhere(client)
+        for _ in made:
+            if making.ahead >= 6:
+                break
+        made.close()
+
+    (damaged,) = (tmp_path / "there.mp4.part").glob("ahead-*8-3.npz")
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[:-100])
+    with pytest.raises(FilmError, match=r"ahead-000008-3.npz' cannot be read"):
+        film(net, source, tmp_path / "there.mp4", **QUICK, frames=12)
+    damaged.write_bytes(whole)
+    film(net, source, tmp_path / "there.mp4", **QUICK, frames=12)
+
+    there = open_source(tmp_path / "there.mp4")
+    assert there.count == 12
+    for one, other in zip(there.frames(), open_source(tmp_path / "here.mp4").frames()):
+        np.testing.assert_array_equal(one.pixels, other.pixels)
 
 
 # -- what cannot be shared out --------------------------------------------------------------------

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
@@ -21,17 +20,20 @@ from typing import Any
 
 from ..dreaming.steps import OnStep, Step
 from ..errors import EngineError, FilmError, ParameterError
+from ..jobs.connect import is_local
 from ..jobs.job import Job, Made, Maker
 from ..jobs.sent import SentFile
 from ..picture import to_uint8
 from .dreamer import Dreamer
 from .given import Given, Sent, sent
 from .libraries import import_cv2
-from .reel import Reel, part_length
+from .reel import Reel
 from .sharing import Piece, pieces
 from .shots import FilmShots, Mark, StillShots
 from .stretch import packed, stretch_bytes
 
+_MOST, _LEAST = 48, 4  # frames of a piece
+_BYTES = 64 << 20  # of its frames, as they are; a worker holds them until they are fetched
 _ALONE = 8  # frames of a piece whose frames need no other: each is a few seconds of work
 _WAITING = 2 << 30  # bytes of frames, as they are, that may wait for those in front of them
 _PLANNED = 256  # scenes that are known before they can be begun
@@ -104,6 +106,12 @@ class FilmMaker(Maker):
         )
 
 
+def piece_length(size: tuple[int, int]) -> int:
+    """Return how many frames a piece has at most, by their height and width."""
+    h, w = size
+    return max(_LEAST, min(_MOST, _BYTES // (3 * h * w)))
+
+
 def why_here(dreamer: Dreamer) -> str:
     """Return why a film has to be made by one process, where that is known beforehand, or nothing.
 
@@ -160,8 +168,8 @@ def film_elsewhere(
     """
     from ..jobs.cluster import run_on_cluster
 
-    if shared is None and isinstance(cluster, str) and re.fullmatch(r"local(:\d+)?", cluster):
-        shared = reel.folder.absolute().anchor  # its workers see what is here
+    if shared is None and is_local(cluster):
+        shared = reel.folder.absolute().anchor
     options = dreamer.sent()
     known = {
         **_source_of(source, dreamer, shared), "options": options, "mask": dreamer.mask,
@@ -251,17 +259,20 @@ class _Pieces:
     def begin(self, at_a_time: int) -> None:
         """See `Supply`."""
         self._at_a_time = at_a_time
-        self._thread = threading.Thread(target=self._find, name="deepdream-scenes", daemon=True)
+        there = self._reel.done, dict(self._reel.ahead)
+        self._thread = threading.Thread(
+            target=self._find, args=there, name="deepdream-scenes", daemon=True
+        )
         self._thread.start()
 
-    def _find(self) -> None:
-        dreamer, done, there = self._dreamer, self._reel.done, dict(self._reel.ahead)
+    def _find(self, done: int, there: Mapping[int, int]) -> None:
+        dreamer = self._dreamer
         left = (dreamer.count or done) - done
         alone = max(1, min(_ALONE, left // (4 * self._at_a_time)))
         marks = dreamer.shots.marks(done, dreamer.alone)
         counted = self._counted(islice(marks, left))
         try:
-            for piece in pieces(counted, there, part_length(dreamer.size), alone):
+            for piece in pieces(counted, there, piece_length(dreamer.size), alone):
                 with self._lock:
                     if piece.begins:
                         self._scenes.append(piece)
@@ -293,8 +304,6 @@ class _Pieces:
 
     def take(self) -> tuple[int, Job] | None:
         """See `Supply`."""
-        if self._error is not None:
-            raise self._error
         self._tell_of_one()
         with self._lock:
             piece = self._next()
@@ -346,8 +355,8 @@ class _Pieces:
         if one and self._at_a_time > 1 and not self._told:
             self._told = True
             warnings.warn(
-                "the film is one scene, whose frames follow from each other: one worker makes them "
-                "all, and the others have nothing to do (carry=0 makes each frame by itself)",
+                "what is to be made is one scene, whose frames follow from each other: one worker "
+                "makes them all (carry=0 makes each frame by itself)",
                 stacklevel=2,
             )
 

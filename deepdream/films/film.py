@@ -243,6 +243,8 @@ class Filming:
             settings=self._settings(told),
         )  # fmt: skip
         self.notes = [*dreamer.shots.warnings, *self._reel.notes]
+        if self.count is not None:
+            self._reel.drop_ahead(self.count)
         self._reel.catch_up()
         self.begun = self._reel.done
 

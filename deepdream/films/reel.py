@@ -270,6 +270,13 @@ class Reel:
         """
         return self.folder / f"ahead-{first:06d}-{count}.npz"
 
+    def drop_ahead(self, end: int) -> None:
+        """Drop stretches that reach beyond a frame, where the film is to end now."""
+        for first, count in [*self.ahead.items()]:
+            if first + count > end:
+                self.ahead_file(first, count).unlink(missing_ok=True)
+                del self.ahead[first]
+
     def state_before(self, number: int) -> dict[str, Any] | None:
         """Return what came with the frame in front of this one; None where that is not there."""
         if number == self.done:

@@ -7,6 +7,7 @@ last one. The film grows in order, and takes them when it has come there.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -74,9 +75,10 @@ class Stretch:
 
     def __init__(self, path: Path, first: int) -> None:
         self._path, self._first = path, first
-        with self._reading():
-            self._file = np.load(path, allow_pickle=False)
+        with contextlib.ExitStack() as opened, self._reading():
+            self._file = np.load(opened.enter_context(path.open("rb")), allow_pickle=False)
             self.times = [Fraction(text) for text in json.loads(self._file[_TIMES].tobytes())]
+            self._opened = opened.pop_all()
 
     def frames(self) -> Iterator[Frame]:
         """Yield its frames; their pixels are uint8."""
@@ -103,6 +105,7 @@ class Stretch:
 
     def __exit__(self, *_: Any) -> None:
         self._file.close()
+        self._opened.close()
 
 
 class _Reading:
