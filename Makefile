@@ -5,12 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHON
 
-# Each target installs what it needs and no more: what a dream needs, a web server for the studio,
-# Jupyter for the labs, the tools of the documentation, or those of the tests as well.
+# Each target installs what it needs and no more: what a dream needs, a web server and what films need
+# for the studio, Jupyter for the labs, the tools of the documentation, or those of the tests as well.
 DREAM := $(VENV)/.installed-dream
 DOCS := $(VENV)/.installed-docs
 LABS := $(VENV)/.installed-labs
-STUDIO := $(VENV)/.installed-studio
+STUDIO := $(VENV)/.installed-studio,film
 DEV := $(VENV)/.installed-dev
 
 # Tests run in two processes with one thread each: results do not depend on the number of cores.

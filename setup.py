@@ -18,7 +18,7 @@ def version():
     return found["__version__"]
 
 
-# What a part of the package needs besides, by the name in `pip install 'deepdream-caffe[gpu]'`.
+# What a part of the package needs besides, by the name in `pip install '.[gpu]'`.
 FOR_USERS = {
     "gpu": ["torch>=2.0"],  # for CUDA
     "hdf5": ["h5py"],
@@ -114,6 +114,7 @@ setup(
             "hypothesis",
             "mypy",
             "pytest",
+            "pytest-timeout",  # a test that hangs is named, and fails
             "pytest-xdist",
             "ruff",
             'selenium; python_version >= "3.10"',  # drives a browser in tests/test_browser.py

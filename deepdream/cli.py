@@ -5,7 +5,7 @@ Flags are the keywords of those functions, their defaults are read from the sign
 notes, which speak of keywords, are put into the words of flags here, where they are printed.
 Modules that take long to load are imported by the command that needs them: help is there at once.
 
-Exit status: 0 when done, 1 where some pictures of a batch failed, 2 for an error that was expected
+Exit status: 0 when done, 1 where some pictures of many failed, 2 for an error that was expected
 (one to three lines, no traceback), 130 after Ctrl-C, when what was made so far has been kept.
 """
 

@@ -11,7 +11,7 @@ Nothing else of the package is imported here.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 class DeepDreamError(Exception):
@@ -146,3 +146,29 @@ def nearest(name: str, names: Iterable[str], count: int = 3) -> str:
     close += [other for other in lowered if wanted and wanted in other and other not in close]
     offered = [lowered[other] for other in close[:count]]
     return f" Did you mean {', '.join(map(repr, offered))}?" if offered else ""
+
+
+# What the extras of setup.py bring that errors ask for: this package itself is on no index.
+EXTRAS: Mapping[str, str] = {
+    "cluster": "distributed",
+    "film": "av opencv-python-headless",
+    "gpu": "torch",
+    "hdf5": "h5py",
+    "studio": "starlette uvicorn",
+}
+
+
+def how_to_install(extra: str) -> str:
+    """Return the command that brings what a part of this package needs besides.
+
+    Parameters
+    ----------
+    extra : str
+        One of `EXTRAS`.
+
+    Returns
+    -------
+    str
+        ``"pip install torch (in this package's folder: pip install '.[gpu]')"``.
+    """
+    return f"pip install {EXTRAS[extra]} (in this package's folder: pip install '.[{extra}]')"

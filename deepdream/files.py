@@ -39,9 +39,16 @@ RESTED = 3.0  # seconds
 # What is read from a pipe at most; files are mapped, not read.
 _PIPE_LIMIT = 1 << 31
 
-# Endings of files that hold a picture.
-PICTURES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".heic", ".heif",
-            ".avif", ".jxl", ".ppm", ".pgm", ".jp2", ".psd"}  # fmt: skip
+# Endings of files that hold a picture, of films, and of pictures that move where they are written.
+PICTURES = {".jpg", ".jpeg", ".jpe", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".heic",
+            ".heif", ".avif", ".jxl", ".ppm", ".pgm", ".jp2", ".psd", ".tga"}  # fmt: skip
+FILMS = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".mpg", ".mpeg", ".mts", ".3gp",
+         ".ogv", ".flv"}  # fmt: skip
+MOVING = {".gif", ".webp", ".apng"}
+
+# Brands of pictures in the container that MP4 is in, where that names its own: HEIC's and AVIF's.
+HEIC = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1"}
+AVIF = {b"avif", b"avis"}
 
 _AGAIN = "Get the file again, from another address if need be."
 _OTHER = "Only Caffe's formats can be read here: look for the model as .caffemodel."
@@ -335,10 +342,7 @@ def replacing(path: FileName) -> Iterator[Path]:
             part.unlink()
 
 
-_FILMS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".mpg", ".mpeg", ".ogv", ".flv",
-          ".gif", ".apng")  # fmt: skip
-_FILES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".html", ".htm", ".zip",
-          ".json", ".pdf")  # fmt: skip
+_FILES = PICTURES | FILMS | MOVING | {".html", ".htm", ".zip", ".json", ".pdf"}
 
 
 def check_folder(path: FileName, frames: str = "") -> None:
@@ -361,14 +365,14 @@ def check_folder(path: FileName, frames: str = "") -> None:
     folder, suffix = Path(name).with_suffix(""), Path(name).suffix.lower()
     if Path(name).is_dir():
         return
-    if frames and suffix in _FILMS:
+    if frames and suffix in FILMS | MOVING:
         even = '-vf "crop=trunc(iw/2)*2:trunc(ih/2)*2" -pix_fmt yuv420p '
         raise WriteError(
             f"'{name}' would be a film, and what is written is a folder of frames: give a folder, "
             f"as '{folder}'.\nOf its frames ffmpeg makes the film:\n  ffmpeg -framerate 12 -i "
-            f"{folder}/%04d{frames} {'' if suffix in ('.gif', '.apng') else even}{name}"
+            f"{folder}/%04d{frames} {'' if suffix in MOVING else even}{name}"
         )
-    if suffix in _FILMS + _FILES or Path(name).is_file():
+    if suffix in _FILES or Path(name).is_file():
         other = folder if suffix else f"{name}-pictures"
         raise WriteError(
             f"'{name}' is the name of a file, and a folder is expected: give one, as '{other}'."

@@ -11,8 +11,6 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-INSTALL = "pip install torch (in this package's folder: pip install '.[gpu]')"
-
 # Of NVIDIA's driver, on Linux and Windows. AMD's has a device on Linux, by the name below.
 _DRIVERS = ("libcuda.so.1", "nvcuda.dll")
 _AMD = Path("/dev/kfd")

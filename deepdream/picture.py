@@ -7,6 +7,7 @@ its pixels attached. `check_pixels` says why something else is none. Files are t
 
 from __future__ import annotations
 
+import hashlib
 import io
 import warnings
 import zlib
@@ -163,6 +164,27 @@ def file_of(picture: Any) -> dict[str, Any] | None:
         return None
     loaded = getattr(picture, "loaded", None)
     return source if loaded is None or loaded == fingerprint(picture) else None
+
+
+def as_recorded(picture: Any) -> dict[str, Any] | str:
+    """Return what a recipe says of a guide or a mask: where it comes from, or which array it is.
+
+    Parameters
+    ----------
+    picture : array_like
+
+    Returns
+    -------
+    dict or str
+        The source of a `Picture` that still is its file's, else ``"an array of sha256 ..."``.
+    """
+    return file_of(picture) or f"an array of sha256 {pixels_hash(picture)}"
+
+
+def pixels_hash(pixels: Any) -> str:
+    """Return a hash of shape and float32 values, which tells pixels from others."""
+    content = np.ascontiguousarray(pixels, np.float32)
+    return hashlib.sha256(str(content.shape).encode() + content.tobytes()).hexdigest()
 
 
 def check_pixels(img: Any) -> np.ndarray:

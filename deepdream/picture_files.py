@@ -18,7 +18,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from .errors import DeepDreamError, ImageError
-from .files import HEAD, recognise
+from .files import AVIF, HEAD, HEIC, recognise
 
 
 class _Plugin(NamedTuple):
@@ -140,21 +140,9 @@ def _plugin_for(head: bytes) -> _Plugin | None:
         return None
     length = min(max(int.from_bytes(head[:4], "big"), 16), 256)
     brands = {head[8:12], *(head[i : i + 4] for i in range(16, length, 4))}
-    if brands & {b"avif", b"avis"}:
+    if brands & AVIF:
         return _AVIF
-    heic = {
-        b"heic",
-        b"heix",
-        b"hevc",
-        b"hevx",
-        b"heim",
-        b"heis",
-        b"hevm",
-        b"hevs",
-        b"mif1",
-        b"msf1",
-    }
-    return _HEIC if brands & heic else None
+    return _HEIC if brands & HEIC else None
 
 
 def _register(plugin: _Plugin) -> bool:

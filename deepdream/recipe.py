@@ -91,7 +91,7 @@ def build_recipe(
         "input": None if source is None else dict(source),
         **{name: value for name, value in more.items() if value is not None},
     }
-    plain: Recipe = _plain(recipe)
+    plain: Recipe = json_types(recipe)
     return plain
 
 
@@ -124,23 +124,23 @@ def describe_net(net: Any) -> dict[str, Any]:
     return found
 
 
-def _plain(value: Any) -> Any:
-    """Return `value` in the types that JSON has."""
+def json_types(value: Any) -> Any:
+    """Return `value` in the types that JSON has, as a recipe holds it; see `build_recipe`."""
     if value is None or isinstance(value, (bool, str, int)):
         return value
     if isinstance(value, np.ndarray):
         if value.size <= _FEW:
-            return _plain(value.tolist())
+            return json_types(value.tolist())
         digest = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
         return f"array {value.dtype} {value.shape} sha256 {digest}"
     if isinstance(value, np.generic):
-        return _plain(value.item())
+        return json_types(value.item())
     if isinstance(value, float):
         return value if np.isfinite(value) else str(value)
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): json_types(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [json_types(item) for item in value]
     if isinstance(value, os.PathLike):
         return Path(os.fsdecode(value)).name
     return str(getattr(value, "__qualname__", type(value).__qualname__))
@@ -168,7 +168,7 @@ def _essence(recipe: Mapping[str, Any]) -> dict[str, Any]:
 def recipe_text(recipe: Mapping[str, Any]) -> str:
     """Return a recipe as one line of JSON in ASCII, the version first."""
     ordered = {_KEY: recipe.get(_KEY, __version__), **recipe}
-    return json.dumps(_plain(ordered), allow_nan=False)
+    return json.dumps(json_types(ordered), allow_nan=False)
 
 
 def parse_recipe(text: str | bytes) -> Recipe | None:

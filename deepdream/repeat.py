@@ -22,7 +22,7 @@ from .dreaming.objectives.objective import Objective
 from .dreaming.objectives.terms import from_plain
 from .dreaming.objectives.typed import why_not_again
 from .dreaming.parameters import wanted_size
-from .dreaming.pictures.noise import STRENGTH, noise
+from .dreaming.pictures.noise import noise_of
 from .dreaming.styles import NOTEBOOK, STYLES, style_named
 from .errors import ImageError, MissingFileError, ParameterError, WeightsError
 from .files import FileName, file_hash
@@ -326,8 +326,7 @@ def _guides(known: Any, given: Sequence[FileName] | None, places: list[Path]) ->
 def _start(known: Mapping[str, Any], given: FileName | None, places: list[Path]) -> Picture:
     """Return the picture that a recipe began with."""
     if "noise" in known:
-        w, h = known["size"]
-        return noise(int(h), int(w), int(known["noise"]), known.get("strength", STRENGTH))
+        return noise_of(known)
     return load_image(find_file(known, given, places, "the picture it was made from"))
 
 

@@ -20,6 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from selenium import webdriver
 
@@ -73,9 +74,9 @@ class Studio:
                 raise SystemExit(f"not within {seconds} seconds: {script}")
             time.sleep(0.1)
 
-    def bring(self, photo: str) -> None:
+    def bring(self, photo: str, folder: Path = PHOTOS) -> None:
         field = self.driver.find_element("css selector", "input[type=file]")
-        field.send_keys(str(PHOTOS / photo))
+        field.send_keys(str(folder / photo))
         self.wait(f"document.querySelector('.title .name').textContent.includes('{photo}')")
 
     def set(self, selector: str, value: object) -> None:
@@ -164,9 +165,44 @@ def shoot_all(studio: Studio, to: Path) -> None:
         studio.bring(photo)
         studio.dream(look)
         studio.done()
+    shoot_clip(studio, to)
     studio.click("Library")
     studio.look(WIDE)
     studio.shoot(to / "library.jpg")
+
+
+def shoot_clip(studio: Studio, to: Path) -> None:
+    """Look at a clip, and at what can be chosen for its film; a short one is made."""
+    with tempfile.TemporaryDirectory() as folder:
+        make_clip(Path(folder) / "waves.mp4")
+        studio.bring("waves.mp4", Path(folder))
+        looks = "document.querySelectorAll('.looks li:not(.further) img:not([hidden])').length > 6"
+        studio.wait(looks)
+        studio.set(".control[data-name=from] input", 1)
+        studio.set(".control[data-name=length] input", 2.5)
+        studio.set(".control[data-name=fps] select", 15)
+        studio.run("document.querySelector('.of-clip').scrollIntoView({block: 'center'})")
+        studio.shoot(to / "clip.jpg")
+        studio.set(".control[data-name=longest] select", 480)
+        studio.set(".control[data-name=length] input", 0.5)
+        studio.run("document.querySelector('.dream').click()")
+        studio.wait("document.querySelector('.after-dream:not([hidden]) .actions') !== null")
+
+
+def make_clip(path: Path) -> None:
+    """Write a clip of four seconds, in which a camera passes over a picture."""
+    import av
+
+    w, h, count = 640, 360, 100
+    whole = Image.open(PHOTOS / "waves.jpg").convert("RGB").resize((1024, 576))
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = w, h, "yuv420p"
+        for n in range(count):
+            x, y = (1024 - w) * n // count, (576 - h) * n // count
+            seen = np.asarray(whole.crop((x, y, x + w, y + h)))
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(seen, "rgb24")))
+        film.mux(stream.encode(None))
 
 
 if __name__ == "__main__":

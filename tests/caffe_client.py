@@ -116,7 +116,10 @@ class RealCaffe:
         assert self._worker.stdin is not None
         assert self._worker.stdout is not None
         self._worker.stdin.close()
-        self._worker.wait()
+        try:
+            self._worker.wait(60)
+        finally:
+            self._worker.kill()
         self._worker.stdout.close()
 
     def ask(self, jobs: Sequence[Job]) -> list[Outcome]:

@@ -106,7 +106,7 @@ class Terminal:
     def __exit__(self, *_):
         self.settle()
         self._stopped = True
-        self._thread.join()
+        self._thread.join(60)
         os.close(self.ours)
         os.close(self.theirs)
         if self._failed is not None:
@@ -129,9 +129,10 @@ class Terminal:
         return bool(flags & termios.ECHO), bool(flags & termios.ICANON)
 
     def settle(self):
-        """Wait until all that was written has been understood."""
-        self._quiet = 0
+        """Wait until all that was written has been understood; not for ever."""
+        self._quiet, end = 0, time.monotonic() + 60
         while self._quiet < 3 and self._failed is None and self._thread.is_alive():
+            assert time.monotonic() < end, "it is written to without end"
             time.sleep(0.005)
 
     def text(self):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import deepdream
 from deepdream.batches.make import FAILURES, batch, write_batch
 from deepdream.batches.sources import find_pictures, name_dreams
 from deepdream.cli import main
+from deepdream.commands.batch import tell
 from deepdream.dreaming.dream import dream
 from deepdream.errors import (
     ImageError,
@@ -93,6 +95,17 @@ def test_nothing_found_is_said(photos, tmp_path):
         find_pictures([])
 
 
+def test_a_name_may_begin_with_a_tilde(photos, monkeypatch):
+    """As those of files that an office program has open."""
+    (photos / "a.jpg").rename(photos / "~$a.jpg")
+    monkeypatch.chdir(photos)
+
+    assert find_pictures("~$a.jpg") == [Path("~$a.jpg")]
+    assert find_pictures(["~no-such-user/x.jpg"]) == [
+        Path("~no-such-user/x.jpg")
+    ]  # fails by itself
+
+
 def named(pictures, pattern, folder):
     known = {"seed": 7, "style": "eyes"}
     return [path.name for path in name_dreams(pictures, pattern, folder, known).values()]
@@ -160,6 +173,25 @@ def test_a_batch_is_the_dreams_of_its_pictures(net, photos, tmp_path):
     assert files_in(tmp_path / "out") == ["a.png", "b.png", "c.png"]
 
 
+def test_pictures_come_from_an_iterator_too(net, photos, tmp_path):
+    """Which gives each once; what is made is told in its order."""
+    names = ["c.PNG", "a.jpg", "b.png"]
+
+    made = batch(net, (photos / name for name in names), tmp_path / "out", **FEW)
+
+    assert [entry.picture.name for entry in made] == names
+
+
+def test_pictures_may_be_moved_away_once_they_are_dreamt_on(net, photos, tmp_path):
+    def on_step(step):
+        for picture in photos.iterdir():
+            picture.unlink()
+
+    made = batch(net, f"{photos}/a*.jpg", tmp_path / "out", on_step=on_step, **FEW)
+
+    assert [entry.picture.name for entry in made] == ["a.jpg"]
+
+
 def test_what_is_there_is_not_made_again(net, photos, tmp_path):
     """A second call makes what is missing, damaged, of another picture or another dream."""
     out = tmp_path / "out"
@@ -178,6 +210,23 @@ def test_what_is_there_is_not_made_again(net, photos, tmp_path):
     assert again() == ["b_dream.png"]
     assert len(again(seed=1)) == len(again(iter_n=2)) == len(again(depth=16)) == 3
     assert again(depth=16) == []
+
+
+def test_other_arrays_are_another_dream(net, photos, tmp_path):
+    """A mask and a guide that no file holds are told apart by their pixels."""
+    mask = np.zeros((43, 59), np.float32)
+    mask[:20] = 1
+    guide = np.random.RandomState(5).uniform(0, 255, (40, 41, 3)).astype(np.float32)
+
+    def made(**how):
+        entries = batch(net, photos / "b.png", tmp_path, **FEW, **how)
+        assert not any(each.error for each in entries)
+        return [not each.there for each in entries]
+
+    assert made(mask=mask, guide=guide) == [True]
+    assert made(mask=mask.copy(), guide=guide.copy()) == [False]
+    assert made(mask=1 - mask, guide=guide) == [True]
+    assert made(mask=1 - mask, guide=guide[::-1]) == [True]
 
 
 def test_a_batch_in_the_folder_of_its_pictures(net, photos):
@@ -217,6 +266,7 @@ def test_what_is_wrong_for_all_stops_at_once(net, photos, tmp_path):
         ({"iter_n": -1}, ParameterError),
         ({"seed": "one"}, ParameterError),
         ({"compose": (3, 4)}, ParameterError),
+        ({"iterations": 5}, ParameterError),
         ({"name": "x.png"}, ParameterError),
         ({"depth": 16, "name": "{name}.jpg"}, ImageError),
     ):
@@ -329,7 +379,7 @@ def test_notes_go_to_the_thread_that_they_are_about():
     import warnings
 
     before, got = warnings.showwarning, {}
-    both = threading.Barrier(2)
+    both = threading.Barrier(2, timeout=60)
 
     def one(name):
         with notes.collected() as found:
@@ -344,7 +394,7 @@ def test_notes_go_to_the_thread_that_they_are_about():
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(180)
 
     assert got == {"a": ["of a"], "b": ["of b"]}
     assert warnings.showwarning is before
@@ -354,11 +404,12 @@ def test_a_maker_prepares_once_for_equal_goals(net, photos):
     """Jobs of one goal share what is ready; another layer does not."""
     maker = Maker(net, {"img": File.at(photos / "b.png"), "seed": 1, **FEW})
     first = maker.make(Job("one", {}, "x.png"))
-    ready = maker._ready
+    goal = {"end": "a/output"}
+    ready = maker.ready(goal)
     again = maker.make(Job("two", {"iter_n": 2}, "x.png"))
-    assert maker._ready is ready
+    assert maker.ready(goal) is ready
     other = maker.make(Job("three", {"end": "conv1"}, "x.png"))
-    assert maker._ready is not ready
+    assert maker.ready({"end": "conv1"}) is not ready
     assert len({first.data, again.data, other.data}) == 3
     failed = maker.make(Job("four", {"end": "nowhere"}, "x.png"))
     assert "no blob named 'nowhere'" in failed.error or "nowhere" in failed.error
@@ -384,6 +435,26 @@ def test_the_command(model, photos, tmp_path, capsys):
     said = capsys.readouterr()
     assert f"1 failed: {out / FAILURES} says why" in said.out
     assert "is empty" in said.err
+
+
+def test_the_command_tells_what_was_to_be_said(model, photos, tmp_path, capsys):
+    """Notes of the dreams, each once; errors in the words of flags."""
+    command = ["batch", str(photos), *model, "--end", "a/output", "--iter-n", "1"]
+
+    assert main([*command, "-o", str(tmp_path / "few"), "--octave-n", "30"]) == 0
+    said = capsys.readouterr().err
+    assert said.count("octaves are left out") >= 1
+    assert "note: a.jpg" in said
+    assert main([*command, "-o", str(tmp_path / "none"), "--max-memory", "1"]) == 1
+    assert "larger --max-memory" in capsys.readouterr().err
+
+
+def test_the_command_tells_some_notes_of_many(recwarn):
+    tell({f"note {n}": ["a.jpg", "b.jpg"] for n in range(7)})
+
+    told = [str(each.message) for each in recwarn]
+    assert told[0] == "a.jpg and 1 more: note 0"
+    assert told[5:] == ["2 more notes of this kind"]
 
 
 def test_the_command_by_a_recipe(model, photos, tmp_path, capsys):

@@ -292,11 +292,11 @@ def test_large_files_are_read_in_no_time(tmp_path):
     net.layer.add(name="c", type="InnerProduct")
     write_caffemodel(path, net, {"c": [large]})
 
-    start = time.perf_counter()
+    start = time.process_time()
     weights = read_caffemodel(path)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
 
-    assert seconds < 3  # on a busy machine
+    assert seconds < 3
     assert weights["c"][0].tobytes() == large.tobytes()
 
 
@@ -313,9 +313,9 @@ def test_unpacked_numbers_are_read_in_no_time(tmp_path):
         [size & 127 | 128, size >> 7 & 127 | 128, size >> 14 & 127 | 128, size >> 21]
     )
 
-    start = time.perf_counter()
+    start = time.process_time()
     weights = read_caffemodel(saved(tmp_path, content + layer))
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
 
     assert seconds < 1
     np.testing.assert_array_equal(weights["c"][0], values)

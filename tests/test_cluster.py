@@ -19,9 +19,10 @@ from deepdream.batches.make import FAILURES, batch, write_batch
 from deepdream.cli import main
 from deepdream.errors import EngineError, MissingFileError, ParameterError
 from deepdream.images import save_image
+from deepdream.jobs import cluster as cluster_jobs
 from deepdream.jobs import connect, sent, worker
 from deepdream.jobs.job import Job, Maker
-from deepdream.jobs.run import run_jobs
+from deepdream.jobs.run import Progress, run_jobs
 from deepdream.models.load import load_net
 
 distributed = pytest.importorskip("distributed")
@@ -68,6 +69,17 @@ def photos(tmp_path):
 
 def bytes_of(made):
     return {entry.dream.name: entry.dream.read_bytes() for entry in made}
+
+
+def in_time(call, seconds=300):
+    """Return what a call returns; one that waits for ever fails the test, and is left behind."""
+    got = []
+    thread = threading.Thread(target=lambda: got.append(call()), daemon=True)
+    thread.start()
+    thread.join(seconds)
+    assert not thread.is_alive(), f"not within {seconds} seconds"
+    assert got, "it raised, see above"
+    return got[0]
 
 
 # -- equal pictures --------------------------------------------------------------------------------
@@ -201,6 +213,16 @@ def test_a_folder_that_all_see(net, photos, tmp_path, client):
     assert all(entry.there for entry in shared)
 
 
+def test_what_lies_beside_the_folder_that_all_see_travels(tmp_path):
+    """Also where its name leads through the folder."""
+    (tmp_path / "lab").mkdir()
+    run = cluster_jobs._Run.__new__(cluster_jobs._Run)
+    run._folder = cluster_jobs._folder(str(tmp_path / "lab"))
+
+    assert run._seen(str(tmp_path / "lab" / "x" / ".." / "a.png"))
+    assert not run._seen(str(tmp_path / "lab" / ".." / "home" / "a.png"))
+
+
 def test_weights_travel_to_a_worker_once(net, client):
     """Its own files, in the worker's folder; what does not arrive whole is refused."""
     files = sent.NetFiles.of(net)
@@ -317,6 +339,17 @@ def test_nobody_answers(net, photos, tmp_path, monkeypatch):
         batch(net, photos, tmp_path / "out", cluster=str(tmp_path / "no.json"), **FEW)
 
 
+def test_a_scheduler_without_workers(net, photos, tmp_path, monkeypatch):
+    """It is waited for a while, then told how to start one."""
+    monkeypatch.setattr(cluster_jobs, "_PATIENCE", 1.0)
+    with (
+        distributed.LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=None) as empty,
+        pytest.raises(EngineError, match="has no worker: start some by 'dask worker tcp"),
+    ):
+        batch(net, photos, tmp_path / "out", cluster=empty.scheduler_address, **FEW)
+    assert not list((tmp_path / "out").glob("*.png"))
+
+
 def test_without_dask(net, photos, tmp_path, monkeypatch):
     """Two lines that say what to install."""
     monkeypatch.setitem(sys.modules, "distributed", None)
@@ -364,13 +397,47 @@ def test_another_version_is_refused_by_name(net, photos, tmp_path, client, monke
         client.run(become, version)
 
 
+@pytest.mark.slow
+def test_the_right_worker_comes_back_under_another_address(net, photos, tmp_path, client):
+    """What was given to it alone is given to the one in its place, not kept for it for ever."""
+    first, second = client.scheduler_info()["workers"]
+    marker = tmp_path / "ended"
+
+    def objective(dst):
+        if not marker.exists():
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        dst.diff[...] = dst.data
+
+    def become(version):
+        from deepdream.jobs import sent, worker
+
+        sent.__version__ = worker.__version__ = version
+
+    version = sent.__version__
+    client.run(become, "0.0.1", workers=[first])
+    try:
+        with pytest.warns(UserWarning, match=f"{first} gets no work: it has deepdream 0.0.1"):
+            made = in_time(
+                lambda: batch(
+                    net, photos, tmp_path / "out", cluster=client, objective=objective, **FEW
+                )
+            )
+    finally:
+        client.run(become, version)
+
+    assert not [entry.error for entry in made if entry.error]
+    assert len(made) == 7
+    assert second not in client.scheduler_info()["workers"]
+
+
 def test_a_worker_that_comes_late_is_looked_at(net, client):
     """One that was right when it was asked, and is another one now, refuses the job itself."""
     files, shared = sent.NetFiles.of(net), sent.Shared("other", {}, {}, version="0.0.1")
 
-    made, where = client.submit(
-        worker.work, files, shared, Job("x", {}, "x.png"), 0, "t/0"
-    ).result()
+    made, where = client.submit(worker.work, files, shared, Job("x", {}, "x.png"), 0, "t/0").result(
+        timeout=300
+    )
 
     assert made.error.startswith(f"{worker.REFUSED}it has deepdream")
     assert where in client.scheduler_info()["workers"]
@@ -400,7 +467,9 @@ def test_a_picture_that_ends_its_workers(net, photos, tmp_path, cluster, client)
             os.kill(os.getpid(), signal.SIGKILL)
         dst.diff[...] = dst.data
 
-    made = batch(net, photos, tmp_path / "out", cluster=client, objective=objective, **FEW)
+    made = in_time(
+        lambda: batch(net, photos, tmp_path / "out", cluster=client, objective=objective, **FEW)
+    )
 
     failed = [entry for entry in made if entry.error]
     assert [entry.picture.name for entry in failed] == ["deadly.png"]
@@ -425,7 +494,9 @@ def test_a_picture_that_needs_too_much_memory(net, photos, tmp_path):
         n_workers=2, threads_per_worker=1, memory_limit="1.5GB", host="127.0.0.1",
         dashboard_address=None, silence_logs=50,
     ) as small:  # fmt: skip
-        made = batch(net, photos, tmp_path / "out", cluster=small, objective=objective, **FEW)
+        made = in_time(
+            lambda: batch(net, photos, tmp_path / "out", cluster=small, objective=objective, **FEW)
+        )
 
     errors = {entry.picture.name: entry.error for entry in made if entry.error}
     assert list(errors) == ["greedy.png"]
@@ -450,26 +521,70 @@ def test_workers_that_are_killed(net, photos, tmp_path, client):
                     return
 
     done = threading.Event()
-    killer = threading.Thread(target=kill)
+    killer = threading.Thread(target=kill, daemon=True)
     killer.start()
-    there = batch(net, photos, tmp_path / "there", cluster=client, **{**FEW, "iter_n": 60})
+    there = in_time(
+        lambda: batch(net, photos, tmp_path / "there", cluster=client, **{**FEW, "iter_n": 60})
+    )
     done.set()
-    killer.join()
+    killer.join(60)
 
     assert killed
     assert not [entry.error for entry in there if entry.error]
     assert bytes_of(there) == here
 
 
-def start(*command, **options):
+@pytest.mark.slow
+def test_processes_that_do_not_come_back(net, photos, tmp_path, monkeypatch):
+    """On this machine nobody else starts some: after a while the command says so, and ends."""
+    out = tmp_path / "out"
+
+    @contextlib.contextmanager
+    def local(count, threads, real=connect._local):
+        with real(count, threads) as made:
+
+            def leave():
+                for _ in range(1200):
+                    if list(out.glob("*.png")):
+                        break
+                    time.sleep(0.05)
+                made.scale(0)
+
+            threading.Thread(target=leave, daemon=True).start()
+            yield made
+
+    monkeypatch.setattr(connect, "_local", local)
+    monkeypatch.setattr(cluster_jobs, "_LOST", 2.0)
+    raised = []
+
+    def run():
+        with pytest.raises(EngineError) as caught:
+            batch(net, photos, out, cluster="local:1", **{**FEW, "iter_n": 60})
+        raised.append(str(caught.value))
+        return True
+
+    in_time(run)
+    assert "have ended and do not come back. What is made is kept" in raised[0]
+    assert 1 <= len(list(out.glob("*.png"))) < 7
+
+
+def start(*command):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
     return subprocess.Popen(
         [sys.executable, *command], env=environment, stdout=subprocess.PIPE, text=True,
-        stderr=subprocess.STDOUT, **options,
+        stderr=subprocess.STDOUT, start_new_session=True,
     )  # fmt: skip
 
 
+def end(process):
+    """End a process and those that it has started, which may have its pipe open."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+
+
 @pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="no process groups")
 def test_the_scheduler_goes(files, photos, tmp_path):
     """What is made is kept, the command says how to go on, and goes on."""
     place = tmp_path / "scheduler.json"
@@ -489,17 +604,17 @@ def test_the_scheduler_goes(files, photos, tmp_path):
                   "1", "--no-dashboard", "--death-timeout", "30")
         )  # fmt: skip
         run = start(*command)
+        processes.append(run)
         out = tmp_path / "out"
         for _ in range(600):
             if out.is_dir() and len(list(out.glob("*.png"))) > 0:
                 break
             time.sleep(0.05)
         scheduler.kill()
-        said, _ = run.communicate(timeout=60)
+        said, _ = run.communicate(timeout=120)
     finally:
         for process in processes:
-            process.kill()
-            process.communicate()
+            end(process)
     made = {path.name: path.read_bytes() for path in out.glob("*.png")}
     assert run.returncode == 2, said
     assert "is gone. What is made is kept" in said
@@ -517,15 +632,17 @@ def test_ctrl_c_cancels_and_keeps(files, photos, tmp_path):
     model = ["--model", str(files[0]), "--weights", str(files[1]), "--mean", "104,117,123"]
     out = tmp_path / "out"
     command = ["batch", str(photos), "-o", str(out), *model, "--end", "a/output"]
-    run = start("-m", "deepdream", *command, "--iter-n", "300", "--cluster", "local:2",
-                start_new_session=True)  # fmt: skip
-    for _ in range(600):
-        if out.is_dir() and len(list(out.glob("*.png"))) > 0:
-            break
-        time.sleep(0.05)
-    os.killpg(run.pid, signal.SIGINT)
-    began = time.monotonic()
-    said, _ = run.communicate(timeout=60)
+    run = start("-m", "deepdream", *command, "--iter-n", "300", "--cluster", "local:2")
+    try:
+        for _ in range(2400):
+            if out.is_dir() and len(list(out.glob("*.png"))) > 0:
+                break
+            time.sleep(0.05)
+        os.killpg(run.pid, signal.SIGINT)
+        began = time.monotonic()
+        said, _ = run.communicate(timeout=120)
+    finally:
+        end(run)
 
     assert run.returncode == 130, said
     assert time.monotonic() - began < 20
@@ -568,6 +685,29 @@ def test_progress_of_all(net, photos, tmp_path, client):
     assert shares == sorted(shares)
     assert shares[-1] == 1
     assert seen[-1][1] == "picture 3/3"
+
+
+def test_what_is_told_late_of_a_job_counts_no_more():
+    """Steps of a job, and what came of it, come by ways of their own; some have no work at all."""
+    told = []
+
+    class Shown:
+        def share(self, done, text):
+            told.append((done, text))
+
+        def frame(self, done):
+            pass
+
+    progress = Progress([Job("a", {}, "a.png"), Job("b", {}, "b.png")], None, Shown(), None)
+    progress.tell(0, 0.5)
+    progress.finished(0)
+    progress.tell(0, 0.9)
+    progress.tell(1, 0.5)
+
+    assert told == [(0.25, "picture 0/2, 1 being made"), (0.75, "picture 1/2, 1 being made")]
+    nothing = Progress([Job("a", {}, "a.png")], [0.0], Shown(), None)
+    nothing.finished(0)
+    nothing.show()
 
 
 def test_write_batch_hands_on_what_is_done(net, photos, tmp_path, client):

@@ -313,7 +313,7 @@ def test_a_file_just_written_has_no_fingerprint(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["movie.mp4", "a/movie.MOV", "movie.webm", "movie.gif", "movie.mkv"]
+    "name", ["movie.mp4", "a/movie.MOV", "movie.webm", "movie.gif", "movie.mkv", "movie.3gp"]
 )
 def test_a_film_is_no_folder(name: str) -> None:
     """Where frames are written the message tells what makes a film of them."""
@@ -329,7 +329,7 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     """Neither a name that is one's, nor one that is there; a folder may have any name."""
     (tmp_path / "taken").write_text("x")
     (tmp_path / "old.mp4").mkdir()
-    for name in ("page.html", "out.png", "movie.mp4", "taken"):
+    for name in ("page.html", "out.png", "movie.mp4", "movie.mts", "out.heic", "taken"):
         with pytest.raises(WriteError, match="a folder is expected"):
             check_folder(tmp_path / name)
     for name in ("old.mp4", "frames", "frames.v2", "2026.11.28"):

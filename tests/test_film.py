@@ -18,7 +18,9 @@ from PIL import Image
 from tiny import SMOOTH, write_tiny
 
 from deepdream.cli import main
+from deepdream.dreaming.pictures.noise import noise
 from deepdream.errors import ParameterError
+from deepdream.films.again import rerun_film
 from deepdream.films.camera import Move, motion_of
 from deepdream.films.film import Filming, Stopped, film
 from deepdream.films.flow import moved
@@ -27,6 +29,7 @@ from deepdream.films.shots import as_still
 from deepdream.films.source import open_source
 from deepdream.images import load_image, save_image
 from deepdream.models.load import load_net
+from deepdream.recipe import read_recipe
 
 pytest.importorskip("cv2")
 av = pytest.importorskip("av")
@@ -321,6 +324,39 @@ def test_other_settings_are_refused_by_name(
         Filming(net, panned(seed=3), tmp_path / "o.mp4", **QUICK)
 
 
+@pytest.mark.parametrize("name", ["zoom.avi", "zoom.MTS"])
+def test_a_zoom_of_another_films_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """It is told which films can be written, and nothing is made."""
+    arguments = ["zoom", *command(tmp_path, tmp_path / name)[1:]]
+    zoom = arguments.index("--zoom")
+    before = sorted(tmp_path.iterdir())
+
+    assert main([*arguments[:zoom], *arguments[zoom + 2 :]]) == 2
+
+    assert "a film is written as .mp4" in capsys.readouterr().err
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_guides_are_told_apart_by_their_pixels(tmp_path: Path, net: Any) -> None:
+    """Arrays have no names, and a file's picture that was changed is an array."""
+    save_image(texture(40, 50), tmp_path / "guide.png")
+    guide = load_image(tmp_path / "guide.png")
+    with Filming(net, panned(), tmp_path / "o.mp4", guide=255 - guide, **QUICK) as making:
+        next(making.frames())
+
+    for other in (guide, np.asarray(guide) / 2):
+        with pytest.raises(ParameterError, match="made with guide"):
+            Filming(net, panned(), tmp_path / "o.mp4", guide=other, **QUICK)
+    with Filming(net, panned(), tmp_path / "o.mp4", guide=255 - guide, **QUICK) as making:
+        assert making.begun == 1
+        for _ in making.frames():
+            pass
+        making.finish()
+    assert read_recipe(tmp_path / "o.mp4")["guide"].startswith("an array of sha256 ")
+
+
 def command(tmp_path: Path, out: Path) -> list[str]:
     """Return the arguments of a film of a still with the small net."""
     prototxt, weights = write_tiny(tmp_path, text=SMOOTH)
@@ -348,7 +384,10 @@ def test_a_process_that_was_ended_is_gone_on_with(tmp_path: Path, by: signal.Sig
     while not (part / "state.npz").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(by)
-    said, _ = process.communicate()
+    try:
+        said, _ = process.communicate(timeout=300)
+    finally:
+        process.kill()
     assert part.is_dir()
     assert not broken.exists()
     if by == signal.SIGINT:
@@ -471,6 +510,50 @@ def test_a_film_is_made_again_from_its_recipe(tmp_path: Path, capsys: Any, suffi
     assert again.read_bytes() == out.read_bytes()
     assert main(["rerun", str(out), "-o", str(again), *model, "--seed", "9"]) == 0
     assert again.read_bytes() != out.read_bytes()
+
+
+CHANGES: dict[str, Any] = {
+    "iter_n": 2, "octave_n": 1, "octave_scale": 1.2, "octave_min": 10, "step_size": 2.5,
+    "jitter": 7, "clip": False, "smooth": 2.0, "normalize": "mean", "bands": 2, "border": "edge",
+    "keep_colors": False, "strength": 0.4, "blur": 0.5, "tv": 0.1, "l2": 0.01, "rotate": 5.0,
+    "rescale": 0.1, "flip": True, "end": "pool1", "carry": 0.5, "first": 2, "fps": 10,
+    "size": "40x", "frames": 2, "seed": 77, "zoom": 0.1, "turn": 2.0,
+    "shift": (1.0, 2.0), "ease": 0.2, "loop": True, "keyframes": [{"frame": 0, "strength": 0.3}],
+}  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_film_made_again_with_a_change_is_the_one_made_with_it(tmp_path: Path, net: Any) -> None:
+    """Whatever is changed: the bytes, and so the recipe, are those of a film made so at once."""
+    save_image(texture(H, W), tmp_path / "still.png")
+    how = {"end": "a/output", "octave_n": 2, "octave_min": 20, "seed": 5, "style": "bold",
+           "frames": 3, "zoom": 0.02, "progress": False}  # fmt: skip
+    film(net, tmp_path / "still.png", tmp_path / "first.gif", **how)
+    for name, value in CHANGES.items():
+        film(net, tmp_path / "still.png", tmp_path / "direct.gif", **{**how, name: value})
+
+        rerun_film(tmp_path / "first.gif", tmp_path / "again.gif", net=net, **{name: value})
+
+        again = (tmp_path / "again.gif").read_bytes()
+        assert again == (tmp_path / "direct.gif").read_bytes(), name
+        assert again != (tmp_path / "first.gif").read_bytes(), name
+
+
+def test_a_film_of_noise_is_made_again(tmp_path: Path, net: Any) -> None:
+    """Of as strong noise."""
+    picture = noise(H, W, 3, strength=40)
+    film(net, picture, tmp_path / "o.gif", **QUICK, frames=2, zoom=0.02)
+
+    rerun_film(tmp_path / "o.gif", tmp_path / "again.gif", net=net)
+
+    assert (tmp_path / "again.gif").read_bytes() == (tmp_path / "o.gif").read_bytes()
+
+
+def test_another_width_is_refused_by_its_name(tmp_path: Path, net: Any) -> None:
+    """A film has a size."""
+    film(net, noise(H, W, 3), tmp_path / "o.gif", **QUICK, frames=2)
+    with pytest.raises(ParameterError, match="^width is a picture's: a film has size="):
+        rerun_film(tmp_path / "o.gif", tmp_path / "again.gif", net=net, width=640)
 
 
 def test_zoom_writes_films(tmp_path: Path, capsys: Any) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from film_files import make_film
 
+from deepdream.films.decoded import pixels_of
 from deepdream.films.frame import Frame
 from deepdream.films.hdr import to_srgb
 from deepdream.films.source import open_source
@@ -127,6 +128,56 @@ def test_patches_through_a_lossless_film(
     out = list(open_source(tmp_path / "out.mkv").frames())
     assert len(out) == 2
     assert np.abs(middles(out[1].pixels) - COLOURS).max() <= 2
+
+
+@pytest.mark.parametrize("full", [True, False], ids=["full", "as television"])
+@pytest.mark.parametrize("bits", [8, 9, 10, 12, 14, 16])
+def test_grey_of_every_depth(tmp_path: Path, bits: int, full: bool) -> None:
+    """A ramp through a lossless film: grey, and as bright as it was, to the depth's last bit."""
+    top, unit = (1 << bits) - 1, 1 << (bits - 8)
+    black, white = (0, top) if full else (16 * unit, 235 * unit)
+    stored = np.rint(np.linspace(black, white, 64)).astype("u1" if bits == 8 else "<u2")
+    path = tmp_path / "grey.mkv"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("ffv1", 25)
+        stream.width, stream.height = 64, 48
+        stream.pix_fmt = "gray" if bits == 8 else f"gray{bits}le"
+        stream.codec_context.color_range = 2 if full else 1
+        for tick in range(2):
+            frame = av.VideoFrame(64, 48, stream.pix_fmt)
+            rows = np.zeros((48, frame.planes[0].line_size // stored.itemsize), stored.dtype)
+            rows[:, :64] = stored
+            frame.planes[0].update(rows.tobytes())
+            frame.color_range = 2 if full else 1
+            frame.pts, frame.time_base = tick, Fraction(1, 25)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode())
+
+    source = open_source(path)
+
+    for shown in source.frames():
+        expected = (stored.astype(float) - black) * 255 / (white - black)
+        np.testing.assert_allclose(shown.pixels[20], expected[:, None].repeat(3, 1), atol=1e-3)
+    assert source.count == 2
+
+
+@pytest.mark.parametrize("pix_fmt", ["ya8", "ya16le", "vuya"])
+def test_transparent_films_lie_on_white(pix_fmt: str) -> None:
+    """Also in formats that hold colours and alpha side by side."""
+    frame = av.VideoFrame(64, 48, pix_fmt)
+    kind, parts = ("<u2", 2) if pix_fmt == "ya16le" else ("u1", 4 if pix_fmt == "vuya" else 2)
+    values = np.zeros((48, frame.planes[0].line_size // parts // np.dtype(kind).itemsize, parts),
+                      kind)  # fmt: skip
+    values[..., :] = [128, 128, 0, 0] if pix_fmt == "vuya" else 0
+    half = np.iinfo(values.dtype).max // 2
+    values[:, 20:40, -1] = half
+    values[:, 40:, -1] = np.iinfo(values.dtype).max
+    frame.planes[0].update(values.tobytes())
+
+    shown = pixels_of(frame)
+
+    for column, level in ((5, 255), (30, 127.5), (60, 0)):
+        np.testing.assert_allclose(shown[9, column], [level] * 3, atol=0.6)
 
 
 def test_untagged_hd_is_bt709(tmp_path: Path) -> None:

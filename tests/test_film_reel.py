@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from fractions import Fraction
@@ -126,15 +127,20 @@ def test_killed_and_gone_on_with(tmp_path: Path, name: str) -> None:
     done = 0
     for target in (3, 50, 97):
         child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        late = threading.Timer(300, child.kill)  # ends what is read below
+        late.start()
         assert child.stdout is not None
         told = done
         while told < target:
-            told = int(child.stdout.readline())
+            line = child.stdout.readline()
+            assert line, f"it ended after {told} frames"
+            told = int(line)
         time.sleep(0.003 * target % 0.02)
         child.send_signal(signal.SIGKILL)
         told = max([told, *(int(line) for line in child.stdout.read().split())])
-        child.wait()
+        child.wait(60)
         child.stdout.close()
+        late.cancel()
         with open_reel(path) as reel:
             assert told <= reel.done <= told + 1
             done = reel.done

@@ -604,7 +604,7 @@ def test_without_pyav(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = make_film(tmp_path / "film.mp4", 2)
     monkeypatch.setitem(__import__("sys").modules, "av", None)
 
-    with pytest.raises(DeepDreamError, match=r"pip install 'deepdream-caffe\[film\]'"):
+    with pytest.raises(DeepDreamError, match=r"pip install '\.\[film\]'"):
         open_source(path)
 
 

@@ -193,7 +193,7 @@ def test_animations_and_folders_need_no_pyav(
     for name in (*ANIMATIONS, "out"):
         write(tmp_path / name, even(2))
         assert open_source(tmp_path / name).count == 2
-    with pytest.raises(EngineError, match=r"pip install 'deepdream-caffe\[film\]'"):
+    with pytest.raises(EngineError, match=r"pip install '\.\[film\]'"):
         open_target(tmp_path / "out.mp4", size=(36, 52), rate=25)
 
 

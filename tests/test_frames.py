@@ -72,7 +72,13 @@ def test_zoom_ends_where_on_step_says_so():
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
-    [({"frames": 0}, "frames is 0"), ({"scale": 1}, "scale is 1"), ({"scale": -0.1}, "scale is")],
+    [
+        ({"frames": 0}, "frames is 0"),
+        ({"scale": 1}, "scale is 1"),
+        ({"scale": -0.1}, "scale is"),
+        ({"iterations": 5}, "no parameter 'iterations'. Did you mean 'iter_n'"),
+        ({"first": {"stepsize": 2}}, "no parameter 'stepsize'. Did you mean 'step_size'"),
+    ],
 )
 def test_impossible_values_are_refused_at_the_call(wrong, message):
     """frames and scale are checked before anything runs."""
@@ -93,6 +99,16 @@ def test_an_interrupted_folder_goes_on_as_if_nothing_had_happened(tmp_path):
     for number in range(4):
         name = f"{number:04d}.png"
         np.testing.assert_array_equal(load_image(parts / name), load_image(whole / name))
+
+
+def test_a_folder_with_a_seed_of_numpys_goes_on(tmp_path):
+    """Whole numbers are often NumPy's; a state that is random is none that a folder could keep."""
+    for count in (1, 2):
+        made = list(write_zoom(NamedNet(), picture(), tmp_path, frames=count, seed=np.int64(3),
+                               **FEW))  # fmt: skip
+        assert len(made) == 1
+    with pytest.raises(ParameterError, match="a whole number, which the folder can keep"):
+        next(write_zoom(NamedNet(), picture(), tmp_path, seed=np.random.RandomState(1), **FEW))
 
 
 def test_ctrl_c_keeps_the_frames_before_it(tmp_path):

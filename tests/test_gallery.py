@@ -574,6 +574,19 @@ def named(name, pixels):
     return Picture(pixels, source={"file": name, "sha256": "", "size": []})
 
 
+def test_numbers_may_be_numpys(tmp_path, net):
+    """Of the seed, the octaves and the channels; the gallery is that of Python's numbers."""
+    how = {"layers": "conv1", "iter_n": 1, "jitter": 3}
+    kind = np.int64
+    gallery(net, picture(), tmp_path, seed=kind(6), octave_n=[kind(2)], channels=[kind(1)],
+            width=kind(30), **how)  # fmt: skip
+    manifest = (tmp_path / "gallery.json").read_bytes()
+
+    gallery(net, picture(), tmp_path, seed=6, octave_n=[2], channels=[1], width=30, **how)
+
+    assert (tmp_path / "gallery.json").read_bytes() == manifest
+
+
 def test_another_gallery_in_the_folder_is_refused(tmp_path, net):
     """Other parameters, another seed, picture or format; the message says which, in words."""
     few = {"layers": "conv1", "seed": 6, **FEW}
@@ -977,6 +990,20 @@ def test_a_command_says_which_files_have_to_be_there(tmp_path, net):
         "PICTURE stands for the picture that this gallery was made from. Run it where PICTURE, "
         "deploy.prototxt and tiny.caffemodel are."
     )
+
+
+def test_no_command_where_a_picture_is_no_files(tmp_path, net):
+    """Of a file's picture that was changed the command would name the file."""
+    few = {"layers": "conv1", "iter_n": 1, "jitter": 3}
+    save_image(picture(), tmp_path / "sky.png")
+    sky = load_image(tmp_path / "sky.png")
+    for number, how in enumerate(({"guide": 255 - sky}, {"mask": picture()[..., 0]})):
+        page = gallery(net, sky, tmp_path / str(number), **how, **few)
+        assert not data_of(page)["pictures"][0]["command"]
+
+    page = gallery(net, 255 - sky, tmp_path / "changed", **few)
+
+    assert data_of(page)["pictures"][0]["command"].startswith("deepdream dream PICTURE -o ")
 
 
 def test_the_command_for_a_known_network_needs_no_files(tmp_path):

@@ -21,9 +21,10 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from test_architecture import HEAVY
+from test_architecture import HEAVY, PACKAGE
 from test_code_blocks import commands
 
+from deepdream.errors import EXTRAS, how_to_install
 from deepdream.images import load_image
 from deepdream.recipe import read_recipe
 
@@ -87,6 +88,16 @@ def test_pytorch_is_an_extra(setup: dict[str, Any]) -> None:
     assert extras["docs"] < extras["dev"]
     assert {"jupyterlab", "jupytext"} < extras["labs"]
     assert extras["all"] < extras["dev"]
+
+
+def test_errors_name_what_an_extra_brings(setup: dict[str, Any]) -> None:
+    """The names that pip knows, since it knows none of this package."""
+    for extra, packages in EXTRAS.items():
+        required = setup["extras_require"][extra]
+        assert packages.split() == [*map(name_of, required)]
+    assert how_to_install("gpu").startswith("pip install torch (in this package's folder: ")
+    for path in PACKAGE.rglob("*.py"):
+        assert "deepdream-caffe[" not in path.read_text("utf-8"), path
 
 
 @pytest.mark.parametrize("python", PYTHONS)
@@ -176,8 +187,11 @@ def test_on_a_terminal_one_line_tells_where_pip_is(environment: Path) -> None:
         if not part:
             break
         shown += part
-    assert child.wait() == 0
     os.close(ours)
+    try:
+        assert child.wait(60) == 0, shown
+    finally:
+        child.kill()
 
     _, line = shown.decode().split("\n")
     assert line.count("\r\033[KCollecting numpy") == 2  # setuptools first, then the package

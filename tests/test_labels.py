@@ -215,6 +215,11 @@ def test_the_command_finds_words_and_families(capsys: pytest.CaptureFixture[str]
     out = capsys.readouterr().out
 
     assert [line.split()[0] for line in out.splitlines()] == ["387", "388", "panda:"]
+    for word, family in (("Butterflies", "butterfly"), ("foxes", "fox")):
+        assert main(["labels", word]) == 0
+        assert f"{family}: " in capsys.readouterr().out
+    assert main(["labels", "bus"]) == 0
+    assert " classes together" not in capsys.readouterr().out
     assert main(["labels", "castle", "--model", "googlenet_places365"]) == 0
     assert capsys.readouterr().out == "  84  castle\n"
     assert main(["labels", "beginning of no name"]) == 2

@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,35 @@ def test_a_larger_picture_is_cut_otherwise_and_gives_the_same(size: tuple[int, i
     for count in COUNTS[1:]:
         for found, first in zip(results(net, end, count, x, normal(4, shape)), wanted):
             np.testing.assert_array_equal(found, first)
+
+
+def test_nets_in_threads_of_their_own_give_the_same() -> None:
+    """Several plans at work at once do not meet, though each has more threads than one."""
+    end, x = "a/output", normal(3, (1, 3, 64, 150))
+    nets = [tiny_net() for _ in range(3)]
+    g = normal(4, tuple(nets[0].infer_shapes({"data": x.shape}, end)[end]))
+    wanted = results(nets[0], end, 1, x, g)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(planner, "thread_count", lambda: 2)
+        plans = [Planner(net, end).plan(*x.shape[2:]) for net in nets]
+    found: list[tuple] = []
+
+    def repeat(plan) -> None:
+        for _ in range(20):
+            data, diff = by_plan(plan, x, {end: g})
+            found.append((data[end], diff))
+
+    threads = [threading.Thread(target=repeat, args=(plan,), daemon=True) for plan in plans]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    assert len(found) == 60
+    for data, diff in found:
+        np.testing.assert_array_equal(data, wanted[0])
+        np.testing.assert_array_equal(diff, wanted[1])
 
 
 DREAM = """

@@ -153,6 +153,70 @@ def test_threads_are_as_many_as_the_environment_says(monkeypatch: pytest.MonkeyP
         assert 1 <= thread_count() <= (os.cpu_count() or 1)
 
 
+def test_threads_that_dream_at_the_same_time() -> None:
+    """Each has helpers of its own: every part runs once, and has run when `run` returns."""
+    wrong: list[tuple[int, list[int]]] = []
+    pool = Workers(2)
+
+    def dream(salt: int) -> None:
+        for step in range(1000):
+            done: list[int] = []
+            running: set[int] = set()
+
+            def task(part: int, worker: int, done=done, running=running) -> None:
+                running.add(part)
+                time.sleep(0 if (part + salt) % 3 else 1e-4)
+                done.append(part)
+                running.discard(part)
+
+            pool.run(task, 7)
+            if sorted(done) != list(range(7)) or running:
+                wrong.append((step, done))
+
+    dreamers = [threading.Thread(target=dream, args=(n,), daemon=True) for n in range(3)]
+    for dreamer in dreamers:
+        dreamer.start()
+    for dreamer in dreamers:
+        dreamer.join(60)
+
+    assert not any(dreamer.is_alive() for dreamer in dreamers)
+    assert not wrong
+
+
+def test_a_task_that_shares_out_its_own_work() -> None:
+    """A task may call `run` again, on the same pool."""
+    pool = Workers(2)
+    done: list[tuple[int, int]] = []
+
+    def task(part: int, worker: int) -> None:
+        pool.run(lambda inner, worker: done.append((part, inner)), 3)
+
+    outer = threading.Thread(target=pool.run, args=(task, 4), daemon=True)
+    outer.start()
+    outer.join(30)
+
+    assert not outer.is_alive()
+    assert sorted(done) == [(part, inner) for part in range(4) for inner in range(3)]
+
+
+def test_helpers_are_kept() -> None:
+    """A pool that is used again and again makes no new threads."""
+    pool = Workers(3)
+    pool.run(lambda part, worker: None, 9)
+    before = threading.active_count()
+
+    for _ in range(20):
+        pool.run(lambda part, worker: None, 9)
+        with pytest.raises(ValueError, match="no"):
+            pool.run(_refuse, 9)
+
+    assert threading.active_count() == before
+
+
+def _refuse(part: int, worker: int) -> None:
+    raise ValueError("no")
+
+
 def test_one_pool_for_each_count() -> None:
     """Pools are made once."""
     assert workers(2) is workers(2)
@@ -169,8 +233,7 @@ parent.run(lambda part, worker: None, 4)
 child = os.fork()
 if not child:
     done = []
-    assert workers(2) is not parent
-    workers(2).run(lambda part, worker: done.append(part), 9)
+    parent.run(lambda part, worker: done.append(part), 9)  # a plan from before the fork has it
     os._exit(0 if sorted(done) == list(range(9)) else 1)
 _, status = os.waitpid(child, 0)
 done = []
@@ -181,7 +244,7 @@ sys.exit(os.waitstatus_to_exitcode(status) or sorted(done) != list(range(9)))
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_process_gets_threads_of_its_own() -> None:
-    """Threads do not survive a fork: the child makes a pool, and the parent's goes on."""
+    """Threads do not survive a fork: the child makes new ones, and the parent's go on."""
     done = subprocess.run(
         [sys.executable, "-c", FORKED], cwd=Path(__file__).parents[1], timeout=60,
         capture_output=True, text=True,

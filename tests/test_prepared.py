@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from copy import deepcopy
+
 import numpy as np
 import pytest
 from test_dreaming import SMALL, net_with_mean, picture
@@ -11,7 +15,9 @@ from deepdream.dreaming import frames, prepared
 from deepdream.dreaming.ascent import plan_source
 from deepdream.dreaming.dream import dream
 from deepdream.dreaming.frames import zoom
-from deepdream.dreaming.prepared import Prepared
+from deepdream.dreaming.prepared import Latest, Prepared
+from deepdream.dreaming.styles import style_named
+from deepdream.errors import UnknownBlobError
 from deepdream.running.plan import Planner
 
 PICTURES = [(53, 71), (53, 71), (61, 44), (53, 71)]
@@ -161,7 +167,7 @@ def test_a_zoom_makes_a_net_ready_once(monkeypatch):
     """All its frames share it, also where the first has more steps."""
     count = []
     original = prepared.Prepared
-    monkeypatch.setattr(frames, "Prepared", lambda *a, **k: count.append(1) or original(*a, **k))
+    monkeypatch.setattr(prepared, "Prepared", lambda *a, **k: count.append(1) or original(*a, **k))
     rng = np.random.RandomState(3)
     expected, frame = [], picture()
     for steps in (3, 2, 2):
@@ -173,6 +179,54 @@ def test_a_zoom_makes_a_net_ready_once(monkeypatch):
 
     assert len(count) == 1
     assert [a.tobytes() for a in found] == [b.tobytes() for b in expected]
+
+
+@pytest.mark.parametrize(
+    ("goal", "other"),
+    [
+        ({"end": {"pool1": 1.0}}, {"end": {"pool1": 0.5}}),
+        ({"end": ["pool1", "conv1"]}, {"end": ["pool1"]}),
+        ({"objective": o.layer("pool1")}, {"objective": o.layer("conv1")}),
+        ({"end": "pool1", "style": style_named("bold")}, {"end": "pool1", "style": "2015"}),
+    ],
+)
+def test_what_is_ready_stays_while_the_goal_does(goal, other):
+    """Goals that say the same are one, whichever objects say it."""
+    latest = Latest(net_with_mean())
+    ready = latest.ready(goal)
+
+    assert latest.ready(deepcopy(goal)) is ready
+    assert latest.ready(other) is not ready
+
+
+def test_other_guides_are_another_goal():
+    """Arrays are the same where they are the very same."""
+    latest, guide = Latest(net_with_mean()), picture()
+    ready = latest.ready({"end": "pool1", "guide": guide})
+
+    assert latest.ready({"end": "pool1", "guide": guide}) is ready
+    assert latest.ready({"end": "pool1", "guide": guide + 0}) is not ready
+    with pytest.raises(UnknownBlobError):
+        latest.ready({"end": "nowhere"})
+    assert latest.ready({"end": "pool1", "guide": guide}).style == ready.style
+
+
+def test_what_a_guide_gives_elsewhere_goes(monkeypatch):
+    """A guided gallery goes through all layers: it would keep the guide's features of each."""
+    read, real = [], prepared._fitted_features
+
+    def fitted_features(*arguments):
+        found = real(*arguments)
+        read.append(weakref.ref(found))
+        return found
+
+    monkeypatch.setattr(prepared, "_fitted_features", fitted_features)
+    latest, guide = Latest(net_with_mean()), picture(33, 47, 6)
+    for end in ("conv1", "pool1", "a/output"):
+        latest.ready({"end": end, "guide": guide}).dream(picture(), seed=1, iter_n=1, octave_n=1)
+    gc.collect()
+
+    assert [ref() is None for ref in read] == [True, True, False]
 
 
 def test_a_zoom_whose_first_frame_has_another_layer():

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -73,11 +74,21 @@ def display():
         pass_fds=[theirs], stderr=subprocess.DEVNULL,
     )  # fmt: skip
     os.close(theirs)
+    late = threading.Timer(120, server.kill)  # ends what is read below
+    late.start()
     with os.fdopen(ours) as told:
         number = told.readline().strip()
-    yield f":{number}"
-    server.terminate()
-    server.wait()
+    late.cancel()
+    assert number, "the X server has not started"
+    try:
+        yield f":{number}"
+    finally:
+        server.terminate()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait(20)
 
 
 @pytest.mark.slow
@@ -106,8 +117,8 @@ def test_the_picture_is_on_the_screen(tmp_path, display, name):
         )
     finally:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, 15)
-        process.wait(20)
+            os.killpg(process.pid, 9)
+        process.wait(60)
 
     pixels = np.asarray(Image.open(shot).convert("RGB")).astype(int)
     left, right = (np.abs(pixels - colour).max(2) <= 3 for colour in ([0, 204, 51], [51, 0, 204]))

@@ -78,6 +78,24 @@ def test_rerun_of_a_guided_dream(tmp_path, model, sky):
     assert again.read_bytes() == first.read_bytes()
 
 
+def test_rerun_reads_a_guide_once(tmp_path, model, sky, monkeypatch):
+    guide = tmp_path / "guide.png"
+    save_image(np.random.RandomState(2).uniform(0, 255, (41, 47, 3)), guide)
+    first, read = dreamt(sky, model, "dream.png", "--guide", str(guide)), []
+    real = deepdream.images.load_image
+
+    def counted(path, *more):
+        read.append(str(path))
+        return real(path, *more)
+
+    for module in ("images", "repeat"):
+        monkeypatch.setattr(f"deepdream.{module}.load_image", counted)
+    command = ["rerun", str(first), "-o", str(tmp_path / "again.png"), "--guide", str(guide)]
+    assert main([*command, *model]) == 0
+
+    assert read.count(str(guide)) == 1
+
+
 def test_rerun_of_a_frame(tmp_path, model, sky):
     """The frames before it are made again, and the frame is the same."""
     folder = tmp_path / "frames"

@@ -62,7 +62,8 @@ CHANGES = [
 ]  # fmt: skip
 READS = [
     ("GET", "/"), ("GET", "/api"), ("GET", "/api/pictures"), ("GET", "/api/dreams"),
-    ("GET", "/api/pictures/{id}/screen"), ("GET", "/api/events"), ("GET", "/page/main.js"),
+    ("GET", "/api/pictures/{id}/screen"), ("GET", "/api/pictures/{id}/clip"),
+    ("GET", "/api/events"), ("GET", "/page/main.js"),
 ]  # fmt: skip
 
 
@@ -164,7 +165,7 @@ def test_a_get_changes_nothing(studio):
     """Whatever it asks for; and other methods are no way round."""
     app, folder, id = studio
     before = fingerprint(folder)
-    paths = [path for _, path in CHANGES + READS[:5]] + ["/api/dreams/{id}/restore", "/api/nothing"]
+    paths = [path for _, path in CHANGES + READS[:6]] + ["/api/dreams/{id}/restore", "/api/nothing"]
     for path in paths:
         assert ask(app, "GET", path.format(id=id), BEARER).status in (200, 404, 405), path
         for method in ("PUT", "PATCH", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "get", "G ET"):
@@ -190,7 +191,8 @@ def test_names_lead_nowhere(studio, name):
     before = fingerprint(folder)
     name = name.encode("utf-8").decode("latin-1")
     for path in (
-        f"/api/pictures/{name}", f"/api/pictures/{name}/screen", f"/api/pictures/{id}/{name}",
+        f"/api/pictures/{name}", f"/api/pictures/{name}/screen", f"/api/pictures/{name}/clip",
+        f"/api/pictures/{id}/{name}",
         f"/api/pictures/{id}/looks/{name}", f"/api/dreams/{name}", f"/api/dreams/{name}/picture",
         f"/api/dreams/{name}/download", f"/api/jobs/{name}", f"/api/jobs/{name}/picture",
         f"/page/{name}", f"/page/../{name}", f"/{name}",
@@ -412,6 +414,9 @@ NO_SETTINGS = [
     {"film": {"frames": 5}}, {"film": 1, "longest": 96}, {"film": {"frames": 10**9}, "longest": 96},
     {"film": {"frames": 5, "zoom": float("1e400")}, "longest": 96},
     {"film": {"frames": 5, "out": "x.mp4"}, "longest": 96},
+    {"film": {"carry": 0.9}, "longest": 96}, {"film": {"carry": -1}, "longest": 96},
+    {"film": {"fps": 10**9}, "longest": 96}, {"film": {"start": "0; DROP"}, "longest": 96},
+    {"film": {"carry": 0.9, "source": "/etc/passwd"}, "longest": 96},
     {"film": {"frames": 5, "loop": 1}, "longest": 96}, {"film": {"frames": 5}, "longest": 4000},
 ]  # fmt: skip
 

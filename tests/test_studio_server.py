@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -34,9 +36,34 @@ class Program:
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )  # fmt: skip
+        late = threading.Timer(120, self.process.kill)  # ends what is read below
+        late.start()
         self.lines = [self.process.stdout.readline() for _ in range(3)]
+        late.cancel()
+        assert self.lines[2], self.process.communicate(timeout=20)
         self.here, _, self.token = self.lines[0].split(": ", 1)[1].strip().partition("/?token=")
         self.port = int(self.here.rpartition(":")[2])
+
+    def end(self):
+        """Press Ctrl-C; return what it said."""
+        self.process.send_signal(signal.SIGINT)
+        try:
+            return self.process.communicate(timeout=60)
+        finally:
+            self.process.kill()
+
+    def ask(self, method, path, body=None, kind=""):
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": kind}
+        request = urllib.request.Request(self.here + path, body, headers, method=method)
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return json.load(answer)
+
+    def wait(self, id, done, seconds=120):
+        end = time.monotonic() + seconds
+        while not done(job := self.ask("GET", f"/api/jobs/{id}")):
+            assert job["state"] not in ("failed", "cancelled"), job
+            assert time.monotonic() < end, job
+            time.sleep(0.02)
 
     def status(self, path="/api", **headers):
         headers.setdefault("Authorization", f"Bearer {self.token}")
@@ -52,8 +79,7 @@ class Program:
 def program(tmp_path_factory):
     program = Program(tmp_path_factory.mktemp("studio") / "library")
     yield program
-    program.process.send_signal(signal.SIGINT)
-    program.process.communicate(timeout=20)
+    program.end()
 
 
 def test_it_says_where_and_for_whom(program):
@@ -121,8 +147,7 @@ def test_ctrl_c_ends_all_of_it(tmp_path):
     while not (children := psutil.Process(program.process.pid).children()):
         assert time.monotonic() < end
         time.sleep(0.05)
-    program.process.send_signal(signal.SIGINT)
-    _, err = program.process.communicate(timeout=20)
+    _, err = program.end()
     assert program.process.returncode == 0
     assert err == ""
     psutil.wait_procs(children, 10)
@@ -130,6 +155,36 @@ def test_ctrl_c_ends_all_of_it(tmp_path):
     assert stat.S_IMODE((tmp_path / "library").stat().st_mode) == 0o700
     assert stat.S_IMODE((tmp_path / "library" / "token").stat().st_mode) == 0o600
     assert (tmp_path / "library" / "token").read_text() == program.token
+
+
+def test_a_film_goes_on_after_the_program_is_killed(tmp_path):
+    """By the system, in the middle: it has the bytes of one that nothing has interrupted."""
+    pytest.importorskip("av", reason="the extra film is not installed")
+    pytest.importorskip("cv2", reason="the extra film is not installed")
+    from studio_client import photo
+
+    settings = {"longest": 200, "style": "animals", "iter_n": 30, "octave_n": 2, "seed": 3,
+                "film": {"frames": 8, "zoom": 0.03}}  # fmt: skip
+    films = []
+    for kill in (False, True):
+        library = tmp_path / f"library-{kill}"
+        program = Program(library)
+        try:
+            sky = program.ask("POST", "/api/pictures", photo(3), "image/png")["id"]
+            body = json.dumps({"picture": sky, "settings": settings}).encode()
+            id = program.ask("POST", "/api/jobs", body, "application/json")["id"]
+            if kill:
+                program.wait(id, lambda job: (job["progress"] or {}).get("frame", 0) > 3)
+                program.process.kill()
+                program.process.communicate(timeout=20)
+                assert len([*library.glob("dreams/unfinished-*/film.mp4.part/frame-*.ppm")]) > 2
+                program = Program(library)
+            program.wait(id, lambda job: job["state"] == "done")
+            films.append((library / "dreams" / id / "film.mp4").read_bytes())
+        finally:
+            program.process.send_signal(signal.SIGINT)
+            program.process.communicate(timeout=20)
+    assert films[0] == films[1]
 
 
 def test_what_it_refuses(tmp_path, capsys, monkeypatch):

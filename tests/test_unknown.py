@@ -432,6 +432,18 @@ def test_segnets_files_for_inference_are_dreamt_on(tmp_path):
     assert (np.asarray(made) != picture).any()
 
 
+@pytest.mark.parametrize("read", [load_graph, lambda path: Net(str(path), 1, lenient=True)])
+def test_what_is_said_of_a_list_of_pictures_is_said_once(read, tmp_path, recwarn):
+    """Also where the description is read again, without a head that cannot be built."""
+    prototxt = tmp_path / "inference.prototxt"
+    prototxt.write_text(SEGNET + WRONG_HEADS["does not fit"][0].replace("conv2", "up"))
+
+    assert list(read(prototxt).unbuilt) == ["fc"]
+
+    told = [str(each.message) for each in recwarn if "list of pictures" in str(each.message)]
+    assert len(told) == 1
+
+
 def test_segnets_files_for_training_are_refused():
     """There the labels are read, and Net itself replaces nothing."""
     loss = 'layer { name: "l" type: "EuclideanLoss" bottom: "up" bottom: "label" top: "l" }'

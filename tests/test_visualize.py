@@ -17,13 +17,16 @@ from tiny import SMOOTH, TINY, tiny_net, write_tiny
 import deepdream
 from deepdream import objectives as o
 from deepdream.cli import main
+from deepdream.dreaming import visualize
 from deepdream.dreaming.ascent.spectrum import Spectrum
 from deepdream.dreaming.dream2015 import guide_features
 from deepdream.dreaming.objectives.apart import Apart, gram
 from deepdream.dreaming.pictures.operations import Operations
 from deepdream.dreaming.visualize import caption, diverse, each_of
 from deepdream.errors import ParameterError, ShapeError, UnknownLabelError
+from deepdream.galleries.seen import see_each
 from deepdream.galleries.sheet import sheet_of
+from deepdream.images import to_uint8
 from deepdream.models.load import load_graph
 from deepdream.picture import resized
 
@@ -451,6 +454,39 @@ def test_what_is_shown_one_by_one(text: str, terms: list[str]) -> None:
     assert each_of(text) == terms
 
 
+def test_a_term_of_a_sheet_may_have_a_weight(net: Any) -> None:
+    """As the same term has it by itself."""
+    how: dict[str, Any] = {"size": 40, "seed": 2, "iter_n": 2, "octave_n": 1}
+    terms = ["conv1:1*-1", "conv1:1"]
+
+    made = dict(see_each(net, terms, cluster=None, **how))
+
+    for number, term in enumerate(terms):
+        alone = to_uint8(deepdream.visualize(net, term, **how))
+        np.testing.assert_array_equal(made[number], alone)
+    assert (np.asarray(made[0]) != made[1]).any()
+
+
+def test_what_is_said_of_a_sheets_picture_is_told(net: Any) -> None:
+    how: dict[str, Any] = {"size": 40, "seed": 2, "iter_n": 1, "octave_n": 9, "border": "roll"}
+    with pytest.warns(UserWarning, match="octaves are left out"):
+        list(see_each(net, ["class:3"], cluster=None, **how))
+
+
+def test_ctrl_c_keeps_the_pictures_of_a_sheet(
+    files: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(net: Any, terms: Any, **options: Any) -> Any:
+        yield 1, deepdream.noise(30, 30, 1)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("deepdream.galleries.seen.see_each", stopped)
+    command = ["visualize", *files, "--end", "a/output:0-2", "--cluster", "local", "-o", "s.png"]
+    assert main(command) == 130
+    assert "stopped early: the pictures so far" in capsys.readouterr().out
+    assert Path("s.png").is_file()
+
+
 def test_captions_are_the_usual_names() -> None:
     net = load_graph()
 
@@ -502,6 +538,46 @@ def test_the_command_gallery_writes_a_sheet_too(
     assert capsys.readouterr().out.endswith("wrote s.png\n")
     assert deepdream.load_image("s.png").shape == (76, 12 + 2 * 52, 3)
     assert main(["gallery", "in.png", "-o", "g", "--sheet", "s.xyz", *more]) == 2
+
+
+def test_a_picture_that_fails_costs_no_others(
+    files: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sheet has those that could be made, and the status is 1; with none there is no sheet."""
+    real = visualize.dream
+
+    def fails(net: Any, start: Any, *, objective: Any, **options: Any) -> Any:
+        if objective == o.channel("conv1", 1):
+            raise ParameterError("iter_n is wrong with it")
+        return real(net, start, objective=objective, **options)
+
+    monkeypatch.setattr(visualize, "dream", fails)
+    assert main(["visualize", "--end", "conv1:0-2", "-o", "s.png", *files]) == 1
+    said = capsys.readouterr()
+    assert "2 pictures" in said.out
+    assert "deepdream: conv1:1: --iter-n is wrong with it" in said.err
+    assert main(["visualize", "--end", "conv1:1", "-o", "none.png", *files]) == 2
+    assert not Path("none.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--end", "conv1", "--end", "nowhere"], "nowhere"),
+        (["--end", "conv1:0,99"], "channel('conv1', 99): the target has 6 channels, 0 to 5"),
+        (["--end", "conv1:0-1", "--columns", "0"], "--columns is 0: a whole number from 1"),
+        (["--end", "conv1", "--shared", "."], "shared is given without"),
+        (["--end", "conv1", "--end", "conv1:1", "--strength", "-1"], "--strength is -1"),
+    ],
+)
+def test_the_command_refuses_at_once(
+    files: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str], message: str,
+) -> None:  # fmt: skip
+    """Before the first picture of a sheet is made."""
+    monkeypatch.setattr(visualize, "dream", lambda *_, **__: pytest.fail("it has begun"))
+    assert main(["visualize", *arguments, *files]) == 2
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def serve() -> Iterator[Site]:
     finally:
         site.over.set()
         server.shutdown()
-        thread.join()
+        thread.join(60)
         server.server_close()
 
 

@@ -130,12 +130,13 @@ def batch(
     --------
     >>> deepdream.batch(net, "holiday/*.jpg", "dreams", style="eyes")    # doctest: +SKIP
     """
+    if not isinstance(pictures, (str, bytes, os.PathLike)):
+        pictures = list(pictures)  # an iterator gives its pictures once
+    order = {picture: i for i, picture in enumerate(find_pictures(pictures))}
     todo = write_batch(net, pictures, folder, name=name, recipe=recipe, depth=depth,
                        seed=seed, cluster=cluster, shared=shared, progress=progress,
                        **options)  # fmt: skip
-    found = {dreamt.picture: dreamt for dreamt in todo}
-    order = {picture: i for i, picture in enumerate(find_pictures(pictures))}
-    return sorted(found.values(), key=lambda dreamt: order.get(dreamt.picture, len(order)))
+    return sorted(todo, key=lambda dreamt: order.get(dreamt.picture, len(order)))
 
 
 def write_batch(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,7 +39,10 @@ def find_pictures(given: FileName | Iterable[FileName]) -> list[Path]:
 
 
 def _meant(name: str) -> list[Path]:
-    path = Path(name).expanduser()
+    path = Path(name)
+    if not path.exists():
+        with contextlib.suppress(RuntimeError):  # "~$x.jpg" is nobody's home
+            path = path.expanduser()
     if path.is_dir():
         inside = sorted(p for p in path.iterdir() if _is_picture(p))
         if not inside:

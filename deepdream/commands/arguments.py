@@ -292,34 +292,29 @@ def signature_defaults(module: str, function: str) -> Mapping[str, Any]:
     return {arg.arg: ast.literal_eval(value) for arg, value in pairs if value is not None}
 
 
-def chosen(args: argparse.Namespace) -> dict[str, Any]:
+def chosen(args: argparse.Namespace, load: bool = True) -> dict[str, Any]:
     """Return the keywords of `deepdream.dream` among the flags that are given, but for the seed.
 
-    Pictures are loaded.
+    Parameters
+    ----------
+    args : Namespace
+    load : bool
+        Load the pictures that belong to the whole dream; else they are the names of their files.
+        Those of single terms are loaded.
     """
+    from ..dreaming.objectives.typed import steering
     from ..images import load_image
 
     names = ["style", "keep_colors", "clip", "flip", "balance", "width", "height", "max_memory",
              "precision", *(flag[2:].replace("-", "_") for flag, *_ in _DREAM_FLAGS)]  # fmt: skip
     found = {name: getattr(args, name, None) for name in names}
-    found.update(steered(args))
-    for name in ("mask", "guide"):
+    found.update(steering(*(getattr(args, name, None) or [] for name in ("end", "mask", "guide"))))
+    for name in ("mask", "guide") if load else ():
         file = found.get(name)
         if file is not None:
             several = isinstance(file, list)
             found[name] = [*map(load_image, file)] if several else load_image(file)
     return {name: value for name, value in found.items() if value is not None}
-
-
-def steered(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the keywords of `deepdream.dream` that say what is to grow, and where.
-
-    Of pictures that belong to the whole dream they are the names; those of single terms are loaded.
-    """
-    from ..dreaming.objectives.typed import steering
-
-    given = (getattr(args, name, None) or [] for name in ("end", "mask", "guide"))
-    return steering(*given)
 
 
 _NOISE = re.compile(r"noise:(\d+)x(\d+)", re.IGNORECASE)
@@ -364,40 +359,20 @@ def seed(args: argparse.Namespace) -> int:
     return int.from_bytes(os.urandom(4), "little") if args.seed is None else args.seed
 
 
-def mean_of(args: argparse.Namespace) -> Any:
-    """Return what ``--mean`` says, as `deepdream.load_net` takes it.
-
-    Raises
-    ------
-    ParameterError
-        It is no three numbers.
-    """
-    mean: Any = args.mean
-    if mean is not None and "," in mean:
-        try:
-            mean = [float(value) for value in mean.split(",")]
-        except ValueError:
-            raise ParameterError(
-                f"--mean is '{args.mean}': three numbers are expected, as 104,117,123"
-            ) from None
-    return mean
-
-
 def load_net(args: argparse.Namespace) -> Any:
     """Return the net that the flags of `model_arguments` name.
 
     Raises
     ------
-    ParameterError
-        ``--mean`` is no three numbers.
     DeepDreamError
         What `deepdream.load_net` raises.
     """
-    mean = mean_of(args)
     with collector_paused():
         from ..models.load import load_net
 
-        return load_net(args.model, args.weights, mean=mean, engine=args.engine, device=args.device)
+        return load_net(
+            args.model, args.weights, mean=args.mean, engine=args.engine, device=args.device
+        )
 
 
 @contextmanager

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,10 @@ from .arguments import (
     dream_arguments,
     keywords,
     load_net,
-    mean_of,
     model_arguments,
     signature_defaults,
 )
+from .words import in_flags
 
 
 def add(commands: Any) -> None:
@@ -78,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
     net = _net(args, params)
     folder = Path(args.out)
     made, before, failed = 0, 0, []
+    notes: dict[str, list[str]] = {}
     todo = write_batch(
         net, args.pictures, folder, name=args.name, recipe=args.recipe, depth=args.depth,
         seed=args.seed, cluster=args.cluster, shared=args.shared,
@@ -85,6 +88,8 @@ def run(args: argparse.Namespace) -> int:
     )  # fmt: skip
     try:
         for dreamt in todo:
+            for note in dreamt.notes:
+                notes.setdefault(note, []).append(dreamt.picture.name)
             if dreamt.error:
                 failed.append(dreamt)
             elif dreamt.there:
@@ -97,12 +102,25 @@ def run(args: argparse.Namespace) -> int:
         )
         return 130
     for dreamt in failed:
-        print(f"{dreamt.picture}: {dreamt.error}", file=sys.stderr)
+        print(f"{dreamt.picture}: {in_flags(dreamt.error, args.parser.flags())}", file=sys.stderr)
+    tell(notes)
     what = f"{count(made, 'new picture')}" + (f", {before} from before" if before else "")
     if failed:
         what += f", {len(failed)} failed: {folder / FAILURES} says why"
     print(f"wrote {folder} ({what}, {time.monotonic() - began:.0f} s)")
     return 1 if failed else 0
+
+
+_NOTES = 5  # that are told; more of them would be one for each picture
+
+
+def tell(notes: Mapping[str, list[str]]) -> None:
+    """Tell what was to be said while pictures were made, each once, with the first's name."""
+    for note, names in [*notes.items()][:_NOTES]:
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        warnings.warn(f"{names[0]}{more}: {note}", stacklevel=2)
+    if len(notes) > _NOTES:
+        warnings.warn(f"{len(notes) - _NOTES} more notes of this kind", stacklevel=2)
 
 
 def _net(args: argparse.Namespace, params: dict[str, Any]) -> Any:
@@ -122,6 +140,6 @@ def _net(args: argparse.Namespace, params: dict[str, Any]) -> Any:
         read_recipe(args.recipe),
         model=args.model,
         weights=args.weights,
-        mean=mean_of(args),
+        mean=args.mean,
         **given,
     )

@@ -9,9 +9,6 @@ from typing import Any
 
 from .arguments import number, say
 
-FILMS = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".gif", ".webp", ".apng")
-"""Endings of names that can be nothing but films."""
-
 _CAMERA: tuple[tuple[str, Any, str, str], ...] = (
     ("--turn", float, "DEGREES", "turn the camera so far from frame to frame, clockwise"),
     ("--shift", "pair", "X:Y", "move it so many pixels to the right and down, as 2:0"),

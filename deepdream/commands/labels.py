@@ -37,11 +37,7 @@ def run(args: argparse.Namespace) -> int:
         families = classes.families
     else:
         found = {*classes.containing(args.word)}
-        families = {
-            word: members
-            for word, members in classes.families.items()
-            if word in {args.word.lower(), args.word.lower().rstrip("s")}
-        }
+        families = classes.families_of(args.word)
         numbers = sorted(found.union(*families.values())) or find_labels(net, args.word)
     for number in numbers:
         print(f"{number:4}  {classes.labels[number]}")

@@ -14,10 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ..files import PICTURES
+from ..files import FILMS, PICTURES
 from .words import meant_command, meant_option, names_the_picture
-
-_FILMS = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".mpg", ".mpeg", ".mts", ".3gp"}
 
 _KINDS = {"int": "a whole number", "float": "a number"}  # types, as argparse calls them
 
@@ -159,7 +157,7 @@ class Parser(argparse.ArgumentParser):
                     f"'{word}' is a network's file, not a command. To dream with it:\n"
                     f"  {self.prog} dream IMAGE --model PROTOTXT --weights CAFFEMODEL --end LAYER"
                 )
-            if suffix in _FILMS and "film" in inner.choices:
+            if suffix in FILMS and "film" in inner.choices:
                 return (
                     f"'{word}' is a film, not a command. To dream on it:\n"
                     f"  {self.prog} film {shlex.join(rest)}"

@@ -14,7 +14,6 @@ from .arguments import (
     command,
     dream_arguments,
     model_arguments,
-    steered,
 )
 from .film_arguments import make
 
@@ -66,10 +65,7 @@ def run(args: argparse.Namespace) -> int:
     if recipe["command"] == "film":
         return _film(args, path, out, recipe)
     images.check_writable(out, args.depth)
-    given = steered(args)
-    changes = {name: value for name, value in chosen(args).items() if name not in ("guide", "mask")}
-    if args.seed is not None:
-        changes["seed"] = args.seed
+    changes, files = _changes(args)
     net = load_recipes_net(
         recipe, model=args.model, weights=args.weights, mean=args.mean, engine=args.engine,
         device=args.device,
@@ -77,16 +73,23 @@ def run(args: argparse.Namespace) -> int:
     frames = int(recipe.get("frame", 0)) + 1
     with Bar(frames) as bar:
         made = rerun(
-            path, img=args.input, guide=given.get("guide"), mask=given.get("mask"), net=net,
-            on_step=bar.step, progress=False, **changes,
-        )  # fmt: skip
+            path, img=args.input, net=net, on_step=bar.step, progress=False, **files, **changes
+        )
     images.save_image(made, out, depth=args.depth or images.depth_for(out, recipe))
     stopped = made.recipe is not None and made.recipe.get("stopped")
-    new = [name for name in ("guide", "mask") if name in given and name not in recipe]
+    new = [name for name in files if name not in recipe]
     different = [*changes, *new]
     what = f"changed: {', '.join(different)}" if different else compared(path, out)
     print(f"wrote {out} ({time.monotonic() - began:.0f} s); {what}")
     return 130 if stopped else 0
+
+
+def _changes(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what is to be another than in the recipe, and the files of guides and mask."""
+    changes = chosen(args, load=False)
+    if args.seed is not None:
+        changes["seed"] = args.seed
+    return changes, {name: changes.pop(name) for name in ("guide", "mask") if name in changes}
 
 
 def _film(args: argparse.Namespace, path: Path, out: Path, recipe: Mapping[str, Any]) -> int:
@@ -94,18 +97,12 @@ def _film(args: argparse.Namespace, path: Path, out: Path, recipe: Mapping[str, 
     from ..films.again import film_again
     from ..repeat import load_recipes_net
 
-    given = steered(args)
-    changes = {name: value for name, value in chosen(args).items() if name not in ("guide", "mask")}
-    if args.seed is not None:
-        changes["seed"] = args.seed
+    changes, files = _changes(args)
     net = load_recipes_net(
         recipe, model=args.model, weights=args.weights, mean=args.mean, engine=args.engine,
         device=args.device,
     )  # fmt: skip
-    making = film_again(
-        path, out, img=args.input, guide=given.get("guide"), mask=given.get("mask"), net=net,
-        **changes,
-    )  # fmt: skip
+    making = film_again(path, out, img=args.input, net=net, **files, **changes)
     status = make(args, making)
     if not status and not changes and out.is_file() and path.is_file():
         same = out.read_bytes() == path.read_bytes()

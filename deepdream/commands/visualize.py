@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from ..errors import ParameterError
+from ..errors import DeepDreamError, ParameterError
 from .arguments import (
     chosen,
     cluster_arguments,
@@ -18,6 +19,7 @@ from .arguments import (
     say,
     seed,
 )
+from .words import in_flags
 
 
 def add(commands: Any) -> None:
@@ -56,14 +58,18 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the pictures, lay them out, save."""
-    from ..dreaming.visualize import caption, diverse, each_of
-    from ..galleries.sheet import sheet
+    from ..dreaming.visualize import caption, check_terms, diverse, each_of
+    from ..galleries.sheet import check_columns, sheet
     from ..images import check_writable, save_image
+    from ..jobs.run import check_cluster
     from ..progress import Bar
 
     began = time.monotonic()
     if args.mask or args.guide:
         raise ParameterError("mask and guide are for dreams on pictures: leave them out")
+    check_cluster(args.cluster, None, args.shared)
+    if args.columns is not None:
+        check_columns(args.columns)
     terms = [term for text in args.end for term in each_of(text)]
     out = Path(args.out) if args.out else Path(f"{_plain(terms[0] if len(terms) == 1 else '')}.png")
     check_writable(out)
@@ -71,20 +77,27 @@ def run(args: argparse.Namespace) -> int:
     options = {key: value for key, value in chosen(args).items() if key not in _SAID_BEFORE}
     net = load_net(args)
     say(args, f"network {net.name or args.model}, seed {number}")
+    check_terms(net, terms, **options)
     captions = [caption(net, term) for term in terms]
     made: list[tuple[Any, str]] = []
+    failed: list[str] = []
     stopped = False
     elsewhere = args.cluster is not None
     if elsewhere:
-        made = _elsewhere(args, net, terms, captions, number, options)
+        made, failed, stopped = _elsewhere(args, net, terms, captions, number, options)
     for term, words in [] if elsewhere else zip(terms, captions):
         with Bar() as bar:
             todo = diverse(
                 net, term, args.diversity, size=args.size, seed=number, on_step=bar.step, **options
             )
-            for picture in todo:
-                stopped = bool(picture.recipe and picture.recipe.get("stopped"))
-                made.append((picture, words))
+            try:
+                for picture in todo:
+                    stopped = bool(picture.recipe and picture.recipe.get("stopped"))
+                    made.append((picture, words))
+            except DeepDreamError as error:
+                if not made and term == terms[-1]:
+                    raise
+                failed.append(f"{term}: {error}")
         if stopped:
             break
     if len(terms) * args.diversity == 1:
@@ -98,15 +111,17 @@ def run(args: argparse.Namespace) -> int:
     h, w = picture.shape[:2]
     what = "" if len(made) == 1 else f", {len(made)} pictures"
     partly = ", stopped early: the pictures so far" if stopped else ""
+    for text in failed:
+        print(f"deepdream: {in_flags(text, args.parser.flags())}", file=sys.stderr)
     print(f"wrote {out} ({w}x{h}{what}, {time.monotonic() - began:.0f} s{partly})")
-    return 130 if stopped else 0
+    return 130 if stopped else 1 if failed else 0
 
 
 def _elsewhere(
     args: argparse.Namespace, net: Any, terms: list[str], captions: list[str], number: int,
     options: dict[str, Any],
-) -> list[tuple[Any, str]]:  # fmt: skip
-    """Return the pictures of a sheet, made on a cluster."""
+) -> tuple[list[tuple[Any, str]], list[str], bool]:  # fmt: skip
+    """Return the pictures of a sheet, made on a cluster; what failed; whether Ctrl-C ended it."""
     from ..galleries.seen import see_each
     from ..progress import Bar
 
@@ -120,8 +135,17 @@ def _elsewhere(
             net, terms, cluster=args.cluster, shared=args.shared, size=args.size, seed=number,
             shown=bar, **options,
         )  # fmt: skip
-        pictures = dict(todo)
-    return [(pictures[k], words) for k, words in enumerate(captions)]
+        pictures: dict[int, Any] = {}
+        failed, stopped = [], False
+        try:
+            for k, picture in todo:
+                pictures[k] = picture
+        except (KeyboardInterrupt, DeepDreamError) as error:
+            if not pictures:
+                raise
+            stopped = isinstance(error, KeyboardInterrupt)
+            failed = [] if stopped else [str(error)]
+    return [(pictures[k], captions[k]) for k in sorted(pictures)], failed, stopped
 
 
 # Keywords of `deepdream.dream` that this command has other flags for.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ParameterError
+from ..files import FILMS, MOVING, check_folder
 from .arguments import (
     chosen,
     command,
@@ -18,7 +19,7 @@ from .arguments import (
     model_arguments,
     signature_defaults,
 )
-from .film_arguments import FILMS, camera_arguments, film_arguments, given_of, make
+from .film_arguments import camera_arguments, film_arguments, given_of, make
 
 
 def add(commands: Any) -> None:
@@ -60,7 +61,7 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make a film, or a folder of frames, as the name says."""
-    film = Path(args.out).suffix.lower() in FILMS and not Path(args.out).is_dir()
+    film = Path(args.out).suffix.lower() in FILMS | MOVING and not Path(args.out).is_dir()
     return _film(args) if film else _folder(args)
 
 
@@ -85,8 +86,6 @@ def _folder(args: argparse.Namespace) -> int:
     for name in given_of(args, *_OF_FILMS):
         raise ParameterError(f"--{name} is for films, and '{args.out}' is a folder: name a film, "
                              f"as {args.out}.mp4")  # fmt: skip
-    from ..files import check_folder
-
     suffix = f".{args.format or 'png'}"
     check_folder(args.out, suffix)
     from ..dreaming.frames import write_zoom

@@ -32,7 +32,7 @@ from .objectives.goals import as_guides
 from .objectives.objective import Objective
 from .parameters import Parameters, check_seed
 from .pictures.fitting import SizeWarning
-from .prepared import Prepared, parted
+from .prepared import Latest, parted
 from .schedules import Schedule
 from .styles import NOTEBOOK, style_of
 
@@ -104,6 +104,8 @@ def _zoom(
     if seed is not None and not isinstance(seed, np.random.RandomState):
         seed = np.random.RandomState(seed)
     begin, others = _by_frame(net, first, given)
+    for keywords in (begin, others):
+        parted(keywords)  # refuses what is no parameter, before anything is done
     differs = _differing(_settled(net, begin), _settled(net, others))
     todo = [begin if begins else others, *[others] * (int(frames) - 1)]
     return _frames(net, start, todo, scale, seed, on_step, progress, differs, begins, as_2015)
@@ -145,8 +147,7 @@ def _frames(
 ) -> Iterator[Picture]:  # fmt: skip
     shown = display_for(progress, on_step, frame.shape[:2], len(todo))
     stopped_on_purpose, told = False, frame.told
-    ready: Prepared | None = None
-    shared: dict[str, Any] = {}
+    latest = Latest(net)
 
     def watch(step: Any) -> bool:
         nonlocal stopped_on_purpose
@@ -164,9 +165,9 @@ def _frames(
                 if i:  # the first frame has said it
                     warnings.simplefilter("ignore", SizeWarning)
                 own, goal = parted(params)
-                if ready is None or not _same(goal, shared):
-                    ready, shared = Prepared(net, **goal), goal
-                frame = ready.dream(frame, seed=seed, on_step=watch, progress=False, **own)
+                frame = latest.ready(goal).dream(
+                    frame, seed=seed, on_step=watch, progress=False, **own
+                )
             assert frame.recipe is not None
             if differs and not (begins and i == 0):
                 frame.recipe["first"] = differs
@@ -177,11 +178,6 @@ def _frames(
             if shown is not None:
                 shown.frame(i + 1)
             yield frame
-
-
-def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Tell whether two sets of keywords hold the very same values."""
-    return one.keys() == other.keys() and all(one[name] is other[name] for name in one)
 
 
 def enlarge(frame: Picture, scale: float, as_2015: bool = False) -> Picture:
@@ -260,7 +256,10 @@ def write_zoom(
     """
     check_depth(f"0000{suffix}", depth)
     check_folder(folder, suffix)
-    folder = Path(folder)
+    check_seed(seed)
+    if isinstance(seed, np.random.RandomState):
+        raise ParameterError(f"seed is {seed!r}: a whole number, which the folder can keep")
+    folder, seed = Path(folder), None if seed is None else int(seed)
     state_file = folder / _STATE
     picture = as_picture(img)
     asked = {**_asked(net, picture, scale, suffix, dream_params), "depth": str(depth)}
@@ -274,7 +273,6 @@ def write_zoom(
             )
         first, frame = 0, picture
         seed = int.from_bytes(os.urandom(4), "little") if seed is None else seed
-        check_seed(seed)
         rng = np.random.RandomState(seed)
     else:
         seed = state.seed if seed is None else seed

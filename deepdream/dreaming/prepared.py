@@ -18,16 +18,16 @@ from typing import Any, Union
 import numpy as np
 
 from ..display import watching
-from ..errors import OutOfMemoryError, ParameterError
+from ..errors import OutOfMemoryError, ParameterError, nearest
 from ..images import Picture, as_picture
-from ..picture import file_of, resized
+from ..picture import as_recorded, file_of, resized
 from ..recipe import Recipe, build_recipe
 from .ascent.ascent import Ascent, Source
 from .ascent.pulls import Pull
 from .dream2015 import guide_features, input_mean, input_name
 from .objectives.functions import Function, objective_guide
 from .objectives.goals import Goal
-from .objectives.objective import GuideTerm, Term
+from .objectives.objective import GuideTerm, Objective, Term
 from .parameters import Parameters, check_precision, check_seed, composed_size, wanted_size
 from .pictures.borders import Canvas, Size, canvas_for, continued
 from .pictures.finish import finish_for
@@ -36,7 +36,7 @@ from .pictures.masks import as_mask
 from .pictures.masks import fitted as fitted_mask
 from .pictures.octaves import Bases, larger_sizes, octave_sizes
 from .steps import OnStep, Step
-from .styles import NOTEBOOK
+from .styles import NOTEBOOK, Style
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +51,8 @@ Seed = Union[int, np.random.RandomState, None]
 
 # Keywords that a single picture may have for itself; see `Prepared.dream`.
 _OWN = {*NOTEBOOK, "mask", "width", "height", "compose"}
+# And those that belong to what is made ready; see `Prepared`.
+_GOAL = {"end", "style", "objective", "guide", "balance", "max_memory", "precision"}
 
 
 _SHORT = 72  # letters of a term's name
@@ -108,12 +110,14 @@ class Prepared:
         self._planner: Any
         self._why_not: str
         self._plans: Any = None
-        self._writers: dict[int, Any] = {}  # a plan's, by the function
+        self._writers: dict[Term, Any] = {}  # a plan's
         self._features: dict[tuple[bool, Term], Function] = {}  # by whether a plan has read them
-        if like is not None and like.goal.net is goal.net and like._precision == precision:
-            self._features, self._writers = like._features, like._writers
-        else:
+        if like is not None and (like.goal.net is not goal.net or like._precision != precision):
             like = None
+        if like is not None:  # what a guide gives at other layers is not kept: it may be large
+            terms = {share.term for share in goal.shares}
+            self._features = {at: f for at, f in like._features.items() if at[1] in terms}
+            self._writers = {term: how for term, how in like._writers.items() if term in terms}
         if like is not None and like.goal.ends == goal.ends:
             self._planner, self._why_not, self._plans = like._planner, like._why_not, like._plans
         else:
@@ -272,8 +276,8 @@ class Prepared:
             seed=None if isinstance(seed, np.random.RandomState) else seed,
             source=source,
             style=chosen.style.name,
-            guide=_source_of(goal.guides),
-            mask=None if mask is None else file_of(mask) or "an array",
+            guide=told_of(goal.guides),
+            mask=None if mask is None else as_recorded(mask),
             stopped=stopped,
         )
 
@@ -304,10 +308,10 @@ class Prepared:
 
             try:
                 pulls = self._pulls(goal, size, True, planned)
-                for pull in pulls:
-                    if id(pull.function) not in self._writers:
-                        self._writers[id(pull.function)] = writers_of([pull], planner)[0]
-                writers = [self._writers[id(pull.function)] for pull in pulls]
+                for share, pull in zip(goal.shares, pulls):
+                    if share.term not in self._writers:
+                        self._writers[share.term] = writers_of([pull], planner)[0]
+                writers = [self._writers[share.term] for share in goal.shares]
                 made = PlanSource(planner, canvases, pulls, limit=limit,
                                   arrays=chosen.arrays(masked), recorded=not chosen.waits,
                                   plans=self._plans, writers=writers,
@@ -368,6 +372,48 @@ class Prepared:
         return objective_guide(np.concatenate([f.reshape(f.shape[0], -1) for f in read], axis=1))
 
 
+class Latest:
+    """The latest `Prepared` of a net, which stays while the goal does.
+
+    Goals at one layer, or with one guide, share what was planned and read.
+
+    Parameters
+    ----------
+    net : Net
+    """
+
+    def __init__(self, net: Any) -> None:
+        self._net = net
+        self._goal: dict[str, Any] = {}
+        self._ready: Prepared | None = None
+
+    def ready(self, goal: Mapping[str, Any]) -> Prepared:
+        """Return what dreams by the keywords of a goal, see `parted`.
+
+        Raises
+        ------
+        UnknownBlobError, UnknownLayerError, UnknownLabelError, ImageError, ParameterError
+            As `Prepared`.
+        """
+        if self._ready is None or not _same(self._goal, goal):
+            like, self._ready = self._ready, None
+            self._ready, self._goal = Prepared(self._net, like=like, **goal), {**goal}
+        return self._ready
+
+
+def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Tell whether two goals are one: the same objects, or equal names, numbers and terms."""
+    return one.keys() == other.keys() and all(
+        one[name] is other[name] or (_plain(one[name]) and one[name] == other[name]) for name in one
+    )
+
+
+def _plain(value: Any) -> bool:
+    if isinstance(value, (Mapping, list, tuple)):
+        return all(map(_plain, value.values() if isinstance(value, Mapping) else value))
+    return isinstance(value, (str, int, float, Objective, Style, type(None)))
+
+
 def _short(text: str) -> str:
     """Return a term as one types it, for a message: of hundreds of numbers some are enough."""
     return text if len(text) <= _SHORT else f"{text[: _SHORT - 2]}…)"
@@ -381,14 +427,25 @@ def parted(keywords: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]
     dict, dict
         What a single picture may have for itself (`Prepared.dream`), and for what a net is made
         ready (`Prepared`).
+
+    Raises
+    ------
+    ParameterError
+        There is no such keyword; the nearest is offered.
     """
     own = {name: value for name, value in keywords.items() if name in _OWN}
-    return own, {name: value for name, value in keywords.items() if name not in _OWN}
+    goal = {name: value for name, value in keywords.items() if name not in _OWN}
+    wrong = next((name for name in goal if name not in _GOAL), None)
+    if wrong is not None:
+        raise ParameterError(
+            f"there is no parameter '{wrong}'.{nearest(wrong, sorted(_OWN | _GOAL))}"
+        )
+    return own, goal
 
 
-def _source_of(guides: list[Picture]) -> Any:
-    """Return what a recipe says of guides."""
-    sources = [file_of(guide) or "an array" for guide in guides]
+def told_of(guides: Sequence[Picture]) -> Any:
+    """Return what a recipe says of guides, see `picture.as_recorded`: of several a list."""
+    sources = [as_recorded(guide) for guide in guides]
     return sources[0] if len(sources) == 1 else sources or None
 
 

@@ -13,16 +13,20 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ParameterError, UnknownLayerError
+from ..errors import ParameterError, ShapeError, UnknownLayerError
 from ..images import as_picture
 from ..picture import Picture
 from .dream import dream
-from .dream2015 import guide_features
+from .dream2015 import guide_features, target_blob
 from .objectives.apart import Apart, gram
-from .objectives.goals import recommended_end
+from .objectives.functions import check_channels
+from .objectives.goals import Goal, recommended_end
+from .objectives.objective import ChannelTerm
 from .objectives.terms import Objective, function
 from .objectives.typed import CLASS, split_channels, split_weight, term_typed
+from .parameters import Parameters
 from .pictures.noise import noise
+from .styles import NOTEBOOK
 
 STYLE = "seen"
 SIZE = 256
@@ -93,14 +97,7 @@ def visualize(
     >>> hen = visualize(net, "class:hen")                            # doctest: +SKIP
     >>> other = visualize(net, "class:hen", seed=1, apart_from=[hen])  # doctest: +SKIP
     """
-    if isinstance(objective, str):
-        text, weight = split_weight(objective)
-        objective = weight * term_typed(text)
-    if not isinstance(objective, Objective):
-        raise ParameterError(
-            f"objective is {objective!r}: terms of deepdream.objectives are expected, or a text as "
-            "'class:hen' or 'LAYER:13'"
-        )
+    objective = wanted(objective)
     start = start_for(size, seed)
     if isinstance(apart_from, np.ndarray) and apart_from.ndim < 4:
         raise ParameterError("apart_from is one array: a list of pictures is expected, [picture]")
@@ -109,6 +106,67 @@ def visualize(
         grams = [gram(guide_features(net, as_picture(p), end)) for p in apart_from]
         objective = objective + APART * function(end, Apart(grams))
     return dream(net, start, objective=objective, style=style, seed=seed, **options)
+
+
+def wanted(objective: Objective | str) -> Objective:
+    """Return what is to be seen, as terms.
+
+    Parameters
+    ----------
+    objective
+        See `visualize`.
+
+    Raises
+    ------
+    ParameterError
+        It is neither terms nor a text that stands for one.
+    """
+    if isinstance(objective, str):
+        text, weight = split_weight(objective)
+        return weight * term_typed(text)
+    if not isinstance(objective, Objective):
+        raise ParameterError(
+            f"objective is {objective!r}: terms of deepdream.objectives are expected, or a text as "
+            "'class:hen' or 'LAYER:13'"
+        )
+    return objective
+
+
+def check_terms(
+    net: Any, terms: Sequence[Objective | str], style: Any = STYLE, **options: Any
+) -> list[Objective]:
+    """Refuse what makes no sense in several pictures, before the first of them is made.
+
+    Parameters
+    ----------
+    net, style, **options
+        See `visualize`.
+    terms : sequence
+        What each is to show, see there.
+
+    Returns
+    -------
+    list of Objective
+        The terms.
+
+    Raises
+    ------
+    UnknownLabelError, UnknownBlobError, UnknownLayerError, ShapeError
+        No such class, layer or channel.
+    ParameterError
+        A value makes no sense.
+    """
+    chosen = Parameters(net, style, {name: options.get(name) for name in NOTEBOOK})
+    objectives = [wanted(term) for term in terms]
+    for objective in objectives:
+        goal = Goal(net, None, objective, None, chosen.style)
+        for term in (share.term for share in goal.shares):
+            if isinstance(term, ChannelTerm):
+                try:
+                    check_channels(term.channels, target_blob(goal.net, term.end).shape[1])
+                except ShapeError as error:
+                    raise ShapeError(f"{term!r}: {error}") from error
+    return objectives
 
 
 def start_for(size: int | tuple[int, int], seed: int) -> Picture:

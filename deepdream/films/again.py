@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..dreaming.pictures.noise import noise
+from ..dreaming.pictures.noise import noise_of
+from ..dreaming.styles import NOTEBOOK, STYLES
 from ..errors import ParameterError
 from ..files import FileName
 from ..recipe import read_recipe
@@ -20,6 +21,7 @@ from ..repeat import (
     repeatable,
 )
 from .film import Filming
+from .script import check_names
 
 if TYPE_CHECKING:
     from ..running.net import Net
@@ -49,7 +51,8 @@ def film_again(
     net : Net, optional
         What is to dream; needed where the recipe's network is not a registered one.
     **changes
-        Parameters of `deepdream.film` that are to be others than the recipe's.
+        Parameters of `deepdream.film` that are to be others than the recipe's: in all frames, but
+        for `iter_n`, which scenes' first frames have of their own (`first`).
 
     Returns
     -------
@@ -77,12 +80,18 @@ def film_again(
     check_net(net, recipe["model"])
     options = dict(recipe.get("film", {}))
     own = {name: changes.pop(name) for name in [*changes] if name in _FILM}
-    first: dict[str, Any] | None = {"iter_n": keywords["iter_n"], **recipe.get("first", {})}
-    if changes:
-        keywords = changed(keywords, changes, (1, 1))
-        if "style" in changes:
-            first = None
+    check_names(changes)
     different = bool(changes or own)
+    first: Any = {"iter_n": keywords["iter_n"], **recipe.get("first", {})}
+    if recipe.get("style") in STYLES:  # a name; all that it decides is there
+        keywords = {**NOTEBOOK, **keywords, "style": recipe["style"]}
+    keywords = changed(keywords, changes, (1, 1))
+    if "style" in changes:
+        first = own.pop("first", None)
+    else:
+        first = {name: v for name, v in first.items() if name == "iter_n" or name not in changes}
+        more = own.pop("first", {})
+        first.update(more if isinstance(more, Mapping) else {"iter_n": more})
     given = {**keywords, **options, "first": first, "seed": recipe["seed"], **own}
     if "seed" in changes:
         given["seed"] = changes["seed"]
@@ -122,6 +131,5 @@ def rerun_film(
 
 def _source(known: Mapping[str, Any], given: FileName | None, places: list[Path]) -> Any:
     if "noise" in known:
-        w, h = known["size"]
-        return noise(int(h), int(w), int(known["noise"]))
+        return noise_of(known)
     return find_file(known, given, places, "what it was made from")

@@ -14,7 +14,6 @@ from typing import Any, Generic, TypeVar
 Item = TypeVar("Item")
 
 _AHEAD = 2  # frames
-_POLL = 0.1  # seconds between two looks whether the other side is still there
 _PATIENCE = 5.0  # seconds for the other side to end
 
 _END = object()
@@ -25,6 +24,43 @@ class _Raised:
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
+
+
+class _Way:
+    """Items on their way from one thread to another, so many at a time.
+
+    A Ctrl-C in the middle of `queue.Queue`, which is written in Python, leaves its lock taken or a
+    notice lost, and both sides wait for ever. What these two queues do is done or not.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._items: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._room: queue.SimpleQueue[None] = queue.SimpleQueue()
+        for _ in range(count):
+            self._room.put(None)
+        self._left = False
+
+    def put(self, item: Any) -> bool:
+        """Wait for room, and hand over an item; tell whether anybody takes it."""
+        self._room.get()
+        if not self._left:
+            self._items.put(item)
+        return not self._left
+
+    def put_last(self, item: Any) -> None:
+        """Hand over the last item, room or not."""
+        self._items.put(item)
+
+    def get(self) -> Any:
+        """Wait for an item, and take it."""
+        item = self._items.get()
+        self._room.put(None)
+        return item
+
+    def leave(self) -> None:
+        """Take no more; who waits for room goes on."""
+        self._left = True
+        self._room.put(None)
 
 
 def ahead(items: Iterator[Item], count: int = _AHEAD) -> Iterator[Item]:
@@ -42,23 +78,13 @@ def ahead(items: Iterator[Item], count: int = _AHEAD) -> Iterator[Item]:
     item
         In order. What `items` raises is raised here, after the items before it.
     """
-    waiting: queue.Queue[Any] = queue.Queue(count)
-    stopped = threading.Event()
-
-    def put(item: Any) -> bool:
-        while not stopped.is_set():
-            try:
-                waiting.put(item, timeout=_POLL)
-                return True
-            except queue.Full:
-                continue
-        return False
+    way = _Way(count)
 
     def run() -> None:
         last: Any = _END
         try:
             for item in items:
-                if not put(item):
+                if not way.put(item):
                     break
         except BaseException as error:
             last = _Raised(error)
@@ -66,20 +92,20 @@ def ahead(items: Iterator[Item], count: int = _AHEAD) -> Iterator[Item]:
             getattr(items, "close", lambda: None)()
         except BaseException as error:
             last = _Raised(error)
-        put(last)
+        way.put_last(last)
 
     thread = threading.Thread(target=run, name="deepdream-ahead", daemon=True)
     thread.start()
     try:
         while True:
-            item = waiting.get()
+            item = way.get()
             if item is _END:
                 return
             if isinstance(item, _Raised):
                 raise item.error
             yield item
     finally:
-        stopped.set()
+        way.leave()
         thread.join(_PATIENCE)  # what waits for a camera or a network may never end
 
 
@@ -96,19 +122,14 @@ class Follower(Generic[Item]):
 
     def __init__(self, do: Callable[[Item], None], count: int = _AHEAD) -> None:
         self._do = do
-        self._waiting: queue.Queue[Any] = queue.Queue(count)
+        self._way = _Way(count)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="deepdream-follow", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         while True:
-            try:
-                # Ctrl-C in the caller's `put` may leave a mark of an earlier wait in the queue's
-                # condition, which then takes the next notice: so nobody waits for one for long.
-                item = self._waiting.get(timeout=_POLL)
-            except queue.Empty:
-                continue
+            item = self._way.get()
             if item is _END:
                 return
             if self._error is None:  # after an error the rest is only taken off the queue
@@ -131,11 +152,11 @@ class Follower(Generic[Item]):
             What an earlier item has met.
         """
         self.check()
-        self._waiting.put(item)
+        self._way.put(item)
 
     def close(self) -> None:
         """Wait until everything is done, and end the thread; raises what it has met."""
         if self._thread.is_alive():
-            self._waiting.put(_END)
+            self._way.put_last(_END)
             self._thread.join()
         self.check()

@@ -6,11 +6,12 @@ import re
 from pathlib import Path
 
 from ..errors import FilmError
+from ..files import AVIF, HEIC
 from .libraries import import_av, open_film
 
 # MP4 and QuickTime, but not the pictures in the same container; Matroska and WebM; AVI.
 _FILM = re.compile(
-    rb"....ftyp(?!heic|heix|heim|heis|hevc|mif1|msf1|avif|avis|crx)|\x1aE\xdf\xa3|RIFF....AVI ",
+    rb"....ftyp(?!%b|crx)|\x1aE\xdf\xa3|RIFF....AVI " % b"|".join(sorted(HEIC | AVIF)),
     re.DOTALL,
 )
 

@@ -14,8 +14,7 @@ import numpy as np
 from . import hdr
 from .yuv import BT2020, Planes, guess_matrix, to_rgb
 
-_PLANAR = re.compile(r"(yuvj?|yuva)4\d\dp(\d*)(le)?")
-_GREY = re.compile(r"gray(\d*)(le)?")
+_PLANAR = re.compile(r"(yuvj?|yuva)4\d\dp(\d+le)?|gray(\d+le)?")
 _SEMIPLANAR = {
     "nv12": "yuv420p", "nv21": "yuv420p", "nv16": "yuv422p", "nv24": "yuv444p",
     "p010le": "yuv420p10le", "p210le": "yuv422p10le", "p410le": "yuv444p10le",
@@ -48,9 +47,11 @@ def pixels_of(frame: Any, transfer: int = 0, centred: bool = False) -> np.ndarra
     name = frame.format.name
     if frame.format.is_rgb or frame.format.has_palette or name.startswith(("pal", "mono")):
         return _rgb(frame)
-    if not (_PLANAR.fullmatch(name) or _GREY.fullmatch(name)):
-        bits = max((part.bits for part in frame.format.components), default=8)
-        name = _SEMIPLANAR.get(name, "yuv444p" if bits <= 8 else "yuv444p16le")
+    if not _PLANAR.fullmatch(name):
+        parts = frame.format.components
+        bits = max((part.bits for part in parts), default=8)
+        kind = "yuva444p" if any(part.is_alpha for part in parts) else "yuv444p"
+        name = _SEMIPLANAR.get(name, kind if bits <= 8 else f"{kind}16le")
         colorspace, wide = frame.colorspace, frame.color_range
         frame = frame.reformat(format=name)
         frame.colorspace, frame.color_range = colorspace, wide
@@ -72,9 +73,7 @@ def _rgb(frame: Any) -> np.ndarray:
 
 def _planes(frame: Any, transfer: int, centred: bool) -> Planes:
     name = frame.format.name
-    found = _PLANAR.fullmatch(name) or _GREY.fullmatch(name)
-    assert found is not None
-    bits = int(found.group(found.lastindex or 1) or 8) if found.re is _GREY else int(found[2] or 8)
+    bits = frame.format.components[0].bits
     kind = "u1" if bits == 8 else "<u2"
     w, h = frame.width, frame.height
     y = _plane(frame.planes[0], kind, h, w)

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..dreaming.objectives.goals import as_guides
 from ..dreaming.pictures.finish import Finish
-from ..dreaming.prepared import Prepared
+from ..dreaming.prepared import Latest, Prepared
 from ..dreaming.steps import OnStep, Step
 from ..picture import Picture, resized
 from .flow import check_flow
@@ -87,7 +87,7 @@ class Dreamer:
         self.loop = None
         if loop and isinstance(self.shots, StillShots):
             self.loop = Loop(self.shots.camera)
-        self._net, self._given = net, given
+        self._given = given
         self._options = {
             "flow": flow, "carry": self.carry, "first": first, "start": start, "until": until,
             "every": every, "fps": fps, "size": size, "frames": frames, "zoom": zoom, "turn": turn,
@@ -98,7 +98,7 @@ class Dreamer:
         self._onward = self.still and self.carry == 1
         self.wear(None)
         self._beginning: np.ndarray | None = None  # the first frame's dream, for a loop
-        self._ready: tuple[dict[str, Any], Prepared] | None = None
+        self._latest = Latest(net)
         self.ready = self._ready_for(0, Fraction(0))
 
     def wear(self, mask: np.ndarray | None) -> None:
@@ -186,11 +186,7 @@ class Dreamer:
 
     def _ready_for(self, number: int, time: Fraction) -> Prepared:
         """Return what dreams a frame; nothing is planned anew while its layers stay."""
-        goal = self.script.goal(number, time)
-        if self._ready is None or self._ready[0] != goal:
-            like = None if self._ready is None else self._ready[1]
-            self._ready = goal, Prepared(self._net, like=like, **goal)
-        return self._ready[1]
+        return self._latest.ready(self.script.goal(number, time))
 
 
 def _finished(finish: Finish, under: np.ndarray, watch: OnStep) -> OnStep:

@@ -15,12 +15,11 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from ..dreaming.steps import OnStep, Step
 from ..errors import EngineError, FilmError, ParameterError
-from ..jobs.connect import is_local
+from ..jobs.connect import is_local, sees, whole
 from ..jobs.job import Job, Made, Maker
 from ..jobs.sent import SentFile
 from ..picture import to_uint8
@@ -169,7 +168,7 @@ def film_elsewhere(
     from ..jobs.cluster import run_on_cluster
 
     if shared is None and is_local(cluster):
-        shared = reel.folder.absolute().anchor
+        shared = whole(reel.folder).anchor
     options = dreamer.sent()
     known = {
         **_source_of(source, dreamer, shared), "options": options, "mask": dreamer.mask,
@@ -208,9 +207,9 @@ def _source_of(source: Any, dreamer: Dreamer, shared: str | None) -> dict[str, A
     if isinstance(dreamer.shots, StillShots):
         return {"source": dreamer.shots.picture, "digest": "", "size": dreamer.size}
     if isinstance(source, (str, bytes, os.PathLike)):
-        path = Path(os.fsdecode(source)).absolute()
+        path = whole(os.fsdecode(source))
         digest = dreamer.shots.source.digest
-        if shared is not None and Path(shared).expanduser().absolute() in path.parents:
+        if sees(shared, path):
             return {"source": str(path), "digest": digest, "size": dreamer.size}
         if path.is_file():
             size = path.stat().st_size

@@ -22,10 +22,11 @@ from ..display import display_for
 from ..dreaming.parameters import check_seed
 from ..dreaming.pictures.fitting import SizeWarning
 from ..dreaming.pictures.masks import as_mask
+from ..dreaming.prepared import told_of
 from ..dreaming.steps import OnStep
 from ..files import FileName
 from ..jobs.run import check_cluster
-from ..picture import Picture, file_of
+from ..picture import Picture, as_recorded
 from ..recipe import build_recipe, describe_net
 from .dreamer import Dreamer
 from .elsewhere import film_elsewhere, why_here
@@ -195,6 +196,8 @@ class Filming:
     notes : list of str
         What is to be said before the work.
     seed : int
+    recipe : dict
+        What the film carries.
     """
 
     def __init__(
@@ -237,15 +240,20 @@ class Filming:
         }  # fmt: skip
         self.options = {name: value for name, value in said.items() if value is not None}
         told = self._recipe(given)
+        self.recipe = dict(recipe or told)
         self._reel = Reel(
             out, size=self.size, rate=dreamer.shots.rate, variable=dreamer.shots.variable,
-            sound=dreamer.shots.sound if sound else None, quality=quality, recipe=recipe or told,
+            sound=dreamer.shots.sound if sound else None, quality=quality, recipe=self.recipe,
             settings=self._settings(told),
         )  # fmt: skip
         self.notes = [*dreamer.shots.warnings, *self._reel.notes]
-        if self.count is not None:
-            self._reel.drop_ahead(self.count)
-        self._reel.catch_up()
+        try:
+            if self.count is not None:
+                self._reel.drop_ahead(self.count)
+            self._reel.catch_up()
+        except BaseException:
+            self._reel.close()
+            raise
         self.begun = self._reel.done
 
     # -- what it is made with
@@ -258,24 +266,25 @@ class Filming:
         if given.get("balance") is False and len(prepared.goal.shares) > 1:
             parameters["balance"] = False
         first, mask = script.first(), self._mask_given
-        guides = [guide.source or "an array" for guide in prepared.goal.guides]
         return build_recipe(
             self._net, parameters, command="film", seed=self.seed, source=self.dreamer.shots.told,
             style=script.style.name, film=self.options, first=first or None,
-            guide=guides[0] if len(guides) == 1 else guides or None,
-            mask=None if mask is None else file_of(mask) or "an array",
+            guide=told_of(prepared.goal.guides),
+            mask=None if mask is None else as_recorded(mask),
         )  # fmt: skip
 
     def _settings(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
         """Return what makes two films the same; a longer one of the same is the same."""
+        guides = self.dreamer.ready.goal.guides
+        masks = [] if self.dreamer.mask is None else [self.dreamer.mask]
         settings = {
             "seed": self.seed,
             "network": describe_net(self._net),
             **{name: recipe[name] for name in ("engine", "device") if name in recipe},
             **recipe["parameters"],
             "first": recipe.get("first", {}),
-            **{name: _digest(value) for name, value in (("mask", self.dreamer.mask),
-               ("guide", recipe.get("guide"))) if value is not None},
+            **{name: ", ".join(map(_digest, pictures)) for name, pictures in (("mask", masks),
+               ("guide", guides)) if pictures},
             **{n: v for n, v in self.options.items() if n not in ("size", "quality", "sound")},
             **self.dreamer.shots.settings,
         }  # fmt: skip
@@ -448,12 +457,8 @@ def _seed(seed: int | None, before: Mapping[str, Any] | None) -> int:
     return int.from_bytes(os.urandom(4), "little") if seed is None else int(seed)
 
 
-def _digest(value: Any) -> str:
-    if isinstance(value, np.ndarray):
-        return hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()[:16]
-    if isinstance(value, Mapping):
-        return str(value.get("sha256", value))[:16]
-    return str(value)
+def _digest(pixels: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()[:16]
 
 
 __all__ = ["Filming", "Stopped", "film", "part_folder"]

@@ -9,9 +9,8 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from ..errors import EngineError
-
-_INSTALL = "Install it with: pip install 'deepdream-caffe[film]'"
+from ..errors import EngineError, how_to_install
+from .limits import Only
 
 
 def import_av() -> Any:
@@ -30,12 +29,14 @@ def url_of(path: Path) -> str:
     return f"file:{path}"
 
 
-def open_film(path: Path) -> Any:
+def open_film(path: Path, only: Only | None = None) -> Any:
     """Open a film for reading: this file, and no other that it names, least of all in the network.
 
     Parameters
     ----------
     path : Path
+    only : Only, optional
+        What it may be.
 
     Returns
     -------
@@ -48,9 +49,19 @@ def open_film(path: Path) -> Any:
     av.error.FFmpegError, ValueError
         It cannot be read; UnicodeError is a ValueError.
     """
-    return import_av().open(
-        url_of(path), options={"protocol_whitelist": "file"}, metadata_errors="replace"
-    )
+    options, demuxer = {"protocol_whitelist": "file"}, None
+    decoding: dict[str, str] = {}
+    if only is not None:
+        demuxer = only.container
+        decoding = {"codec_whitelist": ",".join(only.codecs), "max_pixels": str(only.pixels)}
+        options.update(decoding, format_whitelist=demuxer, enable_drefs="0")
+    film = import_av().open(url_of(path), format=demuxer, options=options,
+                            metadata_errors="replace")  # fmt: skip
+    for stream in film.streams if decoding else ():
+        # The container's options are for its own look into the streams; decoders have theirs.
+        if stream.codec_context is not None:
+            stream.codec_context.options = decoding
+    return film
 
 
 def import_cv2() -> Any:
@@ -68,4 +79,6 @@ def _imported(name: str, why: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise EngineError(f"{why}, which cannot be imported ({error}).\n{_INSTALL}") from error
+        raise EngineError(
+            f"{why}, which cannot be imported ({error}).\nInstall it: {how_to_install('film')}"
+        ) from error

@@ -35,6 +35,7 @@ from PIL import Image
 
 from ..errors import FilmError, ParameterError
 from ..files import FileName, FolderLock, make_folder, replacing
+from ..recipe import json_types
 from ..version import __version__
 from .beside import Follower
 from .frame import Frame
@@ -427,7 +428,7 @@ def _remove(path: Path) -> None:
 
 def _as_json(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings as they come back from a file: pairs are lists."""
-    found: dict[str, Any] = json.loads(json.dumps(settings))
+    found: dict[str, Any] = json.loads(json.dumps(json_types(settings)))
     return found
 
 

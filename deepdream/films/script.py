@@ -72,11 +72,11 @@ class Script:
         zoom: Any = 0.0, turn: Any = 0.0, shift: Any = (0.0, 0.0), keyframes: Any = None,
     ) -> None:  # fmt: skip
         said = {name: value for name, value in given.items() if value is not None}
-        _check_names(said)
+        check_names(said)
         self._net, self.style = net, style_of(net, said.get("style"))
         self._goal = {name: said[name] for name in _GOAL if name in said}
         own = {name: said[name] for name in NOTEBOOK if name in said}
-        self._others = {**_again(self.style), **own}
+        self._others = {**going_on(self.style), **own}
         self._begin = _begin(own, first)
         self._moves = {"zoom": zoom, "turn": turn, "shift": shift}
         self._carry = carry
@@ -172,7 +172,13 @@ class Script:
         }
 
 
-def _check_names(given: Mapping[str, Any]) -> None:
+def check_names(given: Mapping[str, Any]) -> None:
+    """Refuse a keyword that is none of a film's dreams.
+
+    Raises
+    ------
+    ParameterError
+    """
     for name in given:
         if name in _OF_THE_FILM:
             raise ParameterError(f"{name} is a picture's: a film has {_OF_THE_FILM[name]}=")
@@ -183,8 +189,8 @@ def _check_names(given: Mapping[str, Any]) -> None:
             )
 
 
-def _again(style: Any) -> dict[str, Any]:
-    """Return the parameters with which a style goes on."""
+def going_on(style: Any) -> dict[str, Any]:
+    """Return the parameters with which a style goes on from frame to frame."""
     again = dict(style.again)
     if "iter_n" not in again:
         steps = {**NOTEBOOK, **style.parameters}["iter_n"]

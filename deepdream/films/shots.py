@@ -29,6 +29,7 @@ from .flow import Motion, check_flow, grey, motion_between
 from .frame import Frame
 from .given import Given
 from .libraries import import_cv2
+from .reader import Reader
 from .sound import Sound
 from .source import RATE, Source, open_source, wanted_size
 
@@ -274,8 +275,12 @@ def open_shots(
         return FilmShots(source, flow)
     if still is None:
         opened = open_source(source, start=start, end=until, every=every, fps=fps, size=size)
-        named = isinstance(source, (str, bytes, os.PathLike))
-        return FilmShots(opened, flow, Path(os.fsdecode(source)).name if named else None)
+        name = None
+        if isinstance(source, (str, bytes, os.PathLike)):
+            name = Path(os.fsdecode(source)).name
+        elif isinstance(source, Reader):
+            name = source.name
+        return FilmShots(opened, flow, name)
     return StillShots(
         still, wanted_size(still.shape[:2], size), frames or STILL_FRAMES,
         RATE if fps is None else parse_rate(fps), move, check_ease(ease),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Optional
+
+from .limits import Only
 
 
 class Track(NamedTuple):
@@ -39,6 +41,8 @@ class Sound(NamedTuple):
     cut : bool
         Whether what is before `origin` is left out. Where a film is taken from its first frame,
         sound that begins a little earlier is its own.
+    only : Only or None
+        See `libraries.open_film`.
     """
 
     path: Path
@@ -47,6 +51,7 @@ class Sound(NamedTuple):
     end: Fraction | None = None
     frames: int | None = None
     cut: bool = False
+    only: Optional[Only] = None  # noqa: UP045 (evaluated by NamedTuple on Python 3.9)
 
     def between(self, start: Fraction, end: Fraction | None, frames: int | None) -> Sound:
         """Return the sound from a time to another, in seconds from the source's first frame."""

@@ -80,7 +80,7 @@ class _Sounding:
 def missing(sound: Sound) -> str:
     """Return why a film's sound cannot be had any more; empty where it can."""
     try:
-        with open_film(sound.path) as film:
+        with open_film(sound.path, sound.only) as film:
             known = {stream.index for stream in film.streams.audio}
     except (import_av().error.FFmpegError, ValueError) as error:
         return str(getattr(error, "strerror", None) or error)
@@ -112,7 +112,7 @@ def add_sound(
     if sound is None or not sound.tracks:
         return _Sounding([], Fraction(0))
     lead = _lead(sound, tick)
-    film = open_files.enter_context(open_film(sound.path))
+    film = open_files.enter_context(open_film(sound.path, sound.only))
     ways: dict[int, _Copied | _Encoded] = {}
     for track in sound.tracks:
         stream = film.streams[track.stream]
@@ -134,7 +134,7 @@ def _lead(sound: Sound, tick: Fraction) -> Fraction:
     if sound.cut:
         return Fraction(0)
     begins = Fraction(0)
-    with open_film(sound.path) as film:
+    with open_film(sound.path, sound.only) as film:
         seen = set()
         streams = [film.streams[track.stream] for track in sound.tracks]
         with contextlib.suppress(import_av().error.FFmpegError):  # damage: what was read counts

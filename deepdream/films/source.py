@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import FilmError, ImageError, ParameterError
-from ..files import FileName, open_view, sniff
+from ..files import AVIF, HEIC, FileName, open_view, sniff
 from ..picture import Picture, resized
 from ..picture_files import open_picture
 from .beside import ahead
@@ -34,7 +34,6 @@ _LEAST = 8  # pixels of a side
 
 _ANIMATIONS = (b"GIF8", b"\x89PNG\r\n\x1a\n")
 _STILLS = (b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"BM", b"8BPS", b"\0\0\0\x0cjP  ", b"\xff\x0a")
-_HEIF = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis", b"heim", b"hevc")
 
 
 def open_source(
@@ -53,7 +52,7 @@ def open_source(
     source : str, PathLike, or iterable of arrays
         A file that FFmpeg reads; an animated GIF, PNG, WebP or AVIF; a folder of pictures, in
         natural order of their names; a list or an iterator of arrays or PIL images. (n, h, w, 3)
-        arrays are lists of frames.
+        arrays are lists of frames. A `Reader`, where it is open already.
     start, end : float or str, optional
         Seconds from the source's first frame, or ``"1:02.5"``; frames before `start`, and from
         `end` on, are left out.
@@ -92,6 +91,8 @@ def open_source(
 
 
 def _reader(source: Any) -> Reader:
+    if isinstance(source, Reader):
+        return source
     if isinstance(source, (str, bytes, os.PathLike)):
         return _file_reader(source)
     if not isinstance(source, Iterable):
@@ -114,7 +115,7 @@ def _file_reader(source: FileName) -> Reader:
     if what is not None:
         raise FilmError(f"'{path}' is no film but {what}: the download went wrong.")
     webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
-    heif = head[4:8] == b"ftyp" and head[8:12] in _HEIF
+    heif = head[4:8] == b"ftyp" and head[8:12] in HEIC | AVIF
     if head.startswith(_ANIMATIONS) or webp or heif:
         try:
             with open_picture(view, f"'{path}'"):

@@ -15,6 +15,7 @@ from PIL import Image
 
 from ..errors import FilmError
 from ..files import file_hash
+from .limits import Only
 from .reader import Raw, Reader
 
 # Browsers show frames that claim no more than this for a tenth of a second.
@@ -29,33 +30,47 @@ class AnimationReader(Reader):
     ----------
     path : Path
         A file that Pillow reads, of more than one frame.
+    name : str, optional
+        What it is called in messages and recipes, where that is not the file's own name.
+    only : Only, optional
+        What it may be, where it comes from anybody.
 
     Raises
     ------
     FilmError
-        It has one frame: a picture, not a film.
+        It has one frame: a picture, not a film; or it is not what it may be.
     """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path.name)
-        self._path = path
-        with Image.open(path) as image:
+    def __init__(self, path: Path, name: str | None = None, only: Only | None = None) -> None:
+        super().__init__(path.name if name is None else name)
+        self._path, self._only = path, only
+        self._called = str(path) if name is None else name
+        # Pillow's plugin that alone reads it.
+        self._formats = None if only is None else (only.container.upper(),)
+        with self._open() as image:
             self._format = str(image.format)
             self.size = (image.height, image.width)
             self.check_size()
+            if only is not None and self.size[0] * self.size[1] > only.pixels:
+                raise FilmError(f"'{self._called}' has frames of {image.width}x{image.height} "
+                                f"pixels: {only.pixels / 1e6:.0f} million a frame are the most "
+                                "here.")  # fmt: skip
             try:
                 frames = getattr(image, "n_frames", 1)
             except Exception as error:  # Pillow raises nearly anything for damaged files
-                raise FilmError(f"'{path}' is damaged ({error}).") from error
+                raise FilmError(f"'{self._called}' is damaged ({error}).") from error
             if frames < 2:
                 raise FilmError(
-                    f"'{path}' is a picture ({self._format}), not a film: deepdream dream takes "
-                    "it, and deepdream zoom makes a film of it."
+                    f"'{self._called}' is a picture ({self._format}), not a film: deepdream dream "
+                    "takes it, and deepdream zoom makes a film of it."
                 )
             self.times = self._times_of(image, frames)
         self.count = len(self.times)
         if self.count < frames:
             self.cut_after(self.count - 1, frames)
+
+    def _open(self) -> Image.Image:
+        return Image.open(self._path, formats=self._formats)
 
     @property
     def digest(self) -> str:
@@ -69,7 +84,7 @@ class AnimationReader(Reader):
     def read(self, first: int = 0) -> Iterator[Raw]:
         """Yield the frames from `first` on."""
         assert self.times is not None
-        with Image.open(self._path) as image:
+        with self._open() as image:
             for number in range(first, len(self.times)):
                 image.seek(number)
                 yield Raw(number, self.times[number], _on_white(image))
@@ -86,9 +101,12 @@ class AnimationReader(Reader):
                     image.load()  # WebP tells how long a frame is shown when it is decoded
             except Exception:
                 if not times:
-                    raise FilmError(f"'{self._path}' is damaged in its first frame.") from None
+                    raise FilmError(f"'{self._called}' is damaged in its first frame.") from None
                 break
             times.append(now)
+            if self._only is not None and (number >= self._only.frames or now > self._only.seconds):
+                raise FilmError(f"'{self._called}' is too long: {self._only.seconds:.0f} seconds "
+                                f"and {self._only.frames} frames are the most here.")  # fmt: skip
             shown = Fraction(str(image.info.get("duration") or 0))
             now += Fraction(shown if shown > _NOTHING else _INSTEAD) / 1000
         return times

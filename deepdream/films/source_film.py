@@ -21,6 +21,7 @@ from .decoded import pixels_of
 from .hdr import is_hdr, name_of
 from .interlaced import whole_frames
 from .libraries import import_av, open_film
+from .limits import Only
 from .orientation import Turn, parse_matrix
 from .reader import Raw, Reader
 from .sound import Sound, Track
@@ -63,30 +64,39 @@ class FilmReader(Reader):
     ----------
     path : Path
         A file; see `source.open_source` for what is done before.
+    name : str, optional
+        What it is called in messages and recipes, where that is not the file's own name.
+    only : Only, optional
+        What it may be, where it comes from anybody.
 
     Raises
     ------
     FilmError
-        FFmpeg cannot read it, or there are no pictures in it.
+        FFmpeg cannot read it, there are no pictures in it, or it is not what it may be.
     EngineError
         PyAV is not installed.
     """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path.name)
-        self._path = path
+    def __init__(self, path: Path, name: str | None = None, only: Only | None = None) -> None:
+        super().__init__(path.name if name is None else name)
+        self._path, self._only = path, only
+        self._called = str(path) if name is None else name
         self._av = import_av()
         with self._open() as container:
             stream = self._stream(container)
             self._codec = str(stream.codec_context.name)
             self._time_base = Fraction(stream.time_base)
+            if only is not None:
+                self._check_frames(stream, only)
             self.hints = [stream.guessed_rate, stream.average_rate, stream.base_rate]
             claimed = int(stream.frames or 0)
             length = container.duration
             tracks = [
                 Track(audio.index, str(audio.codec_context.name))
                 for audio in container.streams.audio
-                if audio.codec_context is not None and audio.codec_context.name
+                if audio.codec_context is not None
+                and audio.codec_context.name
+                and (only is None or audio.codec_context.name in only.codecs)
             ]
             self._index = self._indexed(container, stream)
         first = self._first_frame()
@@ -96,13 +106,13 @@ class FilmReader(Reader):
         self.check_size()
         if is_hdr(self._transfer):
             self.warnings.append(
-                f"'{path.name}' is an HDR film ({name_of(self._transfer)}): its colours are mapped "
+                f"'{self.name}' is an HDR film ({name_of(self._transfer)}): its colours are mapped "
                 "to sRGB, and its brightest light is rolled off"
             )
         self._woven = bool(first.interlaced_frame)
         if self._woven:
             self.warnings.append(
-                f"'{path.name}' is interlaced: whole frames are made of its rows (bwdif)"
+                f"'{self.name}' is interlaced: whole frames are made of its rows (bwdif)"
             )
         self.times = None
         origin = Fraction(0)
@@ -113,7 +123,7 @@ class FilmReader(Reader):
             origin = int(pts[0]) * unit
             self.times = [int(value - pts[0]) * unit for value in pts]
         self.count = self._index.frames
-        self.tracks = Sound(path, origin, tuple(tracks)) if tracks else None
+        self.tracks = Sound(path, origin, tuple(tracks), only=only) if tracks else None
         self._note_a_cut(claimed, length)
 
     @property
@@ -187,9 +197,9 @@ class FilmReader(Reader):
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[Any]:
-        name = str(self._path)
+        name = self._called
         try:
-            container = open_film(self._path)
+            container = open_film(self._path, self._only)
         except (self._av.error.FFmpegError, UnicodeError, ValueError) as error:
             raise FilmError(self._unreadable(error)) from error
         try:
@@ -204,12 +214,30 @@ class FilmReader(Reader):
             head = file.read(12)
         if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
             return (
-                f"'{self._path}' was cut off: the index that such a film has, often at its end, is "
-                "missing, so that nothing in it can be found.\nGet it again; of a recording that "
-                "was interrupted a repair program (untrunc) may save some."
+                f"'{self._called}' was cut off: the index that such a film has, often at its "
+                "end, is missing, so that nothing in it can be found.\nGet it again; of a recording"
+                " that was interrupted a repair program (untrunc) may save some."
             )
         reason = getattr(error, "strerror", None) or str(error)
-        return f"'{self._path}' is no film that can be read: {reason}."
+        return f"'{self._called}' is no film that can be read: {reason}."
+
+    def _check_frames(self, stream: Any, only: Only) -> None:
+        """Refuse frames that nobody has to decode; the decoder refuses those that come later."""
+        if self._codec not in only.codecs:
+            raise FilmError(f"'{self._called}' has pictures of a kind that is not taken here "
+                            f"({self._codec}).")  # fmt: skip
+        w, h = int(stream.codec_context.width or 0), int(stream.codec_context.height or 0)
+        if w * h > only.pixels:
+            raise FilmError(f"'{self._called}' has frames of {w}x{h} pixels: "
+                            f"{only.pixels / 1e6:.0f} million a frame are the most here."
+                            )  # fmt: skip
+
+    def _check_count(self, frames: int, end: Fraction) -> None:
+        """Refuse a film that is longer than it may be, while its packets are counted."""
+        only = self._only
+        if only is not None and (frames > only.frames or end > only.seconds):
+            raise FilmError(f"'{self._called}' is too long: {only.seconds:.0f} seconds and "
+                            f"{only.frames} frames are the most here.")  # fmt: skip
 
     def _stream(self, container: Any) -> Any:
         streams = [stream for stream in container.streams.video if not _is_cover(stream)]
@@ -219,13 +247,15 @@ class FilmReader(Reader):
             if stream.codec_context is not None and stream.codec_context.name
         ]
         if not streams:
+            if not len(container.streams):
+                raise FilmError(self._unreadable(ValueError("there is nothing in it")))
             if container.streams.audio:
                 held = "only sound"
             elif container.streams.video:
                 held = "pictures in a format unknown here, or only a cover"
             else:
                 held = "no pictures"
-            raise FilmError(f"'{self._path}' has {held}: there is no film in it.")
+            raise FilmError(f"'{self._called}' has {held}: there is no film in it.")
         return max(streams, key=lambda stream: (stream.width or 0) * (stream.height or 0))
 
     def _indexed(self, container: Any, stream: Any) -> _Index:
@@ -238,6 +268,7 @@ class FilmReader(Reader):
                     continue
                 if packet.pts is not None:
                     end = max(end, packet.pts * packet.time_base)
+                self._check_count(frames, end)
                 if packet.stream_index != stream.index:
                     continue
                 packets += 1
@@ -290,7 +321,7 @@ class FilmReader(Reader):
         first = next(frames, None)
         frames.close()
         if first is None:
-            raise FilmError(f"'{self._path}' has no frame that can be decoded ({self._codec}).")
+            raise FilmError(f"'{self._called}' has no frame that can be decoded ({self._codec}).")
         return first
 
     def _transfer_of(self, frame: Any) -> int:

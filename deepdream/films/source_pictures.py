@@ -12,11 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import FilmError, ImageError
+from ..files import PICTURES
 from ..images import as_picture, load_image
 from .reader import Raw, Reader
-
-_PICTURES = (".png", ".jpg", ".jpeg", ".jpe", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".pgm",
-             ".heic", ".heif", ".avif", ".jxl", ".jp2", ".tga", ".gif")  # fmt: skip
 
 
 def natural_key(name: str) -> list[tuple[int, int | str]]:
@@ -45,7 +43,7 @@ class FolderReader(Reader):
         names = [
             entry.name
             for entry in path.iterdir()
-            if entry.suffix.lower() in _PICTURES and not entry.name.startswith(".")
+            if entry.suffix.lower() in PICTURES and not entry.name.startswith(".")
         ]
         self._files = [path / name for name in sorted(names, key=lambda n: (natural_key(n), n))]
         if not self._files:

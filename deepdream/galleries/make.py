@@ -28,6 +28,7 @@ from ..images import Picture, as_picture, load_image, save_image, to_picture, to
 from ..jobs.job import Job, Made, Maker
 from ..jobs.run import check_cluster, run_jobs
 from ..models.registry import LOOKS_SEEN_AT
+from ..picture import file_of
 from ..recipe import describe_net
 from .manifest import INPUT, PAGE, Entry, Manifest, open_manifest, write_manifest
 from .pace import expected_seconds, full_steps
@@ -286,7 +287,7 @@ def looks_apply(net: Any, size: tuple[int, int], style: str, parameters: Mapping
 
 def _name_of(picture: Picture, seed: int) -> str:
     """Return what a command calls a picture: its file, or a noise's size; empty for an array."""
-    source = picture.source or {}
+    source = file_of(picture) or {}
     if source.get("noise") == seed and "size" in source and "strength" not in source:
         w, h = source["size"]
         return f"noise:{w}x{h}"
@@ -436,7 +437,7 @@ def _digest(picture: Picture) -> str:
 
 
 def _file_of(picture: Any) -> str | None:
-    return (getattr(picture, "source", None) or {}).get("file")
+    return (file_of(picture) or {}).get("file")
 
 
 def _named(value: Any) -> str:

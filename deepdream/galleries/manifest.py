@@ -15,6 +15,7 @@ from typing import Any, Optional
 
 from ..errors import DeepDreamError, MissingFileError, ParameterError
 from ..files import replacing
+from ..recipe import json_types
 from ..version import __version__
 from .targets import Target
 
@@ -130,7 +131,7 @@ def open_manifest(
         The folder holds a gallery with other settings, or files of somebody else that would be
         overwritten.
     """
-    settings = json.loads(json.dumps(settings))  # as they come back: pairs are lists
+    settings = json.loads(json.dumps(json_types(settings)))  # as they come back: pairs are lists
     if not (folder / NAME).exists():
         flat = octaves[0] if len(octaves) == 1 else None
         made = Manifest(dict(settings), dict(about), [*targets], sorted(octaves), flat, {})
@@ -292,4 +293,4 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         "pictures": [asdict(entry) for entry in manifest.entries.values()],
     }
     with replacing(folder / NAME) as part:
-        part.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        part.write_text(json.dumps(json_types(found), indent=1, ensure_ascii=False) + "\n", "utf-8")

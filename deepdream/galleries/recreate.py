@@ -88,7 +88,7 @@ def command_for(
     -------
     str
         Empty where no command can do it: the objective, or a parameter, is a function of the
-        user's.
+        user's, or a guide or a mask is no file's picture.
     """
     parameters = {**settings["parameters"], "octave_n": octave_n}
     if parameters.pop("objective", None) is not None:
@@ -104,9 +104,11 @@ def command_for(
         words += [*about["model_flags"], *_flag("--layers", target.layer)]
         words += ["--channels", str(target.channel)]
     for name in ("guide", "mask"):
-        for file in _files(about.get(name)):
+        files = _files(about.get(name))
+        if parameters.pop(name, None) is not None and not files:
+            return ""  # an array
+        for file in files:
             words += [f"--{name}", file]
-        parameters.pop(name, None)
     if parameters.pop("precision", "float32") != "float32":
         words += ["--precision", settings["parameters"]["precision"]]
     network = MODELS.get(str(settings["network"].get("name")))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..dreaming.objectives.typed import term_typed
-from ..dreaming.visualize import SIZE, STYLE, start_for
+from ..dreaming.visualize import SIZE, STYLE, check_terms, start_for
 from ..errors import ParameterError
 from ..images import load_image
 from ..jobs.job import Job, Maker
@@ -27,7 +27,7 @@ def see_each(
     net, size, seed, style, **options
         See `dreaming.visualize.visualize`; all pictures begin with the same noise, as there.
     terms : sequence of str
-        As on the command line: ``"class:hen"``, ``"LAYER:13"``.
+        As on the command line: ``"class:hen"``, ``"LAYER:13"``, ``"LAYER:13*-1"``.
     cluster : str, PathLike or distributed.Client
     shared : str, optional
         See `jobs.run.run_jobs`.
@@ -41,15 +41,17 @@ def see_each(
 
     Raises
     ------
-    ParameterError, UnknownLabelError, UnknownBlobError
+    ParameterError, ShapeError, UnknownLabelError, UnknownBlobError
         A term, or a value, makes no sense; a picture cannot be made, when the others are done.
+
+    Warns
+    -----
+    UserWarning
+        As `deepdream.dream`.
     """
-    objectives = [term_typed(text) for text in terms]
+    objectives = check_terms(net, terms, style, **options)
     common = {"img": start_for(size, seed), "style": style, "seed": seed, **options}
     maker = Maker(net, common)
-    for objective in objectives:  # what makes no sense is told before anything is made
-        maker.ready({**{k: v for k, v in options.items() if k == "balance"}, "style": style,
-                     "objective": objective})  # fmt: skip
     jobs = [Job(text, {"objective": objective}, f"{number}.png")
             for number, (text, objective) in enumerate(zip(terms, objectives))]  # fmt: skip
     failed = ""
@@ -57,6 +59,8 @@ def see_each(
         if made.error:
             failed = failed or f"{terms[number]}: {made.error}"
             continue
+        for note in made.notes:
+            warnings.warn(note, UserWarning, stacklevel=2)
         assert made.data is not None
         yield number, load_image(io.BytesIO(made.data))
     if failed:

@@ -57,8 +57,7 @@ def sheet(
         raise ParameterError(f"{len(shown)} pictures and {len(captions)} captions: one for each")
     if columns is None:
         columns = math.ceil(math.sqrt(len(shown)))
-    if not isinstance(columns, numbers.Integral) or isinstance(columns, bool) or columns < 1:
-        raise ParameterError(f"columns is {columns!r}: a whole number from 1 is expected")
+    check_columns(columns)
     from PIL import Image, ImageDraw
 
     h, w = (max(picture.shape[axis] for picture in shown) for axis in (0, 1))
@@ -76,6 +75,17 @@ def sheet(
             left = x + (w - draw.textlength(text, font=font)) / 2
             draw.text((left, y + h + 2), text, fill=_INK, font=font)
     return Picture(np.asarray(paper, np.float32))
+
+
+def check_columns(columns: Any) -> None:
+    """Refuse what is no number of columns.
+
+    Raises
+    ------
+    ParameterError
+    """
+    if not isinstance(columns, numbers.Integral) or isinstance(columns, bool) or columns < 1:
+        raise ParameterError(f"columns is {columns!r}: a whole number from 1 is expected")
 
 
 def sheet_of(

@@ -11,8 +11,10 @@ the scheduler is gone.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
+import itertools
 import logging
 import queue
 import secrets
@@ -25,7 +27,7 @@ from typing import Any
 
 from ..errors import EngineError, ParameterError
 from ..version import __version__
-from .connect import connected, dashboard
+from .connect import connected, dashboard, is_local, sees, whole
 from .job import File, Job, Made, Maker, Supply
 from .sent import NetFiles, Shared, look
 from .worker import REFUSED, hold, work
@@ -36,7 +38,11 @@ _AHEAD = 2  # jobs given out for each that can be made at a time
 _TICK = 0.5  # seconds between two looks at the scheduler
 _SOON = 0.05  # seconds between two looks for jobs that are not known yet
 _RECENT = 2.0  # seconds for which the list of workers is taken to be right
+_ROUND = 5.0  # seconds between two looks for workers that are new
+_PATIENCE = 60.0  # seconds to wait for the first worker
 _ALONE = 10.0  # seconds without any worker, after which that is said
+_LOST = 120.0  # and after which those that this process has started do not come back
+_FETCH = 300.0  # for a picture to come from its worker, which may have ended meanwhile
 _GROUP = 50  # jobs whose attempts stand under one topic of the scheduler's
 _TRIES = 5  # how often a job is given out again for reasons that are not its own
 
@@ -79,7 +85,7 @@ def run_on_cluster(
     files = NetFiles.of(maker.net)
     folder = None if shared is None else _folder(shared)
     with connected(cluster) as (client, threads):
-        run = _Run(client, threads, files, maker, supply, folder, tell)
+        run = _Run(client, threads, files, maker, supply, folder, tell, is_local(cluster))
         try:
             yield from run
         finally:
@@ -87,10 +93,15 @@ def run_on_cluster(
 
 
 def _folder(shared: str) -> Path:
-    folder = Path(shared).expanduser().absolute()
+    folder = whole(Path(shared).expanduser())
     if not folder.is_dir():
         raise ParameterError(f"shared is '{shared}': a folder that all machines see is expected")
     return folder
+
+
+def _only(workers: list[str]) -> dict[str, Any]:
+    """Return keywords of `submit` for a task that these workers alone may run, if there are any."""
+    return {"workers": workers, "allow_other_workers": False} if workers else {}
 
 
 class _Run:
@@ -98,36 +109,50 @@ class _Run:
 
     def __init__(
         self, client: Any, threads: int, files: NetFiles, maker: Maker, supply: Supply,
-        folder: Path | None, tell: Callable[[int, float], None] | None,
+        folder: Path | None, tell: Callable[[int, float], None] | None, own: bool,
     ) -> None:  # fmt: skip
+        self._own = own  # nobody else starts workers
         self._client, self._files, self._supply = client, files, supply
         self._folder = folder
         self._name = f"deepdream-{secrets.token_hex(6)}"
-        self._again: deque[tuple[int, Job]] = deque()  # what has to be made once more
-        self._jobs: dict[int, Job] = {}  # that are out
+        self._jobs: dict[int, Job] = {}  # that have been given out, and are not made
+        self._again: deque[int] = deque()  # of them, what is to be given out once more
         self._tries: Counter[int] = Counter()
-        self._out: dict[Any, int] = {}  # futures, and the numbers of their jobs
+        self._keys = itertools.count()
+        # Futures, the numbers of their jobs, and to which workers alone they may go, if that is so.
+        self._out: dict[Any, tuple[int, list[str]]] = {}
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._looked: dict[str, str] = {}  # addresses, and why a worker is refused, or nothing
         self._machine: set[str] = set()
         self._known: Mapping[str, Any] = {}  # workers
         self._asked = -float("inf")
         self._lonely_since: float | None = None
+        self._told_so = False
         self._address = str(client.scheduler.address)
-        client.wait_for_workers(1, timeout=60)
+        self._wait_for_the_first()
         self._look_at_workers()
         if not self._good():
             raise EngineError(self._why_nobody())
         self._say_where()
-        share = Shared(self._name, maker.shared, self._dreams_on(), threads, type(maker))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that this is large: it travels once
-            self._net = client.submit(hold, files, key=f"{self._name}-net", **self._where())
-            self._shared = client.submit(hold, share, key=f"{self._name}-shared", **self._where())
-        supply.begin(sum(share.dreams_on.values()))
+        self._share = Shared(self._name, maker.shared, self._dreams_on(), threads, type(maker))
+        self._send_shared()
+        self._looked_at = time.monotonic()
+        supply.begin(sum(self._share.dreams_on.values()))
         self._tell = tell
         if tell is not None:
             client.subscribe_topic(f"{self._name}/steps", self._step)
+
+    def _send_shared(self) -> None:
+        """Send what all jobs need."""
+        number, self._only = next(self._keys), self._where()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that this is large: it travels once
+            self._net, self._shared = (
+                self._client.submit(
+                    hold, what, key=f"{self._name}-{name}-{number}", **_only(self._only)
+                )
+                for name, what in (("net", self._files), ("shared", self._share))
+            )
 
     def _step(self, event: Any) -> None:
         _, note = event
@@ -135,6 +160,18 @@ class _Run:
         self._tell(note["job"], note["done"])
 
     # -- workers ---------------------------------------------------------------------------------
+
+    def _wait_for_the_first(self) -> None:
+        if not self._workers():
+            _log.warning(f"{self._address} has no worker yet: waiting for one")
+        try:
+            self._client.wait_for_workers(1, timeout=_PATIENCE)
+        except asyncio.TimeoutError:  # no TimeoutError before Python 3.11
+            raise EngineError(
+                f"The scheduler at {self._address} has no worker: start some by "
+                f"'dask worker {self._address} --nworkers -1 --nthreads 1'"
+            ) from None
+        self._asked = -float("inf")
 
     def _workers(self, age: float = _RECENT) -> Mapping[str, Any]:
         """Return what the scheduler tells of its workers, by address; at most `age` seconds old."""
@@ -197,11 +234,9 @@ class _Run:
         some = "; ".join(reasons[:3]) + (" ..." if len(reasons) > 3 else "")
         return f"No worker at {self._address} can make these pictures: {some or 'there is none'}"
 
-    def _where(self) -> dict[str, Any]:
-        """Return where tasks may run: anywhere, unless some worker is refused."""
-        if not any(self._looked.values()):
-            return {}
-        return {"workers": self._good(), "allow_other_workers": False}
+    def _where(self) -> list[str]:
+        """Return the workers that alone may get tasks; none, unless some worker is refused."""
+        return self._good() if any(self._looked.values()) else []
 
     def _dreams_on(self) -> dict[str, int]:
         found: dict[str, int] = {}
@@ -222,25 +257,18 @@ class _Run:
     # -- jobs ------------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[tuple[int, Made]]:
-        looked = time.monotonic()
         while True:
+            self._look_around()
             yield from self._give_out()
-            if not self._out:
-                if self._supply.over:
-                    return
-                self._check()
-                time.sleep(_SOON)
-                continue
+            if not self._out and not self._again and self._supply.over:
+                return
             try:
                 # What is still being thought up comes soon.
                 future = self._done.get(timeout=_TICK if self._supply.over else _SOON)
             except queue.Empty:
                 self._check()
-                if time.monotonic() - looked > 10 * _TICK:
-                    self._look_at_workers()
-                    looked = time.monotonic()
                 continue
-            number = self._out.pop(future, None)
+            number, _ = self._out.pop(future, (None, []))
             if number is not None:
                 made = self._outcome(future, number)
                 future.release()
@@ -248,17 +276,41 @@ class _Run:
                     del self._jobs[number]
                     yield number, made
 
+    def _look_around(self) -> None:
+        """Look at new workers now and then, and give them what waits for some that are gone."""
+        if time.monotonic() < self._looked_at + _ROUND:
+            return
+        self._look_at_workers()
+        self._looked_at = time.monotonic()
+        there = set(self._workers())
+        if not self._good():
+            return
+        gone = bool(self._only) and not there.intersection(self._only)
+        if gone:
+            self._send_shared()
+        for future, (number, only) in list(self._out.items()):
+            if gone or (only and not there.intersection(only)):
+                del self._out[future]
+                self._again.appendleft(number)
+                future.cancel()
+
     def _give_out(self) -> Iterator[tuple[int, Made]]:
         """Give out jobs, some more than can be made at a time; yield those that cannot be sent."""
+        only = self._where()
+        if any(self._looked.values()) and not only:  # those that were right are gone
+            return
         most = _AHEAD * sum(worker["nthreads"] for worker in self._workers().values()) + 1
         while len(self._out) < most:
-            given = self._again.popleft() if self._again else self._supply.take()
-            if given is None:
-                return
-            number, job = given
-            self._jobs[number] = job
+            if self._again:
+                number = self._again.popleft()
+            else:
+                given = self._supply.take()
+                if given is None:
+                    return
+                number = given[0]
+                self._jobs[number] = given[1]
             try:
-                job = self._sent(job)
+                job = self._sent(self._jobs[number])
             except OSError as error:
                 del self._jobs[number]
                 yield number, Made(error=f"{type(error).__name__}: {error}")
@@ -268,26 +320,26 @@ class _Run:
                 warnings.simplefilter("ignore")
                 future = self._client.submit(
                     work, self._net, self._shared, job, number, topic,
-                    key=f"{self._name}-{number}-{self._tries[number]}", **self._where(),
+                    key=f"{self._name}-{number}-{next(self._keys)}", **_only(only),
                 )  # fmt: skip
-            self._out[future] = number
+            self._out[future] = number, only
             future.add_done_callback(self._done.put)
 
     def _sent(self, job: Job) -> Job:
         """Return a job with its picture, unless the workers see that; and where they write."""
         keywords = {
             name: value.packed() if isinstance(value, File) and not self._seen(value.path) else
-            dataclasses.replace(value, path=str(Path(value.path).absolute()))
+            dataclasses.replace(value, path=str(whole(value.path)))
             if isinstance(value, File) else value
             for name, value in job.keywords.items()
         }  # fmt: skip
         writes = self._seen(job.file)
-        file = str(Path(job.file).absolute()) if writes else Path(job.file).name
+        file = str(whole(job.file)) if writes else Path(job.file).name
         return dataclasses.replace(job, keywords=keywords, file=file, writes=writes)
 
     def _seen(self, path: str) -> bool:
         """Tell whether all machines see a file under its name."""
-        return self._folder is not None and self._folder in Path(path).absolute().parents
+        return sees(self._folder, path)
 
     def _outcome(self, future: Any, number: int) -> Made | None:
         """Return what came of a job, or None where it is given out again."""
@@ -295,7 +347,7 @@ class _Run:
 
         self._check()
         try:
-            made, worker = future.result(timeout=None)
+            made, worker = future.result(timeout=_FETCH)
         except KilledWorker as error:
             # Dask counts all jobs that a worker had, also those that had not begun.
             return self._once_more(number, f"its workers were ended: {error}")
@@ -319,7 +371,7 @@ class _Run:
         self._tries[number] += 1
         if self._tries[number] > _TRIES:
             return Made(error=why)
-        self._again.appendleft((number, self._jobs[number]))
+        self._again.appendleft(number)
         return None
 
     # -- what goes wrong -------------------------------------------------------------------------
@@ -331,15 +383,23 @@ class _Run:
                 f"The scheduler at {self._address} is gone. What is made is kept: start it again "
                 "('dask scheduler', 'dask worker'), and the same command goes on from there."
             )
-        if self._workers():
+        if self._good() or (self._workers() and not any(self._looked.values())):
             self._lonely_since = None
-        elif self._lonely_since is None:
-            self._lonely_since = time.monotonic()
-        elif 0 < self._lonely_since < time.monotonic() - _ALONE:
-            self._lonely_since = -1.0
+            return
+        now = time.monotonic()
+        if self._lonely_since is None:
+            self._lonely_since, self._told_so = now, False
+        if self._own and now > self._lonely_since + _LOST:
+            raise EngineError(
+                "The processes that dreamt on this machine have ended and do not come back. What "
+                "is made is kept, and the same command goes on from there: with fewer of them, as "
+                "in --cluster local:1, each has more memory."
+            )
+        if not self._told_so and now > self._lonely_since + _ALONE:
+            self._told_so = True
             warnings.warn(
-                f"there is no worker at {self._address} now: waiting for one (Ctrl-C keeps what is "
-                "made)",
+                f"there is no worker at {self._address} now that can make these pictures: waiting "
+                "for one (Ctrl-C keeps what is made)",
                 UserWarning, stacklevel=2,
             )  # fmt: skip
 

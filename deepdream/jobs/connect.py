@@ -14,9 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..errors import EngineError, MissingFileError, ParameterError
+from ..errors import EngineError, MissingFileError, ParameterError, how_to_install
 
-INSTALL = "pip install 'deepdream-caffe[cluster]'"
 _LOCAL = re.compile(r"local(?::(\d+))?")
 _PRELOAD = "deepdream.jobs.local_worker"
 _PATIENCE = 10  # seconds to wait for a scheduler
@@ -29,6 +28,16 @@ _EXPECTED = (
 def is_local(cluster: Any) -> bool:
     """Tell whether a name means this machine's processors, whose workers see all that is here."""
     return isinstance(cluster, str) and _LOCAL.fullmatch(cluster) is not None
+
+
+def whole(path: str | os.PathLike[str]) -> Path:
+    """Return a path from the root on, without '..'; links stay as they are."""
+    return Path(os.path.abspath(path))  # noqa: PTH100
+
+
+def sees(shared: str | Path | None, path: str | os.PathLike[str]) -> bool:
+    """Tell whether all machines see a file: it lies below the folder `shared`."""
+    return shared is not None and whole(Path(shared).expanduser()) in whole(path).parents
 
 
 @contextlib.contextmanager
@@ -85,7 +94,8 @@ def _dask() -> Any:
         import distributed
     except ImportError:
         raise EngineError(
-            f"A cluster needs Dask, which is not installed here.\nInstall it: {INSTALL}"
+            "A cluster needs Dask, which is not installed here.\n"
+            f"Install it: {how_to_install('cluster')}"
         ) from None
     return distributed
 

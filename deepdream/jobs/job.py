@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Optional, Protocol
 
-from ..dreaming.prepared import Prepared, parted
+from ..dreaming.prepared import Latest, Prepared, parted
 from ..dreaming.steps import OnStep
 from ..errors import DeepDreamError, ImageError, OutOfMemoryError
 from ..files import file_hash, replacing
@@ -218,8 +218,7 @@ class Maker:
 
     def __init__(self, net: Any, shared: Mapping[str, Any]) -> None:
         self.net, self.shared = net, dict(shared)
-        self._ready: Prepared | None = None
-        self._goal: dict[str, Any] = {}
+        self._latest = Latest(net)
 
     def prepare(self) -> None:
         """Get ready, on the machine that is to make jobs, and before the first one.
@@ -280,12 +279,7 @@ class Maker:
 
     def ready(self, goal: Mapping[str, Any]) -> Prepared:
         """Return what dreams by the keywords of a goal, see `prepared.parted`."""
-        if self._ready is None or not _same(self._goal, goal):
-            # Goals at one layer share its plans.
-            like, self._ready = self._ready, None
-            self._ready = Prepared(self.net, like=like, **goal)
-            self._goal = {**goal}
-        return self._ready
+        return self._latest.ready(goal)
 
 
 class _Watch:
@@ -301,17 +295,6 @@ class _Watch:
         except BaseException:
             self.raised = True
             raise
-
-
-def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Tell whether two goals are one: the same objects, or equal names, numbers and terms."""
-    return one.keys() == other.keys() and all(
-        one[name] is other[name] or (_plain(one[name]) and one[name] == other[name]) for name in one
-    )
-
-
-def _plain(value: Any) -> bool:
-    return isinstance(value, (str, int, float, type(None))) or hasattr(value, "shares")
 
 
 def _reason(error: Exception) -> str:

@@ -140,8 +140,9 @@ class Progress:
     ) -> None:
         self._jobs, self._shown, self._on_step = jobs, shown, on_step
         self.work = [1.0] * len(jobs) if work is None else [*work]
-        self._total, self._done, self._count = sum(self.work), 0.0, 0
+        self._total, self._done, self._count = sum(self.work) or 1.0, 0.0, 0
         self._shares: dict[int, float] = {}  # of jobs that are made elsewhere
+        self._made: set[int] = set()
         self.enough = False
 
     def watch(self, number: int) -> OnStep | None:
@@ -165,11 +166,13 @@ class Progress:
 
     def tell(self, number: int, done: float) -> None:
         """Note how far a job is that is made elsewhere, and show how far all are."""
-        self._shares[number] = done
-        self.show()
+        if number not in self._made:  # what is told may come after what is made
+            self._shares[number] = done
+            self.show()
 
     def finished(self, number: int) -> None:
         """Note that a job is done."""
+        self._made.add(number)
         self._shares.pop(number, None)
         self._done += self.work[number]
         self._count += 1

@@ -97,6 +97,11 @@ class Classes:
             "Write more of the name, or the number."
         )
 
+    def families_of(self, word: str) -> dict[str, tuple[int, ...]]:
+        """Return the families that a word names, also in the plural: none, or one as a rule."""
+        spellings = _singular(plain_label(word))
+        return {name: members for name, members in self.families.items() if name in spellings}
+
     def containing(self, word: str) -> Iterator[int]:
         """Yield the classes one of whose names has a word, or a beginning of one, in it."""
         wanted = f" {plain_label(word)}"

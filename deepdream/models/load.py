@@ -26,6 +26,7 @@ from ..errors import (
     ParameterError,
     PrototxtError,
     ShapeError,
+    how_to_install,
 )
 from .cache import FileName, bundled_weights, check_weights
 from .cache import add_model as add_model
@@ -237,7 +238,7 @@ def _device(device: str, engine: str) -> str:
     if not gpu.has_torch():
         raise EngineError(
             f"device is {device!r}, and PyTorch, which computes on a GPU, is not installed here.\n"
-            f"Install it: {gpu.INSTALL}; or use 'auto' or 'cpu'."
+            f"Install it: {how_to_install('gpu')}; or use 'auto' or 'cpu'."
         )
     count = gpu.gpu_count()
     if int(device.partition(":")[2] or 0) >= count:

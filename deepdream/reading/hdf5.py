@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import CaffemodelError, EngineError, WeightsError
+from ..errors import CaffemodelError, EngineError, WeightsError, how_to_install
 from ..files import FileName, replacing
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -134,6 +134,7 @@ def _h5py() -> ModuleType:
         import h5py
     except ImportError:
         raise EngineError(
-            "Weights in HDF5 need the package h5py. Install it: pip install h5py"
+            "Weights in HDF5 need the package h5py, which is not installed here.\n"
+            f"Install it: {how_to_install('hdf5')}"
         ) from None
     return h5py

@@ -25,7 +25,7 @@ from ..dreaming.objectives.functions import Function, objective_guide, objective
 from ..errors import ImageError, ParameterError
 from ..files import make_folder, replacing
 from ..images import load_image, save_image
-from ..jobs.connect import is_local
+from ..jobs.connect import is_local, sees, whole
 from ..jobs.job import Job, Maker
 from ..jobs.run import run_jobs
 from ..picture import Picture, to_uint8
@@ -247,11 +247,8 @@ def _make_elsewhere(
     job: _Job, seeds: list[int], cluster: Any, shared: str | None, shown: Any
 ) -> None:
     """Make the pictures that are missing on a cluster."""
-    folder = job.folder.absolute()
-    seen = is_local(cluster) or (
-        shared is not None and Path(shared).expanduser().absolute() in folder.parents
-    )
-    if job.work.frames > 1 and not seen:
+    folder = whole(job.folder)
+    if job.work.frames > 1 and not is_local(cluster) and not sees(shared, folder):
         raise ParameterError(
             f"the frames of {job.work.name} go on from each other, in '{folder}': name a folder "
             "above it that all machines see as shared (--shared), or make them on this machine "

@@ -139,7 +139,9 @@ class Graph:
                 for start in (f"{self.source}: layer '{param.name}'", f" ({param.type})", ": "):
                     reason = reason[len(start) :] if reason.startswith(start) else reason
                 refused[param.name] = reason
-            wired = again(refused)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # all was said the first time
+                wired = again(refused)
 
     def _build(self, wired: Any) -> Any:
         """Make the layers and blobs of a description, and return the description."""

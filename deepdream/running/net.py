@@ -129,12 +129,9 @@ class Net(Graph):
             return wired
 
         def again(refused: Mapping[str, str]) -> Any:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # all was said the first time
-                rest = read_wired(
-                    network_file, phase, level or 0, stages or (), lenient, refused
-                )[1]  # fmt: skip
-            return told_by_weights(rest)
+            return told_by_weights(
+                read_wired(network_file, phase, level or 0, stages or (), lenient, refused)[1]
+            )
 
         super().__init__(
             source, told_by_weights(wired), int(phase), force_backward=force_backward,

@@ -29,19 +29,27 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from ..dreaming.styles import NOTEBOOK, STYLES, style_of
-from ..errors import DeepDreamError, MissingFileError, OutOfMemoryError, ParameterError, WriteError
+from ..errors import (
+    DeepDreamError,
+    MissingFileError,
+    OutOfMemoryError,
+    ParameterError,
+    WriteError,
+    how_to_install,
+)
 from ..images import load_image, save_image
 from ..memory import format_size
 from ..models.labels import classes_of
 from ..models.load import load_graph
 from ..version import __version__
+from .clips import LIMITS, is_clip
 from .events import Events
 from .jobs import Jobs
-from .library import MEGAPIXELS, Library, plain_name
+from .library import CLIP, MEGAPIXELS, Library, plain_name
 from .looks import find_looks
 from .pace import Pace
 from .security import PICTURE_BYTES, Guard, Refused, Rules
-from .settings import LONGEST, checked
+from .settings import FRAMES, LONGEST, check_film, checked
 from .store import open_plain
 
 _PAGE = Path(__file__).with_name("page")
@@ -113,7 +121,7 @@ class _Studio:
         self._looks = find_looks(self._net)
         self._library = Library(config.library, self._net)
         self.events = Events()
-        self._pace = Pace(self._net, config.library / "pace.json")
+        self._pace = Pace(self._net, config.library / "pace.json", self._library.size_of)
         self.jobs = Jobs(self._library, self.events, self._pace, self._looks, config.network)
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -145,6 +153,7 @@ class _Studio:
             Route(f"/api/pictures/{one}/restore", self.restore_picture, methods=post),
             Route(f"/api/pictures/{one}/looks", self.want_looks, methods=post),
             Route(f"/api/pictures/{one}/looks/{{name:str}}", self.look, methods=get),
+            Route(f"/api/pictures/{one}/clip", self.clip, methods=get),
             Route(f"/api/pictures/{one}/{{name:str}}", self.picture_file, methods=get),
             Route("/api/estimates", self.estimates, methods=post),
             Route("/api/jobs", self.all_jobs, methods=get),
@@ -178,8 +187,9 @@ class _Studio:
             "styles": styles,
             "looks": [look.plain() for look in self._looks],
             "classes": self._labels() is not None,
-            "films": find_spec("av") is not None,
-            "limits": {"bytes": PICTURE_BYTES, "megapixels": MEGAPIXELS, "longest": LONGEST},
+            "films": _films(),
+            "limits": {"bytes": PICTURE_BYTES, "megapixels": MEGAPIXELS, "longest": LONGEST,
+                       "frames": FRAMES, "clip": LIMITS._asdict()},
             "measured": self._pace.learnt,
             "broken": self.jobs.broken,
         })  # fmt: skip
@@ -222,7 +232,7 @@ class _Studio:
 
     async def pictures(self, _: Request) -> Response:
         found = await run_in_threadpool(lambda: [*self._library.pictures.all()])
-        shown = [about for about in found if about.get("kind") == "photo"]
+        shown = [about for about in found if about.get("kind") in ("photo", CLIP)]
         return _json({"pictures": sorted(shown, key=lambda about: -about["added"])})
 
     async def add_picture(self, request: Request) -> Response:
@@ -233,8 +243,8 @@ class _Studio:
 
     async def _add(self, request: Request, mask: bool) -> Response:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if not kind.startswith("image/") and kind != "application/octet-stream":
-            raise HTTPException(415, "A picture is expected, as it is.")
+        if not kind.startswith(("image/", "video/")) and kind != "application/octet-stream":
+            raise HTTPException(415, "A picture or a clip is expected, as it is.")
         name = plain_name(unquote(request.headers.get("x-name", "")[:400]))
         length = int(request.headers.get("content-length") or 0)
         _check_space(self._library.path, 3 * length)
@@ -244,7 +254,11 @@ class _Studio:
             with os.fdopen(number, "wb") as file:
                 async for piece in request.stream():
                     await run_in_threadpool(file.write, piece)
-            about = await run_in_threadpool(partial(self._library.add, path, name, mask))
+            if not mask and await run_in_threadpool(is_clip, path):
+                _check_films()
+                about = await self._library.add_clip(path, name)
+            else:
+                about = await run_in_threadpool(partial(self._library.add, path, name, mask))
         finally:
             path.unlink(missing_ok=True)
         if not mask:
@@ -272,6 +286,13 @@ class _Studio:
         folder = self._library.pictures.folder(request.path_params["id"])
         return _file(folder / _named(_OF_PICTURES, request.path_params["name"]))
 
+    async def clip(self, request: Request) -> Response:
+        found = self._library.clip(request.path_params["id"])
+        if found is None:
+            raise HTTPException(404)
+        kind = self._library.pictures.about(request.path_params["id"])["clip"]["type"]
+        return _file(found[0], part=request.headers.get("range", ""), kind=kind)
+
     async def want_looks(self, request: Request) -> Response:
         return _json({"looks": self.jobs.want_looks(request.path_params["id"])})
 
@@ -284,12 +305,17 @@ class _Studio:
 
     async def estimates(self, request: Request) -> Response:
         body = await _body(request)
-        w, h = self._library.pictures.about(str(body.get("picture")))["size"]
+        about = self._library.pictures.about(str(body.get("picture")))
         several = body.get("settings")
         if not isinstance(several, list) or len(several) > 40:
             raise ParameterError("settings are expected as a list of 40 at most")
-        seconds = [self._pace.seconds(checked(self._net, each), (h, w)) for each in several]
-        return _json({"seconds": [round(each, 2) for each in seconds]})
+        return _json({"seconds": [round(self._estimate(about, each), 2) for each in several]})
+
+    def _estimate(self, about: Mapping[str, Any], given: Any) -> float:
+        settings = checked(self._net, given)
+        check_film(settings, about.get("clip"))
+        w, h = about["size"]
+        return self._pace.seconds(settings, (h, w), about.get("clip"))
 
     async def all_jobs(self, _: Request) -> Response:
         return _json({"jobs": self.jobs.all()})
@@ -297,8 +323,8 @@ class _Studio:
     async def add_job(self, request: Request) -> Response:
         body = await _body(request)
         settings = checked(self._net, body.get("settings") or {})
-        if "film" in settings and find_spec("av") is None:
-            raise ParameterError("films need the extra film: pip install '.[film]' once")
+        if "film" in settings:
+            _check_films()
         _check_space(self._library.path, 0)
         return _json(self.jobs.add(str(body.get("picture")), settings), 201)
 
@@ -436,7 +462,7 @@ def _named(names: Mapping[str, str], name: str) -> str:
     return names[name]
 
 
-def _file(path: Path, cache: str = _FOREVER, part: str = "") -> Response:
+def _file(path: Path, cache: str = _FOREVER, part: str = "", kind: str = "") -> Response:
     """Return a file of ours, in pieces; or the `part` of it that a Range header names.
 
     Players of films ask for parts.
@@ -451,7 +477,7 @@ def _file(path: Path, cache: str = _FOREVER, part: str = "") -> Response:
         headers["content-range"] = f"bytes {start}-{end - 1}/{size}"
     status = 200 if (start, end) == (0, size) else 206
     pieces = _pieces(file, end - start)
-    return StreamingResponse(pieces, status, headers, media_type=_TYPES[path.suffix])
+    return StreamingResponse(pieces, status, headers, media_type=kind or _TYPES[path.suffix])
 
 
 def _part_of(text: str, size: int) -> tuple[int, int] | None:
@@ -497,6 +523,22 @@ async def _body(request: Request) -> dict[str, Any]:
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
+
+
+def _films() -> bool:
+    """Tell whether films can be made here: the extra is installed."""
+    return all(find_spec(name) is not None for name in ("av", "cv2"))
+
+
+def _check_films() -> None:
+    """Refuse films where they cannot be made.
+
+    Raises
+    ------
+    ParameterError
+    """
+    if not _films():
+        raise ParameterError(f"films need PyAV and OpenCV: {how_to_install('film')}")
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -1,8 +1,9 @@
 """Jobs: dreams that wait, the one that is made, and the small pictures of looks between them.
 
 A job is an object of JSON in a file of its own, so that the queue outlives the program: what was
-running when it ended waits again when it starts. Everything here happens on the server's event
-loop; what computes is `worker`, a process of its own, which is started again where it ends.
+running when it ended waits again when it starts; a film goes on after its last frame. Everything
+here happens on the server's event loop; what computes is `worker`, a process of its own, which is
+started again where it ends.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import random
 import sys
 import time
@@ -24,7 +24,8 @@ from .events import Events
 from .library import Library
 from .looks import Look, preview_settings
 from .pace import Pace
-from .settings import Settings, pictures_of
+from .processes import environment
+from .settings import Settings, check_film, pictures_of
 from .store import is_id, new_id, read_json, write_json
 
 MOST = 100  # jobs that wait
@@ -86,10 +87,21 @@ class Jobs:
             if job["state"] not in _ENDED:
                 job["state"] = "waiting"
                 job["progress"] = None
+                if not self._begun(job):
+                    job.pop("stop", None)  # nothing is there to be kept: it is made anew
             self._jobs[path.stem] = job
         self._jobs = dict(sorted(self._jobs.items(), key=lambda pair: pair[1]["asked"]))
         for path in self._path.glob("now-*.jpg"):
             path.unlink()
+        self._library.dreams.sweep([id for id, job in self._jobs.items() if self._begun(job)])
+
+    def _begun(self, job: Mapping[str, Any]) -> bool:
+        """Tell whether a job that waits is a film of which there are frames."""
+        return (
+            job["state"] == "waiting"
+            and "film" in job["settings"]
+            and self._library.dreams.begun(job["id"])
+        )
 
     async def start(self) -> None:
         """Start the worker."""
@@ -120,14 +132,9 @@ class Jobs:
         self._events.tell("broken", why)
 
     async def _run_worker(self) -> None:
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-        root = str(Path(__file__).resolve().parents[2])
-        environment["PYTHONPATH"] = os.pathsep.join(
-            filter(None, [root, environment.get("PYTHONPATH")])
-        )
         process = self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "deepdream.studio.worker", json.dumps(self._network),
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=environment,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=environment(),
             limit=_LINE,
         )  # fmt: skip
         assert process.stdout is not None
@@ -143,7 +150,6 @@ class Jobs:
             if running["do"] == "look":
                 self._wanted.pop(running["of"], None)
             else:
-                self._library.dreams.drop(running["id"])
                 self._end(running["id"], "failed", why=_DIED)
 
     # -- what the page wants -----------------------------------------------------------------------
@@ -184,6 +190,7 @@ class Jobs:
             raise ParameterError(f"{MOST} dreams wait already: let some of them end first")
         about = self._library.pictures.about(picture)
         self._library.check_pictures(pictures_of(settings))
+        check_film(settings, about.get("clip"))
         settings = {"seed": random.SystemRandom().randrange(2**32), **settings}
         w, h = about["size"]
         job = {
@@ -193,7 +200,7 @@ class Jobs:
             "settings": settings,
             "state": "waiting",
             "asked": time.time(),
-            "seconds": self._pace.seconds(settings, (h, w)),
+            "seconds": self._pace.seconds(settings, (h, w), about.get("clip")),
             "progress": None,
         }
         self._write(job)
@@ -209,13 +216,22 @@ class Jobs:
         ----------
         id : str
         keep : bool
-            Keep the picture so far; of one that has not begun there is none.
+            Keep the picture so far; of one that has not begun there is none. A film of which there
+            are frames from before the program's last start is ended when its turn comes.
         """
         job = self.job(id)
         if job["state"] == "waiting":
-            self._end(id, "cancelled")
+            if not (keep and self._begun(job)):
+                self._end(id, "cancelled")
+                return job
+            job["stop"] = True
+            self._write(job)
         elif job["state"] not in _ENDED:
             job["state"] = "stopping"
+            if keep and "film" in job["settings"]:
+                job["stop"] = True
+                with contextlib.suppress(DeepDreamError):  # of a full disk the worker will tell
+                    self._write(job)
             self._told(job)
             self._send({"do": "stop" if keep else "cancel", "id": id})
         return job
@@ -281,9 +297,12 @@ class Jobs:
                 "do": "dream", "id": id, "settings": settings,
                 "picture": self._file(job["picture"]),
                 "pictures": {each: self._file(each) for each in pictures_of(settings)},
-                "folder": str(self._library.dreams.unfinished(id)),
+                "folder": str(self._library.dreams.unfinished(id, go_on="film" in settings)),
                 "shown": str(self._path / f"now-{id}.jpg"),
             }  # fmt: skip
+            clip = self._library.clip(job["picture"]) if "film" in settings else None
+            if clip is not None:
+                task["clip"] = {"file": str(clip[0]), "name": clip[1]}
         except DeepDreamError as error:
             self._end(id, "failed", why=str(error))
             return
@@ -291,6 +310,8 @@ class Jobs:
         self._running = task
         self._told(job)
         self._send(task)
+        if job.get("stop"):
+            self._send({"do": "stop", "id": id})
 
     def _begin_look(self, picture: str, name: str) -> None:
         settings = preview_settings(self._looks[name])
@@ -357,7 +378,6 @@ class Jobs:
             if told == "done":
                 self._keep(job, message)
             else:
-                self._library.dreams.drop(id)
                 self._end(id, "cancelled" if told == "cancelled" else "failed",
                           why=message.get("why"))  # fmt: skip
             self._next()
@@ -378,7 +398,6 @@ class Jobs:
         try:
             self._library.dreams.finish(id, about)
         except (DeepDreamError, OSError) as error:
-            self._library.dreams.drop(id)
             self._end(id, "failed", why=str(error))
             return
         if message["whole"]:  # of a film the frames differ
@@ -397,6 +416,8 @@ class Jobs:
 
     def _end(self, id: str, state: str, why: str | None = None) -> None:
         job = self._jobs[id]
+        if state != "done":
+            self._library.dreams.drop(id)
         job.update(state=state, ended=time.time(), progress=None)
         if why:
             job["why"] = why

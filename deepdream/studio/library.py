@@ -3,7 +3,9 @@
 On disk, below one folder::
 
     pictures/<id>/about.json original screen.jpg thumb.jpg look-<name>.jpg
+    pictures/<id>/still.png                 of a clip: its first frame
     dreams/<id>/about.json picture.png deep.tif screen.jpg before.jpg thumb.jpg
+    dreams/<id>/film.mp4                    of a film
     jobs/<id>.json now-<id>.jpg
     trash/<id>/
 
@@ -12,6 +14,7 @@ A picture's id is the beginning of its sha256, so that the same one is kept once
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import io
@@ -22,26 +25,26 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
-from ..color_profiles import srgb_profile
 from ..errors import ImageError, MissingFileError, OutOfMemoryError
-from ..files import make_folder, open_view, replacing
+from ..files import file_hash, make_folder, open_view
 from ..images import load_image
 from ..memory import format_size, free_memory
-from ..picture import Picture, to_uint8
+from ..picture import Picture
 from ..picture_files import open_picture
 from ..recipe import find_recipe
+from .clips import look_into
 from .settings import from_recipe
+from .small import write_small
 from .store import Shelf, empty_trash, open_plain
 
-SCREEN, THUMB = 2048, 480  # longer sides, in pixels
 MEGAPIXELS = 120
 _BYTES_PER_PIXEL = 40  # while a picture is decoded: float32 of three channels, and what PIL holds
 _TRASH_DAYS = 7
 
-_MASK, _PHOTO = "mask", "photo"
+_MASK, _PHOTO, CLIP = "mask", "photo", "clip"
+_STILL = "still.png"
 
 
 class Library:
@@ -64,9 +67,11 @@ class Library:
         self.path = make_folder(path)
         trash = path / "trash"
         self.pictures = Shelf(path / "pictures", trash)
-        self.dreams = Shelf(path / "dreams", trash)
+        self.dreams = Shelf(path / "dreams", trash)  # what is unfinished there is for the jobs
+        self.pictures.sweep()
         make_folder(path / "jobs")
         self._net = net
+        self._opening: asyncio.Lock | None = None
         empty_trash(trash, time.time() - _TRASH_DAYS * 86400)
 
     def add(self, file: Path, name: str, mask: bool = False) -> dict[str, Any]:
@@ -128,10 +133,68 @@ class Library:
             raise
         return {**about, "id": id}
 
+    async def add_clip(self, file: Path, name: str) -> dict[str, Any]:
+        """Take a clip in; nothing of it is decoded in this process.
+
+        Parameters
+        ----------
+        file, name
+            As for `add`.
+
+        Returns
+        -------
+        dict
+            Its id and what is known of it; ``clip`` has what `clips.look_into` has found.
+
+        Raises
+        ------
+        FilmError
+            It is no clip, damaged, too large or too long.
+        """
+        digits = await asyncio.to_thread(file_hash, file)
+        id = digits[:16]
+        self._opening = self._opening or asyncio.Lock()  # one after the other
+        async with self._opening:
+            if id in self.pictures:
+                return self.pictures.about(id)
+            folder = self.pictures.unfinished(id)
+            try:
+                found = await look_into(file, name, folder)
+                about = {
+                    "kind": CLIP,
+                    "name": name,
+                    "size": found.pop("size"),
+                    "clip": found,
+                    "bytes": file.stat().st_size,
+                    "sha256": digits,
+                    "added": time.time(),
+                }
+                file.replace(folder / "original")
+                self.pictures.finish(id, about)
+            except BaseException:
+                self.pictures.drop(id)
+                raise
+        return {**about, "id": id}
+
     def original(self, id: str) -> tuple[Path, str]:
-        """Return the file of a picture, and what it is called."""
+        """Return the file of a picture, or of a clip's first frame, and what it is called."""
         about = self.pictures.about(id)
-        return self.pictures.folder(id) / "original", about["name"]
+        name = _STILL if about["kind"] == CLIP else "original"
+        return self.pictures.folder(id) / name, about["name"]
+
+    def clip(self, id: str) -> tuple[Path, str] | None:
+        """Return the file of a clip, and what it is called; None where it is a picture."""
+        about = self.pictures.about(id)
+        if about["kind"] != CLIP:
+            return None
+        path = self.pictures.folder(id) / "original"
+        open_plain(path).close()  # refuses a link, which FFmpeg would follow
+        return path, about["name"]
+
+    def size_of(self, id: str) -> tuple[int, int]:
+        """Return the height and width of a picture."""
+        w, h = self.pictures.about(id)["size"]
+        return int(h), int(w)
 
     def check_pictures(self, ids: list[str]) -> None:
         """Make sure that pictures are here.
@@ -196,23 +259,6 @@ def load_named(file: Path, name: str) -> Picture:
     """Return the picture in a file of the library, whose source is what people call it."""
     with open_plain(file) as opened:
         return load_image(_Named(opened.read(), name))
-
-
-def write_small(picture: np.ndarray, folder: Path) -> None:
-    """Write what the page shows of a picture: for the screen, and as one of many."""
-    image = Image.fromarray(to_uint8(picture))
-    write_jpeg(image, folder / "screen.jpg", SCREEN)
-    write_jpeg(image, folder / "thumb.jpg", THUMB)
-
-
-def write_jpeg(image: Image.Image, path: Path, longest: int, quality: int = 90) -> None:
-    """Write a picture as JPEG, shrunk where a side is longer than `longest` pixels."""
-    scale = min(1.0, longest / max(image.size))
-    if scale < 1:
-        w, h = (max(1, round(side * scale)) for side in image.size)
-        image = image.resize((w, h), Image.Resampling.LANCZOS, reducing_gap=3.0)
-    with replacing(path) as part:
-        image.save(part, "JPEG", quality=quality, subsampling=0, icc_profile=srgb_profile(3))
 
 
 def plain_name(name: Any) -> str:

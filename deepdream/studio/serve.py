@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import EngineError, ParameterError
+from ..errors import EngineError, ParameterError, how_to_install
 from ..files import FolderLock, make_folder
 from .security import LOCAL, is_loopback, kept_token, rules_for
 
@@ -72,8 +72,8 @@ def serve(
         from .app import Config, build
     except ImportError as error:
         raise EngineError(
-            f"the studio needs {error.name}, which is not installed here:\n"
-            "pip install '.[studio]' in the folder of deepdream"
+            f"the studio needs {error.name}, which is not installed here.\n"
+            f"Install it: {how_to_install('studio')}"
         ) from error
 
     allow = tuple(allow)

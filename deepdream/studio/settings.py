@@ -5,7 +5,11 @@ Their names are the keywords of `deepdream.dream`, as far as styles decide them,
     {"style": "animals", "end": {"block10/output": 1, "block4/output": 0.5},
      "classes": {"castle": 0.5}, "guide": ["<picture>"], "mask": "<picture>",
      "longest": 1024, "compose": [512, 288], "seed": 7, "iter_n": [32, 8], "strength": 0.8,
-     "film": {"frames": 100, "zoom": 0.02, "turn": 0, "loop": false}}
+     "film": {"frames": 100, "zoom": 0.02, "turn": 0, "loop": false, "carry": 0.95}}
+
+`film` is of a camera in front of a picture, or, without ``frames``, of a clip::
+
+    {"carry": 0.92, "fps": 15, "start": 0, "until": 4.5, "sound": true}
 
 Pictures are named by their ids in the library. `checked` refuses what makes no sense before
 anything is made; `keywords_for` makes keywords of it, with the pictures; `from_recipe` finds the
@@ -25,6 +29,8 @@ from ..dreaming.objectives.terms import label, layer
 from ..dreaming.parameters import Parameters, check_seed
 from ..dreaming.styles import NOTEBOOK, STYLES, end_of, style_named
 from ..errors import ParameterError
+from ..films.script import going_on
+from ..films.steady import CARRY
 from ..models.labels import find_labels
 from .store import is_id
 
@@ -39,9 +45,16 @@ _MOST_CHARACTERS = 200
 _OTHERS = ("style", "end", "classes", "guide", "mask", "longest", "compose", "seed", "film")
 
 FRAMES = (2, 3000)
+SECONDS = 300  # of a clip that is brought
 _MOST_ZOOM, _MOST_TURN = 0.2, 20
 _FILM_LONGEST = 1920
 _USUAL_ZOOM, _LEAST_ZOOM = 0.05, 0.01  # per frame
+_OF_CAMERAS, _OF_CLIPS = ("frames", "zoom", "turn", "loop", "carry"), ("carry", "fps", "start",
+                                                                      "until", "sound")  # fmt: skip
+_MOST_FPS = 60
+# With all of each dream in the next one the contrast of a long zoom grows until colours burn out. A
+# little of the picture that comes through holds it: docs/studio.md has what was measured.
+ZOOM_CARRY = 0.95
 NOTEBOOK_STYLE = "2015"
 
 
@@ -103,22 +116,89 @@ def checked(net: Any, given: Any) -> Settings:
 
 def _checked_film(found: Settings) -> dict[str, Any]:
     film = found["film"]
-    if not isinstance(film, Mapping) or not {*film} <= {"frames", "zoom", "turn", "loop"}:
-        raise ParameterError("film is expected as an object of frames, zoom, turn and loop")
+    if not isinstance(film, Mapping) or not ({*film} <= {*_OF_CAMERAS} or {*film} <= {*_OF_CLIPS}):
+        raise ParameterError(
+            f"film is expected as an object of {', '.join(_OF_CAMERAS)}; or, of a clip, of "
+            f"{', '.join(_OF_CLIPS)}"
+        )
     if "compose" in found or found.get("longest", _FILM_LONGEST + 1) > _FILM_LONGEST:
         raise ParameterError(f"a film needs longest, of {_FILM_LONGEST} pixels at most")
-    made: dict[str, Any] = {"frames": _whole("frames", film.get("frames"), *FRAMES)}
-    for name, most in (("zoom", _MOST_ZOOM), ("turn", _MOST_TURN)):
-        number = film.get(name, 0)
-        if isinstance(number, bool) or not isinstance(number, (int, float)):
-            raise ParameterError(f"{name} is {number!r}: a number is expected")
-        if not abs(number) <= most:
-            raise ParameterError(f"{name} is {number!r}: {most} is the most that makes sense")
-        made[name] = float(number)
-    loop = film.get("loop", False)
-    if not isinstance(loop, bool):
-        raise ParameterError(f"loop is {loop!r}: true or false is expected")
-    return {**made, "loop": loop}
+    if "frames" not in film and not {"zoom", "turn", "loop"} & {*film}:
+        return _checked_clip(film)
+    return {
+        "frames": _whole("frames", film.get("frames"), *FRAMES),
+        "zoom": _number("zoom", film.get("zoom", 0), -_MOST_ZOOM, _MOST_ZOOM),
+        "turn": _number("turn", film.get("turn", 0), -_MOST_TURN, _MOST_TURN),
+        "loop": _switch("loop", film.get("loop", False)),
+        "carry": _number("carry", film.get("carry", ZOOM_CARRY), 0, 1),
+    }
+
+
+def _checked_clip(film: Mapping[str, Any]) -> dict[str, Any]:
+    made = {
+        "carry": _number("carry", film.get("carry", CARRY), 0, 1),
+        "sound": _switch("sound", film.get("sound", True)),
+    }
+    for name, low, high in (("fps", 1, _MOST_FPS), ("start", 0, SECONDS), ("until", 0, SECONDS)):
+        if film.get(name) is not None:
+            made[name] = _number(name, film[name], low, high)
+    if made.get("until", SECONDS) <= made.get("start", 0):
+        raise ParameterError(f"until, {made['until']}, is not after start, {made['start']}")
+    return made
+
+
+def _number(name: str, value: Any, low: float, high: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+        raise ParameterError(f"{name} is {value!r}: a number from {low} to {high} is expected")
+    return float(value)
+
+
+def _switch(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ParameterError(f"{name} is {value!r}: true or false is expected")
+    return value
+
+
+def check_film(settings: Mapping[str, Any], clip: Mapping[str, Any] | None) -> None:
+    """Make sure that a film's settings are for what it is made of.
+
+    Parameters
+    ----------
+    settings : mapping
+        From `checked`.
+    clip : mapping or None
+        What is known of a clip, see `clips.look_into`; None of a picture.
+
+    Raises
+    ------
+    ParameterError
+        A camera's settings for a clip, or a clip's for a picture; or too many frames.
+    """
+    film = settings.get("film")
+    if film is None:
+        return
+    if clip is None:
+        if "frames" not in film:
+            raise ParameterError("film of a picture is expected as frames, zoom, turn, loop, carry")
+        return
+    if "frames" in film:
+        raise ParameterError("film of a clip is expected as carry, fps, start, until, sound")
+    if film.get("start", 0) >= clip["seconds"]:
+        raise ParameterError(
+            f"start is {film['start']:.1f}, and the clip lasts {clip['seconds']:.1f} seconds"
+        )
+    frames = clip_frames(film, clip)
+    if frames > FRAMES[1]:
+        raise ParameterError(
+            f"that makes {frames} frames, and {FRAMES[1]} are the most: choose a shorter part, or "
+            "fewer frames per second"
+        )
+
+
+def clip_frames(film: Mapping[str, Any], clip: Mapping[str, Any]) -> int:
+    """Return about how many frames the film of a clip has."""
+    end = min(film.get("until", clip["seconds"]), clip["seconds"])
+    return max(1, round((end - film.get("start", 0)) * film.get("fps", clip["rate"])))
 
 
 def _refuse_long(found: Mapping[str, Any]) -> None:
@@ -226,7 +306,7 @@ def keywords_for(
 def film_keywords_for(
     settings: Mapping[str, Any], size: tuple[int, int], load: Callable[[str], Any]
 ) -> dict[str, Any]:
-    """Return the keywords of `deepdream.film` for a camera in front of a still.
+    """Return the keywords of `deepdream.film`, for a camera in front of a still or for a clip.
 
     Parameters
     ----------
@@ -237,23 +317,25 @@ def film_keywords_for(
     h, w = found.pop("height", size[0]), found.pop("width", size[1])
     if "iter_n" in found:  # of the frames after the first the style knows better
         found["first"] = {"iter_n": found.pop("iter_n")}
-    steps = film_steps(settings)
-    if steps is not None:
-        found["iter_n"] = steps
+    if "frames" in settings["film"]:
+        found["iter_n"] = film_steps(settings)
     return {**found, **settings["film"], "size": (w, h)}
 
 
-def film_steps(settings: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Return ``iter_n`` of a film's frames after the first, or None: as the style says.
+def film_steps(settings: Mapping[str, Any]) -> tuple[int, int]:
+    """Return ``iter_n`` of a film's frames after the first.
 
-    Styles know how many steps a dream on a dream takes for a zoom of `_USUAL_ZOOM` per frame. A
-    slower camera shows each place in more frames, which need fewer: as many would burn colours out.
+    Styles know how many steps a dream on a dream takes: of a clip's frames, and for a zoom of
+    `_USUAL_ZOOM` per frame. A slower camera shows each place in more frames, which need fewer: as
+    many would burn colours out.
     """
-    usual = style_named(settings.get("style", NOTEBOOK_STYLE)).again.get("iter_n")
-    if usual is None:
-        return None
-    share = min(1.0, max(abs(settings["film"]["zoom"]), _LEAST_ZOOM) / _USUAL_ZOOM)
+    style = style_named(settings.get("style", NOTEBOOK_STYLE))
+    usual = going_on(style)["iter_n"]
     first, last = usual if isinstance(usual, tuple) else (usual, usual)
+    zoom = settings["film"].get("zoom")
+    if zoom is None or "iter_n" not in style.again:
+        return int(first), int(last)
+    share = min(1.0, max(abs(zoom), _LEAST_ZOOM) / _USUAL_ZOOM)
     return max(1, round(first * share)), max(1, round(last * share))
 
 

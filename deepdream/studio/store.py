@@ -14,7 +14,7 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -90,8 +90,12 @@ class Shelf:
     def __init__(self, path: Path, trash: Path) -> None:
         self._path = make_folder(path)
         self._trash = make_folder(trash)
+
+    def sweep(self, but: Collection[str] = ()) -> None:
+        """Take away what was not finished, but for that of some ids."""
         for left in self._path.glob(f"{_UNFINISHED}*"):
-            shutil.rmtree(left, ignore_errors=True)
+            if left.name[len(_UNFINISHED) :] not in but:
+                shutil.rmtree(left, ignore_errors=True)
 
     def folder(self, id: str) -> Path:
         """Return the folder of an id.
@@ -113,11 +117,16 @@ class Shelf:
             return False
         return True
 
-    def unfinished(self, id: str) -> Path:
-        """Return an empty folder that `finish` makes the one of this id."""
+    def unfinished(self, id: str, go_on: bool = False) -> Path:
+        """Return a folder that `finish` makes the one of this id; an empty one, or to go on in."""
         path = self._path / f"{_UNFINISHED}{id}"
-        shutil.rmtree(path, ignore_errors=True)
+        if not go_on:
+            shutil.rmtree(path, ignore_errors=True)
         return make_folder(path)
+
+    def begun(self, id: str) -> bool:
+        """Tell whether there is a folder of this id that is not finished."""
+        return (self._path / f"{_UNFINISHED}{id}").is_dir()
 
     def finish(self, id: str, about: dict[str, Any]) -> None:
         """Put a folder that has all its files among the others."""

@@ -6,7 +6,7 @@ what takes too much memory ends this process and not the server. It ends when it
 In::
 
     {"do": "dream", "id": ..., "picture": {"file", "name"}, "settings": {...}, "folder": ...,
-     "shown": FILE.jpg, "pictures": {ID: {"file", "name"}}}
+     "shown": FILE.jpg, "pictures": {ID: {"file", "name"}}, "clip": {"file", "name"}}
     {"do": "look", "id": ..., "picture": ..., "settings": ..., "out": FILE.jpg}
     {"do": "stop", "id": ...}     the picture, or the film, so far is kept
     {"do": "cancel", "id": ...}   nothing is kept
@@ -21,6 +21,7 @@ import gc
 import json
 import os
 import queue
+import shutil
 import signal
 import sys
 import threading
@@ -31,19 +32,23 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..dreaming.dream import dream
-from ..errors import DeepDreamError, ImageError
-from ..files import replacing
+from ..errors import DeepDreamError, FilmError, ImageError, ParameterError
+from ..files import FolderLock, replacing
+from ..films.clips import open_clip
 from ..images import save_image
 from ..models.load import load_net
 from ..picture import Picture, resized
 from ..preview import fitted, sample, shown_size
 from ..progress import Pace
-from .library import THUMB, load_named, write_jpeg, write_small
+from .clips import LIMITS
+from .library import load_named
 from .settings import film_keywords_for, keywords_for
+from .small import THUMB, write_jpeg, write_small
 
 _TELL = 0.1  # seconds between two messages of a job
 _SHOWN = 1400  # longer side of the picture so far, in pixels
 _NICE = 5  # the page comes first
+_POSTER, _CLIP = "picture.png", "clip"
 _SURE = 0.04  # share of the work after which the time left can be told
 
 
@@ -130,30 +135,55 @@ class Worker:
         return self._film(job) if "film" in job["settings"] else self._dream(job)
 
     def _film(self, job: Mapping[str, Any]) -> dict[str, Any] | None:
-        from ..films.film import Filming
-
         id, settings, folder = job["id"], job["settings"], Path(job["folder"])
         picture = self._picture(job["picture"])
         size = picture.shape[0], picture.shape[1]
         keywords = film_keywords_for(settings, size, lambda each: load_of(job["pictures"][each]))
-        watch = _Watch(self, id, Path(job["shown"]), keywords["frames"])
+        source: Any = picture
+        if "clip" in job:
+            source = open_clip(_own(job["clip"]["file"], folder), job["clip"]["name"], LIMITS)
         self._tell("begun", id=id)
-        poster = None
-        with Filming(self._net, picture, folder / "film.mp4", **keywords) as making:
+        with self._filming(source, folder, keywords) as making:
+            watch = _Watch(self, id, Path(job["shown"]), making.count or 1)
+            watch.frame = making.done
             for frame in making.frames(watch, progress=False):
                 watch.frame = making.done
-                poster = frame if poster is None else poster
-            if poster is None or self._ended.get(id) == "cancel":
+                if making.done == 1:
+                    self._write_poster(frame, picture, folder)
+            if not making.done or self._ended.get(id) == "cancel":
                 return None
             self._tell("writing", id=id)
-            making.finish()
-        save_image(poster, folder / "picture.png")
-        write_small(poster, folder)
-        before = resized(picture, (poster.shape[0], poster.shape[1]))
-        write_jpeg(fitted(before, before.shape[:2]), folder / "before.jpg", max(before.shape[:2]))
-        h, w = poster.shape[:2]
-        return {"size": [w, h], "stopped": making.stopped, "recipe": poster.recipe or {},
+            notes = [*making.notes, *making.finish()]
+        (folder / _CLIP).unlink(missing_ok=True)
+        for note in notes:
+            warnings.warn(note, stacklevel=1)
+        h, w = making.size
+        return {"size": [w, h], "stopped": making.stopped, "recipe": making.recipe,
                 "seconds": watch.seconds, "whole": None}  # fmt: skip
+
+    def _filming(self, source: Any, folder: Path, keywords: Mapping[str, Any]) -> Any:
+        """Return a film to be made, or to be gone on with where its folder has its beginning."""
+        from ..films.film import Filming, part_folder
+
+        path = folder / "film.mp4"
+        begun = part_folder(path)
+        if not (folder / _POSTER).exists():  # ended before the first frame was kept
+            shutil.rmtree(begun, ignore_errors=True)
+        try:
+            return Filming(self._net, source, path, **keywords)
+        except (ParameterError, FilmError):
+            if not begun.exists():
+                raise
+            FolderLock(begun).release()  # raises where another program is still at it
+            shutil.rmtree(begun)  # damaged, or begun by another version: made anew
+            return Filming(self._net, source, path, **keywords)
+
+    def _write_poster(self, frame: Picture, picture: Picture, folder: Path) -> None:
+        """Write what the page shows of a film: its first frame. The last of these files counts."""
+        write_small(frame, folder)
+        before = resized(picture, (frame.shape[0], frame.shape[1]))
+        write_jpeg(fitted(before, before.shape[:2]), folder / "before.jpg", max(before.shape[:2]))
+        save_image(frame, folder / _POSTER)
 
     def _dream(self, job: Mapping[str, Any]) -> dict[str, Any] | None:
         id, settings = job["id"], job["settings"]
@@ -205,6 +235,18 @@ class Worker:
             self._cached = None
             self._cached = known["file"], load_of(known)
         return self._cached[1]
+
+
+def _own(clip: str, folder: Path) -> Path:
+    """Return a clip under a name of its own: one that is deleted is missed by no film's end."""
+    path = folder / _CLIP
+    if not path.exists():
+        try:
+            os.link(clip, path)
+        except OSError:  # a disk that has no links
+            with replacing(path) as part:
+                shutil.copyfile(clip, part)
+    return path
 
 
 def load_of(known: Any) -> Picture:

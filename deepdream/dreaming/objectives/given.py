@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 
 from ...errors import ParameterError
 from ...images import as_picture, load_image
-from ...picture import file_of
+from ...picture import file_of, pixels_hash
 from ..pictures.masks import read_mask
 
 # Finds the picture that a recipe names: ``find({"file": ..., "sha256": ...}, "mask")``.
@@ -33,8 +32,7 @@ class Given:
     def __init__(self, pixels: np.ndarray, source: Mapping[str, Any] | None) -> None:
         self.pixels = pixels
         self.source = None if source is None else dict(source)
-        content = np.ascontiguousarray(pixels, np.float32)
-        self._digest = hashlib.sha256(str(content.shape).encode() + content.tobytes()).hexdigest()
+        self._digest = pixels_hash(pixels)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Given) and self._digest == other._digest

@@ -8,7 +8,7 @@ what one types to make it, and objectives are equal where they would grow the sa
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Optional, Union
 
@@ -138,6 +138,10 @@ class FunctionTerm(Term):
     end: str
     f: Function
     name: ClassVar[str] = "function"
+
+    def __hash__(self) -> int:
+        # Instances of a dataclass are equal by their values, and have no hash.
+        return hash((self.end, self.f if isinstance(self.f, Hashable) else id(self.f)))
 
     def function(self) -> Function:
         return self.f

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -69,3 +70,9 @@ def noise(h: int, w: int, seed: int = 0, strength: float = STRENGTH) -> Picture:
     if strength != STRENGTH:
         source["strength"] = float(strength)
     return Picture(pixels, source=source)
+
+
+def noise_of(source: Mapping[str, Any]) -> Picture:
+    """Return the noise that a picture's ``source`` names."""
+    w, h = source["size"]
+    return noise(int(h), int(w), int(source["noise"]), source.get("strength", STRENGTH))

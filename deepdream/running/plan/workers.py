@@ -7,10 +7,12 @@ each on rows of its own.
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
 import queue
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -28,15 +30,55 @@ TURNS = 200_000
 class Workers:
     """The calling thread and ``count - 1`` others.
 
-    Between two operations a thread looks for its next job, or for the others' end, for a while
-    before it goes to sleep (`kernels.waiting`). What goes on stands on a board of numbers, one for
-    each thread in a cache line of its own: how many jobs the caller has given out, and how many
-    each of the others has finished.
+    Several threads may call `run` at once, each for a dream of its own, or a task may call it
+    again: each call has other threads beside it, which are made when there are too few and kept.
 
     Parameters
     ----------
     count : int
         How many threads work, 1 or more.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._idle: list[_Crew] = []
+        _POOLS.add(self)
+
+    def run(self, task: Task, parts: int) -> None:
+        """Call ``task(part, worker)`` for each part, 0..parts - 1, and wait.
+
+        Each thread takes the next part as soon as it is free. `worker` is the number of the thread
+        that runs it, for memory of its own.
+
+        Raises
+        ------
+        BaseException
+            What a task raised; no other task starts after that, and none is left running.
+        """
+        if self.count == 1 or parts <= 1:
+            error = _work(task, itertools.count(), parts, 0)
+        else:
+            try:
+                crew = self._idle.pop()
+            except IndexError:
+                crew = _Crew(self.count)
+            error = crew.run(task, parts)  # whatever this raises, nobody knows what they are at:
+            self._idle.append(crew)  # such a crew is not used again
+        if error is not None:
+            raise error
+
+    def leave(self) -> None:
+        """Forget threads that are not in this process."""
+        self._idle = []
+
+
+class _Crew:
+    """One caller's threads.
+
+    Between two operations a thread looks for its next job, or for the others' end, for a while
+    before it goes to sleep (`kernels.waiting`). What goes on stands on a board of numbers, one for
+    each thread in a cache line of its own: how many jobs the caller has given out, and how many
+    each of the others has finished.
     """
 
     def __init__(self, count: int) -> None:
@@ -48,6 +90,7 @@ class Workers:
         # Flags are set and read under Python's lock, before and after the numbers that they guard.
         self._asleep = [False] * count
         self._wake: list[queue.SimpleQueue[None]] = [queue.SimpleQueue() for _ in range(count)]
+        wait_while(self._board, 0, 0, 0)  # loads it: an error in a helper would reach nobody
         for number in range(1, count):
             threading.Thread(target=self._serve, args=(number,), daemon=True).start()
 
@@ -77,23 +120,9 @@ class Workers:
             self._wake[number].get()
         self._asleep[number] = False
 
-    def run(self, task: Task, parts: int) -> None:
-        """Call ``task(part, worker)`` for each part, 0..parts - 1, and wait.
-
-        Each thread takes the next part as soon as it is free. `worker` is the number of the thread
-        that runs it, for memory of its own.
-
-        Raises
-        ------
-        BaseException
-            What a task raised; no other task starts after that, and none is left running.
-        """
+    def run(self, task: Task, parts: int) -> BaseException | None:
+        """Do what `Workers.run` does, and return what a task raised."""
         order = itertools.count()
-        if self.count == 1 or parts <= 1:
-            error = _work(task, order, parts, 0)
-            if error is not None:
-                raise error
-            return
         self._job = (task, order, parts)
         self._given += 1
         self._board[0] = self._given
@@ -109,8 +138,7 @@ class Workers:
                     error = interrupt
         self._job = None
         errors, self._errors = [*([error] if error else []), *self._errors], []
-        if errors:
-            raise errors[0]
+        return errors[0] if errors else None
 
 
 def _work(task: Task, parts: Iterator[int], end: int, worker: int) -> BaseException | None:
@@ -127,15 +155,20 @@ def _work(task: Task, parts: Iterator[int], end: int, worker: int) -> BaseExcept
     return None
 
 
-_POOLS: dict[tuple[int, int], Workers] = {}
+def _leave_all() -> None:
+    for pool in list(_POOLS):
+        pool.leave()
 
 
+_POOLS: weakref.WeakSet[Workers] = weakref.WeakSet()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_all)  # threads do not survive a fork
+
+
+@functools.cache
 def workers(count: int) -> Workers:
     """Return the process's pool of `count` threads, made when it is first asked for."""
-    key = (os.getpid(), count)  # threads do not survive a fork
-    if key not in _POOLS:
-        _POOLS[key] = Workers(count)
-    return _POOLS[key]
+    return Workers(count)
 
 
 _limit = threading.local()

@@ -27,12 +27,12 @@ function answered(status, text) {
   return found;
 }
 
-/** Send a picture; `told` hears which share of it is on its way. */
+/** Send a picture or a clip; `told` hears which share of it is on its way. */
 export function send(path, blob, name, told = () => {}) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", path);
-    request.setRequestHeader("content-type", blob.type.startsWith("image/") ? blob.type : "application/octet-stream");
+    request.setRequestHeader("content-type", /^(image|video)\//.test(blob.type) ? blob.type : "application/octet-stream");
     request.setRequestHeader("x-name", encodeURIComponent(name.slice(-80)));
     request.upload.onprogress = (event) => told(event.loaded / (event.total || 1));
     request.onerror = () => reject(new Error(T.offline));

@@ -1,15 +1,20 @@
 // What is chosen on the page for the next dream, and the settings that it means to the program.
 
+// Of clips, where nothing is chosen: longer side, frames per second, seconds, and what is carried.
+export const CLIP = { longest: 640, fps: 30, seconds: 10, steady: 0.92, least: 0.5, most: 1920 };
+
 /** The choice, by what the page shows; everything that is null is as the look says. */
 export class Choice {
   constructor(about) {
     this.about = about;
+    this.clip = null; // what is known of the clip that is dreamt on; null of a picture
     this.reset();
   }
 
   reset() {
     this.mix = { [this.about.looks[0].layer]: 1 };
     Object.assign(this, { finish: null, longest: null, strength: null, steps: null, octaves: null, colors: null, seed: null });
+    Object.assign(this, { from: null, length: null, fps: null, steady: null, sound: null });
     this.classes = {};
     this.alone = false;
     this.guides = [];
@@ -56,8 +61,21 @@ export class Choice {
   }
 
   /** The longer side of the dream, as it is or by default. */
-  longestOf([w, h]) {
-    return this.longest ?? Math.min(1024, Math.max(w, h));
+  longestOf(size) {
+    return this.longest ?? this.usualLongest(size);
+  }
+
+  usualLongest([w, h]) {
+    return Math.min(this.clip ? CLIP.longest : 1024, Math.max(w, h));
+  }
+
+  /** The part of a clip, its frames per second, and so on: as they are chosen, or by default. */
+  get film() {
+    const { seconds, rate, sound } = this.clip;
+    const from = Math.min(this.from ?? 0, Math.max(0, seconds - CLIP.least));
+    const fps = this.fps ?? Math.min(CLIP.fps, Math.round(rate * 10) / 10);
+    const most = Math.min(seconds - from, this.about.limits.frames[1] / fps);
+    return { from, fps, most, length: Math.min(this.length ?? CLIP.seconds, most), steady: this.steady ?? CLIP.steady, sound: sound && (this.sound ?? true) };
   }
 
   /** Width and height of the dream. */
@@ -66,7 +84,8 @@ export class Choice {
     return size.map((side) => Math.max(1, Math.round(side * scale)));
   }
 
-  settings(size) {
+  /** Settings for a picture, or, of a clip, for a film; `still` of its first frame. */
+  settings(size, still = false) {
     const usual = this.usual;
     const found = { ...this.other, style: this.style, longest: this.longestOf(size) };
     if (!(this.alone && Object.keys(this.classes).length)) found.end = { ...this.mix };
@@ -80,6 +99,14 @@ export class Choice {
     if (this.steps !== null) {
       const times = (n) => Math.max(1, Math.round(n * this.steps));
       found.iter_n = Array.isArray(usual.iter_n) ? usual.iter_n.map(times) : times(usual.iter_n);
+    }
+    if (this.clip && !still) {
+      const { from, fps, length, steady, sound } = this.film;
+      const tenths = (seconds) => Math.round(seconds * 100) / 100;
+      found.film = { carry: steady, sound };
+      if (fps < this.clip.rate * 0.99) found.film.fps = fps;
+      if (from) found.film.start = tenths(from);
+      if (from + length < this.clip.seconds - 0.01) found.film.until = tenths(from + length);
     }
     return found;
   }
@@ -115,6 +142,13 @@ export class Choice {
       const [now, before] = [[steps].flat()[0], [usual.iter_n].flat()[0]];
       if (Number.isFinite(now)) this.steps = Math.min(4, Math.max(0.25, Math.round((4 * now) / before) / 4));
     }
+    if (film && film.frames === undefined) {
+      this.from = film.start || null;
+      this.length = film.until === undefined ? null : film.until - (film.start ?? 0);
+      this.fps = film.fps ?? null;
+      this.steady = film.carry === CLIP.steady ? null : film.carry;
+      this.sound = film.sound === false ? false : null;
+    }
     for (const [name, value] of Object.entries(rest)) if (differs(name, value)) this.other[name] = value;
   }
 
@@ -125,7 +159,7 @@ export class Choice {
   }
 
   restore(plain) {
-    Object.assign(this, plain, { about: this.about });
+    Object.assign(this, plain, { about: this.about, clip: this.clip });
     if (!Object.keys(this.mix ?? {}).length) this.reset();
   }
 }

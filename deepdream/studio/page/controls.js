@@ -1,27 +1,34 @@
 // The controls: each says what it does and what it costs, and can be put back.
 import { addPicture, call, estimate } from "./api.js";
+import { CLIP } from "./choice.js";
 import { fill, h, icon, settled, unique } from "./dom.js";
 import { T } from "./texts.js";
 
 const SIZES = [512, 768, 1024, 1536, 2048, 3072];
+const OF_CLIPS = [320, 480, 640, 960, 1280, 1920];
+const OF_FILMS = ["from", "length", "fps", "steady", "sound"];
+const RATES = [10, 12, 15, 20, 24, 25, 30, 50, 60];
 
 export class Controls {
-  /** `changed` is called after each change; `paint` has a mask painted. */
-  constructor(choice, { changed, paint, failed }) {
+  /** `changed` is called after each change; `paint` has a mask painted; `seek` shows a clip's time. */
+  constructor(choice, { changed, paint, seek, failed }) {
     this.choice = choice;
     this.changed = changed;
     this.paint = paint;
+    this.seek = seek;
     this.failed = failed;
     this.size = [1024, 768];
     this.picture = null;
     this.rows = {};
     this.asked = 0;
     const first = ["longest", "strength", "steps", "octaves", "colors"].map((name) => this[name]());
+    const ofClips = ["from", "length", "fps", "steady", "sound"].map((name) => this[name]());
+    this.film = h("div", { class: "of-clip", role: "group", "aria-labelledby": "film-title" }, h("h3", { id: "film-title" }, T.controls.film), ...ofClips);
     const more = ["finish", "classes", "guide", "mask", "seed", "other"].map((name) => this[name]());
     this.more = h("details", { class: "more" }, h("summary", {}, T.controls.more), ...more);
     this.reset = h("button", { type: "button", class: "quiet", onclick: () => this.putAllBack() }, icon("back"), T.controls.reset);
     this.element = h("section", { class: "block controls", "aria-labelledby": "controls-title" },
-      h("div", { class: "row between" }, h("h2", { id: "controls-title" }, T.controls.title), this.reset), ...first, this.more);
+      h("div", { class: "row between" }, h("h2", { id: "controls-title" }, T.controls.title), this.reset), ...first, this.film, this.more);
     this.ask = settled(() => this.estimate(), 120);
     this.shown();
   }
@@ -75,14 +82,21 @@ export class Controls {
     return element;
   }
 
+  /** The longer sides that are offered. */
+  sides() {
+    const own = Math.max(...this.size);
+    const chosen = this.choice.longestOf(this.size);
+    if (!this.choice.clip) return [...new Set([...SIZES, own, chosen])].sort((a, b) => a - b);
+    return [...new Set([...OF_CLIPS.filter((side) => side <= Math.max(own, 640)), chosen, ...(own <= CLIP.most ? [own] : [])])].sort((a, b) => a - b);
+  }
+
   longest() {
     const listed = () => {
       const own = Math.max(...this.size);
-      const sides = [...new Set([...SIZES.filter((side) => side !== own), own, this.choice.longestOf(this.size)])].sort((a, b) => a - b);
-      return sides.map((side) => [String(side), (side === own ? T.controls.longest.own : T.controls.longest.option)(side, this.bySize?.[side])]);
+      return this.sides().map((side) => [String(side), (side === own ? T.controls.longest.own : T.controls.longest.option)(side, this.bySize?.[side])]);
     };
     return this.select("longest", listed, () => String(this.choice.longestOf(this.size)), (value) => {
-      this.choice.longest = Number(value) === Math.min(1024, Math.max(...this.size)) ? null : Number(value);
+      this.choice.longest = Number(value) === this.choice.usualLongest(this.size) ? null : Number(value);
     });
   }
 
@@ -130,6 +144,68 @@ export class Controls {
       read: () => { const v = this.choice.colors ?? usual(); return [Math.round(v * 100), T.controls.colors.value(v)]; },
       write: (value) => { this.choice.colors = value / 100 === usual() ? null : value / 100; },
     });
+  }
+
+  from() {
+    const element = this.slider("from", {
+      min: 0, max: 1, step: 0.1,
+      read: () => {
+        if (!this.choice.clip) return [0, ""];
+        this.rows.from.control.max = Math.max(0, Math.round((this.choice.clip.seconds - CLIP.least) * 10) / 10);
+        return [this.choice.film.from, T.controls.from.value(this.choice.film.from)];
+      },
+      write: (value) => { this.choice.from = value || null; this.seek(value); },
+    });
+    return element;
+  }
+
+  length() {
+    return this.slider("length", {
+      min: CLIP.least, max: 10, step: 0.1,
+      read: () => {
+        if (!this.choice.clip) return [0, ""];
+        const { most, length } = this.choice.film;
+        this.rows.length.control.max = Math.max(CLIP.least, Math.round(most * 10) / 10);
+        return [Math.round(length * 10) / 10, T.controls.length.value(length)];
+      },
+      write: (value) => { this.choice.length = value; this.seek(this.choice.film.from + value); },
+    });
+  }
+
+  fps() {
+    const listed = () => {
+      if (!this.choice.clip) return [];
+      const { rate } = this.choice.clip;
+      const own = Math.round(rate * 10) / 10;
+      return [...new Set([...RATES.filter((each) => each < own * 0.97), own, this.choice.film.fps])].sort((a, b) => a - b)
+        .map((each) => [String(each), T.controls.fps.option(each, this.byRate?.[each])]);
+    };
+    return this.select("fps", listed, () => (this.choice.clip ? String(this.choice.film.fps) : ""), (value) => {
+      this.choice.fps = null;
+      if (Number(value) !== this.choice.film.fps) this.choice.fps = Number(value);
+    });
+  }
+
+  steady() {
+    return this.slider("steady", {
+      min: 0, max: 100, step: 2,
+      read: () => { const v = this.choice.steady ?? CLIP.steady; return [Math.round(v * 100), T.controls.steady.value(v)]; },
+      write: (value) => { this.choice.steady = value / 100 === CLIP.steady ? null : value / 100; },
+    });
+  }
+
+  sound() {
+    const text = T.controls.sound;
+    const field = h("input", { type: "checkbox", onchange: () => { this.choice.sound = field.checked ? null : false; this.touched("sound"); } });
+    const body = h("label", { class: "check" }, field, text.keep);
+    const element = this.row("sound", { label: h("span", { class: "name" }, text.name), control: body });
+    body.removeAttribute("aria-describedby");
+    field.setAttribute("aria-describedby", element.querySelector("p.help").id);
+    this.rows.sound.read = () => {
+      field.checked = this.choice.sound ?? true;
+      element.hidden = !this.choice.clip?.sound;
+    };
+    return element;
   }
 
   finish() {
@@ -284,6 +360,7 @@ export class Controls {
   /** Show the choice as it is, for a picture of some size. */
   shown() {
     let any = false;
+    this.film.hidden = !this.choice.clip;
     for (const [name, row] of Object.entries(this.rows)) {
       row.read();
       const changed = this.choice.changed(name);
@@ -299,6 +376,7 @@ export class Controls {
     this.picture = picture;
     this.size = picture?.size ?? [1024, 768];
     this.bySize = null;
+    this.byRate = null;
     this.shown();
     this.ask();
   }
@@ -312,14 +390,17 @@ export class Controls {
     this.asked += 1;
     const asked = this.asked;
     const now = choice.settings(size);
-    const sides = [...new Set([...SIZES, Math.max(...size)])];
-    const variants = [now, ...sides.map((longest) => ({ ...now, longest }))];
+    const sides = this.sides();
+    const rates = choice.clip ? [...this.rows.fps.control.options].map((option) => Number(option.value)) : [];
+    const still = choice.settings(size, true);
+    const variants = [now, ...sides.map((longest) => ({ ...now, longest })), ...rates.map((fps) => choice.with({ fps }).settings(size)), still];
+    const known = variants.length;
     const rows = [];
-    for (const name of ["longest", "octaves", "steps", "finish", "classes"]) {
+    for (const name of ["longest", "octaves", "steps", "finish", "classes", "guide", "length", "fps", "steady"]) {
       const back = name === "classes" ? { classes: {}, alone: false } : { [name]: null };
-      if (choice.changed(name)) {
+      if (choice.changed(name) && (choice.clip || !OF_FILMS.includes(name))) {
         rows.push([name, "back"]);
-        variants.push(choice.with(back).settings(size));
+        variants.push(choice.with(name === "guide" ? { guides: [] } : back).settings(size));
       } else if (name === "steps") {
         rows.push([name, "next"]);
         variants.push(choice.with({ steps: 1.25 }).settings(size));
@@ -341,18 +422,19 @@ export class Controls {
     if (asked !== this.asked) return;
     const total = seconds[0];
     this.bySize = Object.fromEntries(sides.map((side, at) => [side, seconds[1 + at]]));
+    this.byRate = Object.fromEntries(rates.map((rate, at) => [rate, seconds[1 + sides.length + at]]));
     for (const row of Object.values(this.rows)) row.cost.textContent = "";
     for (const name of ["strength", "colors", "seed"]) this.rows[name].cost.textContent = T.noTime;
-    this.rows.guide.cost.textContent = T.controls.guide.cost;
     this.rows.mask.cost.textContent = T.noTime;
     rows.forEach(([name, how], at) => {
-      const other = seconds[1 + sides.length + at];
-      const said = how === "next" ? T.controls.steps.next(other - total) : how === "back" ? T.adds(total - other) : name === "octaves" ? T.controls.octaves.cost(total - other) : T.adds(other - total);
+      const other = seconds[known + at];
+      const said = name === "guide" ? T.controls.guide.cost(total - other) : how === "next" ? T.controls.steps.next(other - total) : how === "back" ? T.adds(total - other) : name === "octaves" ? T.controls.octaves.cost(total - other) : T.adds(other - total);
       this.rows[name].cost.textContent = said;
     });
     if (!choice.changed("longest")) this.rows.longest.cost.textContent = T.all(total);
     if (!choice.changed("finish")) this.rows.finish.cost.textContent = T.noTime;
     this.rows.longest.read();
-    this.told?.(total);
+    this.rows.fps.read();
+    this.told?.(total, null, seconds[known - 1]);
   }
 }

@@ -26,10 +26,12 @@ export class Make {
     this.controls = new Controls(this.choice, {
       changed: () => { this.looks.shown(); this.controls.ask(); save(); },
       paint: () => this.paint(),
+      seek: (seconds) => this.stage.seek(seconds),
       failed: (error) => app.say(error.message),
     });
-    this.controls.told = (seconds, error) => this.cost(seconds, error);
-    this.file = h("input", { type: "file", accept: "image/*", class: "hidden", tabIndex: -1, "aria-hidden": "true", onchange: () => this.fromFile(this.file) });
+    this.controls.told = (seconds, error, still) => this.cost(seconds, error, still);
+    this.any = app.about.films; // clips are taken, too
+    this.file = h("input", { type: "file", accept: this.any ? "image/*,video/*" : "image/*", class: "hidden", tabIndex: -1, "aria-hidden": "true", onchange: () => this.fromFile(this.file) });
     this.phone = h("input", { type: "file", accept: "image/*", capture: "environment", class: "hidden", tabIndex: -1, "aria-hidden": "true", onchange: () => this.fromFile(this.phone) });
     this.build();
     this.listen();
@@ -42,9 +44,9 @@ export class Make {
       h("div", { class: "target" },
         h("h1", {}, T.bring.title), h("p", { class: "lead" }, T.bring.lead),
         h("div", { class: "row" },
-          h("button", { type: "button", class: "main", onclick: () => this.file.click() }, icon("picture"), T.bring.choose),
+          h("button", { type: "button", class: "main", onclick: () => this.file.click() }, icon("picture"), this.any ? T.bring.chooseAny : T.bring.choose),
           h("button", { type: "button", class: "plain", onclick: () => this.photograph() }, icon("camera"), T.bring.photograph)),
-        h("p", { class: "help drop" }, T.bring.drop), this.sending),
+        h("p", { class: "help drop" }, this.any ? T.bring.dropAny : T.bring.drop), this.sending),
       this.recent);
     this.name = h("h1", { class: "name" });
     this.carried = h("div", { class: "note", hidden: true });
@@ -53,15 +55,17 @@ export class Make {
     this.queue = h("section", { class: "queue", hidden: true, "aria-labelledby": "queue-title" });
     this.price = h("span", { class: "price" });
     this.startButton = h("button", { type: "button", class: "main dream", onclick: () => this.dream() }, h("span", { class: "word" }, T.dream), this.price);
+    this.tryPrice = h("span", { class: "price" });
+    this.tryButton = h("button", { type: "button", class: "quiet try", hidden: true, onclick: () => this.dream(this.choice.settings(this.picture.size, true)) }, icon("picture"), h("span", {}, T.tryFrame), this.tryPrice);
     this.said = h("p", { class: "problem", role: "alert", hidden: true });
     this.work = h("div", { class: "work", hidden: true },
       h("div", { class: "stand" },
         h("div", { class: "row between title" }, this.name,
           h("div", { class: "row" },
-            h("button", { type: "button", class: "quiet", onclick: () => this.file.click() }, icon("picture"), T.bring.another),
+            h("button", { type: "button", class: "quiet", onclick: () => this.file.click() }, icon("picture"), this.any ? T.bring.anotherAny : T.bring.another),
             h("button", { type: "button", class: "quiet", onclick: () => this.photograph() }, icon("camera"), T.bring.photograph))),
         this.carried, this.stage.element, this.watch, this.after, this.queue),
-      h("div", { class: "panel" }, this.looks.element, this.controls.element, h("div", { class: "start" }, this.said, this.startButton)));
+      h("div", { class: "panel" }, this.looks.element, this.controls.element, h("div", { class: "start" }, this.said, this.startButton, this.tryButton)));
     this.over = h("div", { class: "over", hidden: true }, h("p", {}, T.bring.now));
     this.element = h("div", { class: "making" }, this.file, this.phone, this.bring, this.work, this.over);
   }
@@ -107,8 +111,8 @@ export class Make {
   /** Bring a file in, and show it. */
   async take(file) {
     this.app.go("#make");
-    if (file.type && !file.type.startsWith("image/")) {
-      this.problem(T.bring.notPicture);
+    if (file.type && !(this.any ? /^(image|video)\// : /^image\//).test(file.type)) {
+      this.problem(this.any ? T.bring.notAny : T.bring.notPicture);
       return;
     }
     this.problem("");
@@ -139,17 +143,31 @@ export class Make {
     this.choice.mask = null;
     if (!keepChoice) this.choice.reset();
     this.choice.longest = null;
+    this.choice.clip = picture.clip ?? null;
+    Object.assign(this.choice, { from: null, length: null, fps: null });
+    this.tryButton.hidden = !picture.clip;
     this.bring.hidden = true;
     this.work.hidden = false;
     this.after.hidden = true;
     this.watch.hidden = true;
-    this.name.textContent = `${picture.name} · ${T.bring.size(...picture.size)}`;
-    this.stage.show({ before: `/api/pictures/${picture.id}/screen`, size: picture.size, name: picture.name });
+    this.name.textContent = `${picture.name} · ${T.bring.size(...picture.size)}${picture.clip ? ` · ${T.bring.length(picture.clip.seconds)}` : ""}`;
+    this.showPicture();
     this.carry(picture);
+    this.jobsChanged();
     this.looks.shown();
     this.looks.show(picture).catch((error) => this.app.say(error.message));
     this.controls.for(picture);
     this.remember();
+  }
+
+  /** Show the picture that is dreamt on; a clip can be played. */
+  showPicture() {
+    const { id, clip, size, name } = this.picture;
+    const at = `/api/pictures/${id}`;
+    const moves = !matchMedia("(prefers-reduced-motion: reduce)").matches;
+    if (clip?.type === "image/gif") this.stage.show({ before: moves ? `${at}/clip` : `${at}/screen`, size, name });
+    else if (clip) this.stage.play(`${at}/clip`, `${at}/screen`, { size, name, start: false });
+    else this.stage.show({ before: `${at}/screen`, size, name });
   }
 
   /** Offer the settings that a picture has brought with it. */
@@ -175,8 +193,10 @@ export class Make {
     if (made.picture === this.picture?.id) this.controls.ask();
   }
 
-  cost(seconds, error) {
+  cost(seconds, error, still) {
     this.price.textContent = seconds === null ? "" : T.about(seconds);
+    this.tryPrice.textContent = still === undefined ? "" : T.about(still);
+    this.tryButton.disabled = Boolean(error);
     this.problem(error ? error.message : "");
     this.startButton.disabled = Boolean(error);
   }
@@ -217,7 +237,7 @@ export class Make {
     const { jobs } = this.app;
     const active = [...jobs.values()].filter((job) => BUSY.includes(job.state));
     const others = active.filter((job) => job.id !== this.current);
-    this.startButton.querySelector(".word").textContent = active.length ? T.later : T.dream;
+    this.startButton.querySelector(".word").textContent = this.picture?.clip ? (active.length ? T.filmLater : T.filming) : active.length ? T.later : T.dream;
     this.showQueue(others);
     const job = this.current && jobs.get(this.current);
     this.watch.hidden = !(job && BUSY.includes(job.state));
@@ -240,7 +260,7 @@ export class Make {
   }
 
   back() {
-    if (this.picture) this.stage.show({ before: `/api/pictures/${this.picture.id}/screen`, size: this.picture.size, name: this.picture.name });
+    if (this.picture) this.showPicture();
     this.remember();
   }
 
@@ -287,7 +307,7 @@ export class Make {
     }
     if (progress.shown > this.shownCount && this.picture) {
       this.shownCount = progress.shown;
-      this.stage.grow(`/api/jobs/${id}/picture?n=${progress.shown}`, this.picture.name);
+      this.stage.grow(`/api/jobs/${id}/picture?n=${progress.shown}`, this.picture.name, progress.frames === 1);
     }
   }
 
@@ -320,7 +340,7 @@ export class Make {
     const pictures = [...this.app.pictures.values()].slice(0, 8);
     this.recent.hidden = !pictures.length;
     fill(this.recent, h("h2", { id: "recent-title" }, T.bring.recent), h("ul", {}, pictures.map((picture) =>
-      h("li", {}, h("button", { type: "button", onclick: () => this.open(picture) }, h("img", { src: `/api/pictures/${picture.id}/thumb`, alt: picture.name, loading: "lazy" }))))));
+      h("li", {}, h("button", { type: "button", onclick: () => this.open(picture) }, h("img", { src: `/api/pictures/${picture.id}/thumb`, alt: picture.name, loading: "lazy" }), picture.clip && h("span", { class: "kind" }, T.bring.clip))))));
   }
 
   async paint() {

@@ -55,15 +55,22 @@ export class Stage {
     this.place();
   }
 
-  /** Show a film, with the pictures under it until it can be played. */
-  play(source, poster, { size, name }) {
+  /** Show a film, with the picture under it until it can be played, or where it cannot. */
+  play(source, poster, { size, name, start = true }) {
     this.show({ before: poster, size, name });
     this.element.classList.add("playing");
     this.film.hidden = false;
     this.film.poster = poster;
-    this.film.setAttribute("aria-label", T.stage.alt(name));
+    this.film.setAttribute("aria-label", start ? T.stage.alt(name) : T.stage.clip(name));
     this.film.src = source;
-    if (!matchMedia("(prefers-reduced-motion: reduce)").matches) this.film.play().catch(() => {});
+    if (start && !matchMedia("(prefers-reduced-motion: reduce)").matches) this.film.play().catch(() => {});
+  }
+
+  /** Show a film's frame at a time. */
+  seek(seconds) {
+    if (this.film.hidden || !Number.isFinite(this.film.duration)) return;
+    this.film.pause();
+    this.film.currentTime = Math.min(seconds, this.film.duration);
   }
 
   set(image, source, alt) {
@@ -73,8 +80,11 @@ export class Stage {
     else if (image.getAttribute("src") !== source) image.src = source;
   }
 
-  /** Show a newer picture over the first, once it can be drawn, so that nothing flickers. */
-  async grow(source, name) {
+  /**
+   * Show a newer picture over the first, once it can be drawn, so that nothing flickers. `alike`: it
+   * is of the same view, and can be compared.
+   */
+  async grow(source, name, alike = true) {
     const next = new Image();
     next.src = source;
     try {
@@ -83,7 +93,7 @@ export class Stage {
       return; // the next one comes soon
     }
     this.set(this.after, source, T.stage.alt(name));
-    this.element.classList.add("two");
+    this.element.classList.toggle("two", alike);
     this.place();
   }
 
@@ -128,7 +138,7 @@ export class Stage {
     this.canvas.style.width = `${this.size[0]}px`;
     this.canvas.style.height = `${this.size[1]}px`;
     this.canvas.style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
-    this.canvas.classList.toggle("close", scale * devicePixelRatio > 2);
+    this.canvas.classList.toggle("close", this.scale !== null && scale * devicePixelRatio > 2);
     const left = Math.max(0, x);
     const right = Math.min(this.room[0], x + this.size[0] * scale);
     const share = this.held ? 1 : this.slider.value / 100;
@@ -154,6 +164,12 @@ export class Stage {
 
   listen() {
     const { view, hold } = this;
+    this.film.addEventListener("error", () => {
+      if (!this.film.hasAttribute("src")) return;
+      this.film.hidden = true; // of a kind that this browser does not play
+      this.element.classList.remove("playing");
+      this.place();
+    });
     view.addEventListener("dragstart", (event) => event.preventDefault());
     const fingers = new Map();
     let sliding = false;

@@ -10,6 +10,9 @@ export function inTime(seconds) {
   return `${(seconds / 3600).toFixed(1)} hours`;
 }
 
+/** A time in a clip. */
+const inSeconds = (seconds) => `${Math.round(seconds * 10) / 10} s`;
+
 const percent = (share) => `${Math.round(share * 100)} %`;
 
 export const T = {
@@ -37,13 +40,18 @@ export const T = {
     title: "Show it a picture",
     lead: "A neural network looks at your photograph and paints into it what it believes to see: animals, eyes, castles. Everything happens on this machine; nothing is sent anywhere.",
     drop: "Drop a photo here, or paste one",
+    dropAny: "Drop a photo or a short clip here, or paste a photo",
     choose: "Choose a photo",
+    chooseAny: "Choose a photo or clip",
     photograph: "Take a photo",
     another: "Another photo",
+    anotherAny: "Another photo or clip",
     recent: "Your pictures",
     sending: (share) => (share < 1 ? `Bringing it in, ${percent(share)}` : "Opening it"),
     now: "Let go, and it dreams on this one",
     notPicture: "That is no picture. Choose a photo: JPEG, PNG, WebP, TIFF or HEIC.",
+    notAny: "That is no picture, and no clip. Choose a photo, JPEG, PNG, WebP, TIFF or HEIC, or a clip, MP4, MOV, WebM or GIF.",
+    clip: "clip",
     carries: "This picture was dreamt before, and carries its settings.",
     use: "Use its settings",
     without: {
@@ -55,6 +63,7 @@ export const T = {
     },
     leftOut: (reasons) => `Not all of them can be had: ${reasons.join("; ")}.`,
     size: (w, h) => `${w} × ${h} pixels`,
+    length: inSeconds,
   },
 
   looks: {
@@ -102,6 +111,18 @@ export const T = {
       value: percent,
     },
     more: "Finish, classes, guide, mask, chance",
+    film: "The film",
+    from: { name: "From", help: "Where in the clip the film begins.", value: inSeconds },
+    length: { name: "Length", help: "How much of the clip becomes a film. Each frame is dreamt.", value: inSeconds },
+    fps: {
+      name: "Frames per second", help: "Half as many take half as long, and move less smoothly.",
+      option: (rate, seconds) => `${rate}${seconds ? `, about ${inTime(seconds)}` : ""}`,
+    },
+    steady: {
+      name: "Steadiness", help: "How much of what has grown goes on into the next frame. With less of it the dream flickers, and follows what moves more quickly.",
+      value: (share) => (share === 0 ? "each frame anew" : percent(share)),
+    },
+    sound: { name: "Sound", help: "The clip's own goes with the film.", keep: "Keep the sound" },
     finish: {
       name: "Finish", help: "How the strokes are laid on, whatever is grown.",
       own: "the look's own",
@@ -117,7 +138,8 @@ export const T = {
     },
     guide: {
       name: "Guide picture", help: "What grows is taken from a second picture: its textures and shapes turn up in yours.",
-      choose: "Choose a guide", cost: "Costs a little more time.",
+      choose: "Choose a guide",
+      cost: (seconds) => (seconds < 0.5 ? "Costs no time." : `Costs ${inTime(seconds)}; a smaller guide costs less.`),
     },
     mask: {
       name: "Where", help: "Paint where it may dream; the rest of your picture stays as it is.",
@@ -134,6 +156,9 @@ export const T = {
   dream: "Dream",
   about: (seconds) => `about ${inTime(seconds)}`,
   later: "Dream this next",
+  filming: "Make the film",
+  filmLater: "Make it next",
+  tryFrame: "Try it on one frame",
 
   watch: {
     waiting: (n) => (n ? `Waiting: ${one(n, "dream")} before this one` : "Starting"),
@@ -163,7 +188,7 @@ export const T = {
     fit: "Whole picture", pixels: "One to one", closer: "Closer", farther: "Farther away",
     zoom: (scale) => `${Math.round(scale * 100)} %`,
     keys: "B: the photo · + and −: closer and farther · 0: whole · arrows: move",
-    alt: (name) => `The dream on ${name}`, altBefore: (name) => `The photo ${name}`,
+    alt: (name) => `The dream on ${name}`, altBefore: (name) => `The photo ${name}`, clip: (name) => `The clip ${name}`,
   },
 
   act: {
@@ -196,6 +221,12 @@ export const T = {
     told: (frames, seconds) => `${frames} frames, ${T.about(seconds)}`,
     make: "Make the film",
     kind: "film",
+    ofClip: (s) => {
+      const part = s.until === undefined ? (s.start ? `the clip from ${inSeconds(s.start)} on` : "the clip") : `${inSeconds(s.until - (s.start ?? 0))} of the clip${s.start ? `, from ${inSeconds(s.start)} on` : ""}`;
+      const rate = s.fps ? `, ${Math.round(s.fps * 10) / 10} frames per second` : "";
+      return `A film of ${part}${rate}; ${s.carry === 0 ? "each frame by itself" : `${percent(s.carry)} of the dream goes on from frame to frame`}${s.sound === false ? "; without its sound" : ""}.`;
+    },
+    ofCamera: (s) => `A film of ${one(s.frames, "frame")}, each ${percent(s.zoom)} closer${s.loop ? ", round and round" : ""}.`,
   },
 
   list: {
@@ -240,12 +271,13 @@ export const T = {
     if (s.strength !== undefined) words.push(`Strength ${percent(s.strength)}.`);
     if (p.keep_colors) words.push(`Colours kept: ${percent(Number(p.keep_colors))}.`);
     if (s.octave_n !== undefined && s.octave_n !== "all") words.push(`${one(s.octave_n, "size")} of patterns.`);
-    if (p.iter_n !== undefined) words.push(`Steps: ${[p.iter_n].flat().join(" to ")}.`);
+    const steps = (n) => [n].flat().join(" to ");
+    if (p.iter_n !== undefined) words.push(dream.recipe.first?.iter_n === undefined ? `Steps: ${steps(p.iter_n)}.` : `Steps: ${steps(dream.recipe.first.iter_n)} for the first frame, ${steps(p.iter_n)} for the others.`);
     if (s.guide?.length) words.push("With a guide picture.");
     if (s.mask) words.push("Inside a painted mask.");
     if (s.compose) words.push(`Made larger from ${s.compose[0]} × ${s.compose[1]}.`);
     words.push(`Chance: ${s.seed}.`);
-    if (s.film) words.push(`A film of ${one(s.film.frames, "frame")}, each ${percent(s.film.zoom)} closer${s.film.loop ? ", round and round" : ""}.`);
+    if (s.film) words.push(s.film.frames ? T.film.ofCamera(s.film) : T.film.ofClip(s.film));
     if (dream.stopped) words.push("Stopped early.");
     words.push(`It took ${inTime(dream.seconds)}, on ${new Date(dream.made * 1000).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })}.`);
     return words;

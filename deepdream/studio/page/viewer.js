@@ -25,7 +25,7 @@ export function actions(app, dream) {
     download,
     here && button("dice", T.act.another, () => again(app, dream), T.act.anotherHelp),
     here && !dream.settings.film && button("print", T.act.print, () => print(app, dream)),
-    here && app.about.films && button("film", T.act.film, () => film(app, dream)),
+    here && app.about.films && !app.pictures.get(dream.picture).clip && button("film", T.act.film, () => film(app, dream)),
     button("copy", T.act.settings, () => use(app, dream)),
     button("again", T.act.start, () => start(app, dream)),
     button("trash", T.act.delete, () => remove(app, dream)));
