@@ -45,9 +45,8 @@ class FilmMaker(Maker):
 
     `shared` has the film's ``source`` with its ``digest``, or the ``size`` of frames that come with
     the jobs; ``options`` of a `Dreamer`, the ``mask`` and the ``seed``; the version of ``opencv``,
-    which finds the motion. A job has the number of the
-    ``first`` frame, the ``count``, the ``state`` to go on from, whether it ``goes_on``, and
-    the ``frames`` where they are sent.
+    which finds the motion. A job has the number of the ``first`` frame, the ``count``, the
+    ``state`` to go on from, whether it ``goes_on``, and the ``frames`` where they are sent.
     """
 
     def prepare(self) -> None:
@@ -425,6 +424,7 @@ class _Progress:
         begun = sum(
             self._supply.given[number].count * share for number, share in [*self._shares.items()]
         )
-        at_work = f", {len(self._shares)} pieces being made" if self._shares else ""
+        n = len(self._shares)
+        at_work = f", {n} piece{'s' * (n > 1)} being made" if n else ""
         self._shown.share(min(1.0, (made + begun) / self._count),
                           f"frame {made}/{self._count}{at_work}")  # fmt: skip
