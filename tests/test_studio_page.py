@@ -168,7 +168,7 @@ class Visitor:
 
     def button(self, text, within="body"):
         """Return a button by its words, as soon as it is there."""
-        end = time.monotonic() + 40
+        end = time.monotonic() + 120
         kinds = ", ".join(f"{within} {kind}" for kind in ("button", "summary", "a"))
         while True:
             found = self.driver.execute_script(
@@ -183,7 +183,7 @@ class Visitor:
             time.sleep(0.02)
 
     def click(self, text, within="body"):
-        end = time.monotonic() + 20
+        end = time.monotonic() + 120
         while True:  # tiles that come in move what is below them
             button = self.button(text, within)
             self.run("arguments[0].scrollIntoView({block: 'center'})", button)
@@ -193,13 +193,13 @@ class Visitor:
                 assert time.monotonic() < end, text
                 time.sleep(0.1)
 
-    def wait(self, script, seconds=40):
+    def wait(self, script, seconds=120):
         end = time.monotonic() + seconds
         while not self.run(script):
             assert time.monotonic() < end, f"not within {seconds} seconds: {script}"
             time.sleep(0.02)
 
-    def there(self, selector, seconds=40):
+    def there(self, selector, seconds=120):
         self.wait(f"Boolean(document.querySelector({json.dumps(selector)}))", seconds)
 
     def bring(self, path):
@@ -423,7 +423,7 @@ def test_camera_guide_and_what_a_dream_leads_to(visitor, photos, tmp_path):
     count = len(visitor.program.dreams())
 
     def made(more):
-        end = time.monotonic() + 40
+        end = time.monotonic() + 120
         while len(visitor.program.dreams()) < count + more:
             assert time.monotonic() < end
             time.sleep(0.05)

@@ -201,12 +201,19 @@ def dream_arguments(
     )  # fmt: skip
 
 
-def cluster_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of commands that make many pictures, here or on other machines."""
+def cluster_arguments(parser: argparse.ArgumentParser, what: str = "the pictures") -> None:
+    """Add the flags of commands that make many pictures, here or on other machines.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+    what : str
+        Is made side by side.
+    """
     group = parser.add_argument_group("cluster")
     group.add_argument(
         "--cluster", metavar="WHERE",
-        help="make the pictures side by side: local, on this machine's processors (local:4, four "
+        help=f"make {what} side by side: local, on this machine's processors (local:4, four "
         "at a time); or on the machines of a Dask scheduler, by its address, tcp://HOST:PORT, or "
         "its scheduler file",
     )  # fmt: skip
