@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from as_typed import as_typed
 from tiny import write_tiny
 
 from deepdream.cli import build_parser, main
@@ -242,12 +243,12 @@ def test_ctrl_c_keeps_the_picture_so_far(tmp_path, model, sky):
     """SIGINT in the middle writes what there is, says so, and exits with 130."""
     out = tmp_path / "dream.png"
     process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "deepdream", "dream", str(sky), "-o", str(out), *model,
-         "--end", "a/output", "--iter-n", "1000000", "--octave-n", "1", "--verbose"],
+        as_typed(
+            sys.executable, "-u", "-m", "deepdream", "dream", str(sky), "-o", str(out), *model,
+            "--end", "a/output", "--iter-n", "1000000", "--octave-n", "1", "--verbose",
+        ),
         cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-        # Shells let what they run in the background ignore it.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert process.stderr is not None
     assert "seed" in process.stderr.readline()  # the network is loaded
