@@ -606,11 +606,12 @@ def test_digests_tell_sources_apart(tmp_path: Path) -> None:
 
 
 def test_without_pyav(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error says what to install."""
+    """The error says what to install, and what there is without."""
     path = make_film(tmp_path / "film.mp4", 2)
     monkeypatch.setitem(__import__("sys").modules, "av", None)
 
-    with pytest.raises(DeepDreamError, match=r"pip install '\.\[film\]'"):
+    said = r"need PyAV.*\n.*pip install '\.\[film\]'\)\. Pictures do without"
+    with pytest.raises(DeepDreamError, match=said):
         open_source(path)
 
 
