@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from as_typed import as_typed
 from tiny import write_tiny
 
 from deepdream.batches.make import FAILURES, batch, write_batch
@@ -571,7 +572,7 @@ def test_processes_that_do_not_come_back(net, photos, tmp_path, monkeypatch):
 def start(*command):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
     return subprocess.Popen(
-        [sys.executable, *command], env=environment, stdout=subprocess.PIPE, text=True,
+        as_typed(sys.executable, *command), env=environment, stdout=subprocess.PIPE, text=True,
         stderr=subprocess.STDOUT, start_new_session=True,
     )  # fmt: skip
 

@@ -8,75 +8,29 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
-import threading
 import time
 from pathlib import Path
 
+import chromium
 import numpy as np
 import pytest
+from chromium import webdriver
 from PIL import Image
+from studio_program import Program
 
 pytest.importorskip("uvicorn", reason="the extra studio is not installed")
-webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 KEYS = pytest.importorskip("selenium.webdriver.common.keys").Keys
 
 WRONG = pytest.importorskip("selenium.common.exceptions").WebDriverException
 
 ROOT = Path(__file__).resolve().parents[1]
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
-DRIVER = shutil.which("chromedriver") or ""
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not (CHROMIUM and DRIVER),
-        reason="no chromium and chromedriver (scripts/install_chromium.sh)",
-    ),
-]
+pytestmark = chromium.MARKS
 
 PHONE, DESK, WIDE = (390, 844), (1280, 900), (2560, 1300)
 BUSY = ".watch:not([hidden])"
 DONE = ".after-dream:not([hidden]) .actions"
-
-
-class Program:
-    """The studio, as `deepdream studio` starts it."""
-
-    def __init__(self, library, port=0):
-        command = [sys.executable, "-m", "deepdream", "studio", "--library", str(library),
-                   "--port", str(port), "--no-browser"]  # fmt: skip
-        self.library = library
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"},
-        )  # fmt: skip
-        assert self.process.stdout is not None
-        late = threading.Timer(120, self.process.kill)  # ends what is read below
-        late.start()
-        line = self.process.stdout.readline()
-        late.cancel()
-        assert line, "the studio has not opened"
-        self.address = line.split(": ", 1)[1].strip()
-        self.here, _, self.token = self.address.partition("/?token=")
-        self.port = int(self.here.rpartition(":")[2])
-
-    def end(self, how=signal.SIGINT):
-        self.process.send_signal(how)
-        try:
-            self.process.wait(60)
-        finally:
-            self.process.kill()
-            self.process.stdout.close()
-
-    def dreams(self):
-        found = [json.loads(p.read_text()) for p in self.library.glob("dreams/*/about.json")]
-        return sorted(found, key=lambda dream: dream["made"])
 
 
 @pytest.fixture(scope="module")
@@ -114,18 +68,11 @@ def clip(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-                     "--force-device-scale-factor=1", "--hide-scrollbars",
-                     "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
-                     "--autoplay-policy=no-user-gesture-required"):  # fmt: skip
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    service = webdriver.ChromeService(DRIVER)
-    driver = webdriver.Chrome(options=options, service=service)
-    yield driver
-    driver.quit()
+    with chromium.chromium(
+        "--force-device-scale-factor=1", "--hide-scrollbars", "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream", "--autoplay-policy=no-user-gesture-required",
+    ) as driver:  # fmt: skip
+        yield driver
 
 
 class Visitor:
@@ -259,6 +206,7 @@ def visitor(browser, program):
                 url = message["params"]["request"]["url"]
                 hosts.add(url.split("/")[2] if url.startswith("http") else url.split(":")[0])
     assert wrong == []
+    assert program.here.split("/")[2] in hosts
     assert hosts <= {program.here.split("/")[2], "about", "data", "blob"}
 
 
