@@ -1,0 +1,86 @@
+"""What a whole process shares, where several threads of it dream at once."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+
+from deepdream.running.arrays import blas
+from deepdream.running.arrays.blas import one_blas_thread
+
+
+@contextmanager
+def in_a_thread(context: AbstractContextManager) -> Iterator[Callable[[], None]]:
+    """Enter a context in another thread, which leaves it at the end, or when it is called."""
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with context:
+            entered.set()
+            leave.wait(30)
+
+    thread = threading.Thread(target=hold, daemon=True)
+
+    def end() -> None:
+        leave.set()
+        thread.join(30)
+        assert not thread.is_alive()
+
+    thread.start()
+    assert entered.wait(30)
+    try:
+        yield end
+    finally:
+        end()
+
+
+def blas_threads() -> set[int]:
+    """Return the numbers of threads of what NumPy has been linked with (others may come later)."""
+    return {library.get_num_threads() for library in blas._libraries()}
+
+
+def test_the_one_thread_of_blas_stays_while_anybody_wants_it() -> None:
+    """The first to leave does not lift what another thread computes under, nor does it stay."""
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        with in_a_thread(one_blas_thread()) as leave, one_blas_thread():
+            leave()
+            assert blas_threads() == {1}
+        assert blas_threads() == before
+
+
+def test_the_one_thread_of_blas_after_a_thread_that_left_later() -> None:
+    """And the other way round: who has come last leaves first."""
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        with in_a_thread(one_blas_thread()):
+            with one_blas_thread():
+                pass
+            assert blas_threads() == {1}
+        assert blas_threads() == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_is_not_held_up_by_blas_of_another_thread() -> None:
+    """The child has none of the threads that were inside, and lifts their limit with its own."""
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        with in_a_thread(one_blas_thread()):
+            child = os.fork()
+            if not child:
+                try:
+                    with one_blas_thread():
+                        inside = blas_threads()
+                    os._exit(0 if (inside, blas_threads()) == ({1}, before) else 1)
+                finally:
+                    os._exit(2)
+            _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
