@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from deepdream.images import load_image
+from deepdream.quiet import quiet
 from deepdream.running.arrays import blas
 from deepdream.running.arrays.blas import one_blas_thread
 
@@ -84,3 +90,40 @@ def test_a_forked_process_is_not_held_up_by_blas_of_another_thread() -> None:
                     os._exit(2)
             _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_warnings_are_as_before_when_threads_passed_over_some() -> None:
+    """Also where the first to come is the first to leave."""
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        before = [*warnings.filters]
+        with in_a_thread(quiet(UserWarning)) as leave, quiet(DeprecationWarning, "old"):
+            leave()
+            warnings.warn("old things", DeprecationWarning, stacklevel=1)
+        assert warnings.filters == before
+        warnings.warn("old things", DeprecationWarning, stacklevel=1)
+        warnings.warn("for users", UserWarning, stacklevel=1)
+    assert [str(warning.message) for warning in heard] == ["old things", "for users"]
+
+
+def test_pictures_read_by_several_threads_change_no_filter(tmp_path) -> None:
+    file, interval = tmp_path / "x.png", sys.getswitchinterval()
+    Image.fromarray(np.zeros((30, 30, 3), np.uint8)).save(file)
+    load_image(file)  # loads what reads it
+    before = [*warnings.filters]
+
+    def read() -> None:
+        for _ in range(40):
+            load_image(file)
+
+    threads = [threading.Thread(target=read, daemon=True) for _ in range(6)]
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(120)
+    finally:
+        sys.setswitchinterval(interval)
+    assert not any(thread.is_alive() for thread in threads)
+    assert warnings.filters == before
