@@ -127,3 +127,61 @@ def test_pictures_read_by_several_threads_change_no_filter(tmp_path) -> None:
         sys.setswitchinterval(interval)
     assert not any(thread.is_alive() for thread in threads)
     assert warnings.filters == before
+
+
+def test_one_threads_precision_is_not_anothers(monkeypatch) -> None:
+    """PyTorch's flags belong to the process: who wants others waits, and finds them as it set."""
+    torch = pytest.importorskip("torch")
+    from deepdream.running.arrays.torch_ops import computing
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = cudnn.allow_tf32, matmul.allow_tf32
+    seen: list[tuple[bool, bool]] = []
+
+    def other() -> None:
+        with computing(tf32=True):
+            seen.append((cudnn.allow_tf32, matmul.allow_tf32))
+
+    thread = threading.Thread(target=other, daemon=True)
+    with computing():
+        thread.start()
+        thread.join(0.3)
+        assert (cudnn.allow_tf32, matmul.allow_tf32) == (False, False)
+        with computing(tf32=True):  # a layer by itself within a plan
+            assert (cudnn.allow_tf32, matmul.allow_tf32) == (True, True)
+        assert (cudnn.allow_tf32, matmul.allow_tf32) == (False, False)
+    thread.join(30)
+
+    assert seen == [(True, True)]
+    assert (cudnn.allow_tf32, matmul.allow_tf32) == before
+
+
+def test_threads_of_one_precision_leave_it_as_it_was(monkeypatch) -> None:
+    """The first to leave does not put back what another computes under."""
+    torch = pytest.importorskip("torch")
+    from deepdream.running.arrays.torch_ops import computing
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    before, wrong = torch.backends.cudnn.allow_tf32, []
+
+    def work() -> None:
+        for _ in range(300):
+            with computing():
+                for _ in range(3):
+                    if torch.backends.cudnn.allow_tf32:
+                        wrong.append(True)
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(3)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(120)
+    finally:
+        sys.setswitchinterval(interval)
+    assert not any(thread.is_alive() for thread in threads)
+    assert not wrong
+    assert torch.backends.cudnn.allow_tf32 == before
