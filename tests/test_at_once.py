@@ -12,11 +12,14 @@ from contextlib import AbstractContextManager, contextmanager
 import numpy as np
 import pytest
 from PIL import Image
+from test_dreaming import net_with_mean
 
+from deepdream.dreaming.dream import dream
+from deepdream.dreaming.visualize import visualize
 from deepdream.images import load_image
 from deepdream.quiet import quiet
-from deepdream.running.arrays import blas
 from deepdream.running.arrays.blas import one_blas_thread
+from deepdream.running.plan.workers import limited_threads
 
 
 @contextmanager
@@ -45,8 +48,9 @@ def in_a_thread(context: AbstractContextManager) -> Iterator[Callable[[], None]]
 
 
 def blas_threads() -> set[int]:
-    """Return the numbers of threads of what NumPy has been linked with (others may come later)."""
-    return {library.get_num_threads() for library in blas._libraries()}
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    pools = threadpoolctl.threadpool_info()
+    return {pool["num_threads"] for pool in pools if pool["user_api"] == "blas"}
 
 
 def test_the_one_thread_of_blas_stays_while_anybody_wants_it() -> None:
@@ -185,3 +189,62 @@ def test_threads_of_one_precision_leave_it_as_it_was(monkeypatch) -> None:
     assert not any(thread.is_alive() for thread in threads)
     assert not wrong
     assert torch.backends.cudnn.allow_tf32 == before
+
+
+def picture(seed: int, h: int, w: int) -> np.ndarray:
+    return np.random.RandomState(seed).uniform(0, 255, (h, w, 3)).astype(np.float32)
+
+
+def hooked():
+    """Return a net that runs layer by layer."""
+    net = net_with_mean()
+    net.before_forward(lambda layer: None)
+    return net
+
+
+HOW = {"iter_n": 2, "octave_n": 2, "seed": 3, "progress": False}
+DREAMS = {
+    "guided": (
+        net_with_mean,
+        lambda net: dream(net, picture(1, 70, 91), "a/output", guide=picture(9, 40, 33), **HOW),
+    ),
+    "layer by layer": (
+        hooked,
+        lambda net: dream(net, picture(2, 55, 64), "a/output", guide=picture(9, 40, 33), **HOW),
+    ),
+    "masked": (
+        net_with_mean,
+        lambda net: dream(
+            net, picture(3, 60, 50), "a/3x3", mask=np.tri(60, 50), border="reflect", blur=0.5,
+            rotate=5, keep_colors=True, **HOW,
+        ),
+    ),
+    "in tiles": (
+        net_with_mean,
+        lambda net: dream(net, picture(4, 403, 460), "a/3x3", max_memory=9_000_000, **HOW),
+    ),
+    "seen": (net_with_mean, lambda net: visualize(net, "a/3x3:2", size=(48, 64), iter_n=2)),
+}  # fmt: skip
+
+
+def test_dreams_in_threads_of_their_own_are_those_of_one_after_the_other() -> None:
+    """Each net has its thread; sizes, engines and options are mixed, and work is shared out."""
+    with limited_threads(2):
+        wanted = {name: run(make()).tobytes() for name, (make, run) in DREAMS.items()}
+    nets = {name: make() for name, (make, _) in DREAMS.items()}
+    found: dict[str, list[bytes]] = {name: [] for name in DREAMS}
+
+    def repeat(name: str) -> None:
+        with limited_threads(2):
+            for _ in range(3):
+                found[name].append(DREAMS[name][1](nets[name]).tobytes())
+
+    threads = [threading.Thread(target=repeat, args=(name,), daemon=True) for name in DREAMS]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(240)
+
+    assert {name: [each == wanted[name] for each in made] for name, made in found.items()} == {
+        name: [True] * 3 for name in DREAMS
+    }

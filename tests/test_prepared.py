@@ -11,7 +11,7 @@ import pytest
 from test_dreaming import SMALL, net_with_mean, picture
 
 from deepdream import objectives as o
-from deepdream.dreaming import frames, prepared
+from deepdream.dreaming import frames, prepared, visualize
 from deepdream.dreaming.ascent import plan_source
 from deepdream.dreaming.dream import dream
 from deepdream.dreaming.frames import zoom
@@ -61,6 +61,43 @@ def test_a_guide_is_read_with_one_thread(monkeypatch):
     monkeypatch.setattr(prepared, "guide_features", watched)
     with threadpoolctl.threadpool_limits(2, user_api="blas"):
         dream(hooked(), picture(), seed=1, guide=picture(33, 47, 6), **SMALL)
+
+    assert seen
+    assert {*seen} == {1}
+
+
+@pytest.mark.parametrize("make", [net_with_mean, hooked])
+def test_an_objective_of_ones_own_computes_with_one_thread(make):
+    """By plan as layer by layer: its products have the same bits on any number of cores."""
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    seen = []
+
+    def objective(dst):
+        pools = threadpoolctl.threadpool_info()
+        seen.extend(pool["num_threads"] for pool in pools if pool["user_api"] == "blas")
+        dst.diff[...] = dst.data
+
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        dream(make(), picture(), seed=1, objective=objective, **SMALL)
+
+    assert seen
+    assert {*seen} == {1}
+
+
+@pytest.mark.parametrize("make", [net_with_mean, hooked])
+def test_what_pictures_are_to_differ_in_is_read_with_one_thread(make, monkeypatch):
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    seen = []
+    original = visualize.gram
+
+    def watched(features):
+        pools = threadpoolctl.threadpool_info()
+        seen.extend(pool["num_threads"] for pool in pools if pool["user_api"] == "blas")
+        return original(features)
+
+    monkeypatch.setattr(visualize, "gram", watched)
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        visualize.visualize(make(), "a/3x3", size=40, iter_n=1, apart_from=[picture(40, 40)])
 
     assert seen
     assert {*seen} == {1}

@@ -9,18 +9,24 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 
-@functools.cache
 def _libraries() -> list[Any]:
     """Return what sets the threads of each BLAS in this process."""
+    return _found(len(sys.modules))
+
+
+@functools.lru_cache(maxsize=1)
+def _found(modules: int) -> list[Any]:
+    """Look again through all loaded libraries where modules have been imported: SciPy's comes."""
     from threadpoolctl import ThreadpoolController
 
-    found = ThreadpoolController().lib_controllers  # looks through all loaded libraries
+    found = ThreadpoolController().lib_controllers
     return [library for library in found if library.user_api == "blas"]
 
 
@@ -43,30 +49,30 @@ class _OneThread:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._wanted = 0
-        self._before: list[int | None] | None = None  # what the first has found
+        # What the first has found, by file: a library, and its number of threads.
+        self._before: dict[str, tuple[Any, int | None]] = {}
 
-    def enter(self) -> list[int | None]:
+    def enter(self) -> list[tuple[Any, int | None]]:
         """Set the limit; return what this thread has found."""
         with self._lock:
-            own = [library.get_num_threads() for library in _libraries()]
-            if self._before is None:
-                self._before = own
-            for library in _libraries():
+            found = [(library, library.get_num_threads()) for library in _libraries()]
+            for library, threads in found:
+                self._before.setdefault(library.filepath, (library, threads))
                 _set(library, 1)
             self._wanted += 1
-        return own
+        return found
 
-    def leave(self, own: list[int | None]) -> None:
+    def leave(self, found: list[tuple[Any, int | None]]) -> None:
         """Lift the limit, if nobody wants it any more."""
         with self._lock:
             self._wanted = max(0, self._wanted - 1)  # whoever entered may have forked meanwhile
-            for library, found, before in zip(_libraries(), own, self._before or own):
-                if getattr(library, "threading_layer", "") == "openmp":
-                    _set(library, found)
-                elif not self._wanted:
-                    _set(library, before)
             if not self._wanted:
-                self._before = None
+                for library, threads in self._before.values():
+                    _set(library, threads)
+                self._before.clear()
+            for library, threads in found:
+                if getattr(library, "threading_layer", "") == "openmp":
+                    _set(library, threads)
 
     def after_fork(self) -> None:
         """Forget the threads that stayed in the parent; who leaves next lifts their limit, too."""
