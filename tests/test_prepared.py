@@ -17,7 +17,7 @@ from deepdream.dreaming.dream import dream
 from deepdream.dreaming.frames import zoom
 from deepdream.dreaming.prepared import Latest, Prepared
 from deepdream.dreaming.styles import style_named
-from deepdream.errors import UnknownBlobError
+from deepdream.errors import EngineError, ShapeError, UnknownBlobError
 from deepdream.running.plan import Planner
 from deepdream.running.plan.workers import limited_threads
 
@@ -273,3 +273,18 @@ def test_a_zoom_whose_first_frame_has_another_layer():
     found = list(zoom(net_with_mean(), picture(), 2, first={"end": "pool1"}, seed=3, **SMALL))
 
     assert [frame.recipe["parameters"]["end"] for frame in found] == ["pool1", "a/output"]
+
+
+def test_a_forward_that_fails_shows_no_blobs_that_it_has_not_filled():
+    """What a plan has left out stays so, behind the layer that cannot take the size."""
+    net = net_with_mean()
+    dream(net, picture(), seed=1, **SMALL)
+    net.blobs["data"].reshape(1, 3, 64, 90)
+
+    with pytest.raises(ShapeError, match="layer 'fc'"):
+        net.forward()
+
+    with pytest.raises(EngineError, match="keeps no blobs"):
+        assert net.blobs["prob"].data.any()
+    net.forward(end="a/output")
+    assert net.blobs["a/output"].data.any()
