@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib
 import io
 import re
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -19,6 +18,7 @@ from PIL import Image
 
 from .errors import DeepDreamError, ImageError
 from .files import AVIF, HEAD, HEIC, recognise
+from .quiet import quiet
 
 
 class _Plugin(NamedTuple):
@@ -98,8 +98,7 @@ def open_picture(data: memoryview | bytes, name: str) -> Iterator[Image.Image]:
     missing = plugin is not None and not _register(plugin)
     with named_damage(name):
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with quiet(Image.DecompressionBombWarning):
                 image = Image.open(io.BytesIO(data))
         except Image.UnidentifiedImageError as error:
             raise ImageError(_unidentified(name, head, missing)) from error

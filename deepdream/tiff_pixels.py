@@ -17,7 +17,6 @@ import io
 import itertools
 import math
 import struct
-import warnings
 import zlib
 from typing import Any, NamedTuple
 
@@ -25,6 +24,7 @@ import numpy as np
 from PIL import Image, TiffImagePlugin
 
 from .errors import ImageError
+from .quiet import quiet
 from .sixteen_bits import directory, numbers
 from .stored_colors import Stored, level_scale
 
@@ -288,10 +288,8 @@ def _by_libtiff(packed: list[Any], compression: int, line: int, rows: int, h: in
     file.seek(end)
     file.write(directory(described, end))
     file.seek(0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        with TiffImagePlugin.TiffImageFile(file) as image:
-            return np.asarray(image)
+    with quiet(Image.DecompressionBombWarning), TiffImagePlugin.TiffImageFile(file) as image:
+        return np.asarray(image)
 
 
 def _values(lines: np.ndarray, width: int, layout: _Layout) -> np.ndarray:

@@ -29,6 +29,7 @@ LEVELS = (
         "films.yuv",
         "gpu",
         "progress",
+        "quiet",
         "studio.events",
         "studio.processes",
         "tracebacks",

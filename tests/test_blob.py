@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from deepdream.errors import ShapeError
+from deepdream.running import blob as blob_module
 from deepdream.running.blob import Blob
 
 
@@ -154,3 +155,25 @@ def test_device_memory_follows_the_host_and_back():
     blob.mutable_data().fill_(torch.pi)
     assert (stale == 8).all()  # as in Caffe's GPU mode: ask for data again
     np.testing.assert_allclose(blob.data, np.pi, rtol=1e-6)
+
+
+@pytest.mark.parametrize("nth", [0, 1])
+def test_a_reshape_that_was_interrupted_is_done_by_the_next(monkeypatch, nth):
+    """A Ctrl-C lands anywhere: the next dream on the net is not to stumble over it."""
+    made = []
+    original = blob_module.Memory
+
+    def interrupted(*arguments):
+        made.append(arguments)
+        if len(made) == nth + 1:
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    blob = Blob(2, 3)
+    monkeypatch.setattr(blob_module, "Memory", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        blob.reshape(4, 5)
+    blob.reshape(4, 5)
+
+    assert blob.data.shape == blob.diff.shape == (4, 5)
+    assert not blob.data.any()

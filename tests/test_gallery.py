@@ -7,8 +7,10 @@ import itertools
 import json
 import re
 import shlex
+import struct
 import sys
 import warnings
+import zlib
 from types import SimpleNamespace
 
 import numpy as np
@@ -429,6 +431,32 @@ def test_the_command_on_the_page_makes_the_picture_again(tmp_path, model, sky, m
         assert (again / one["file"]).read_bytes() == (out / one["file"]).read_bytes()
     h, w = load_image(out / "input.png").shape[:2]
     assert (w, h) == ((59, 43) if width is None else (41, 30))
+
+
+@pytest.mark.parametrize("calls", [[(1, "all")], [2, "all"], ["all", 2], [("all", 1), 2]], ids=str)
+def test_all_octaves_are_one_number_of_octaves_among_others(tmp_path, net, calls):
+    """At once, or one after the other in one folder; a second call makes nothing again."""
+    how = {"layers": "a/output", "iter_n": 1, "octave_min": 20, "progress": False}
+    wanted = {n for call in calls for n in (call if isinstance(call, tuple) else (call,))}
+    for call in calls:
+        gallery(net, picture(), tmp_path / "g", octave_n=call, **how)
+
+    found = read_manifest(tmp_path / "g")
+    assert {*found.octaves} == wanted
+    assert found.octaves[-1] == "all"
+    for entry in found.entries.values():
+        recipe = read_recipe(tmp_path / "g" / entry.file)
+        assert not entry.error
+        assert recipe["parameters"]["octave_n"] == entry.octave_n
+    assert [*write_gallery(net, picture(), tmp_path / "g", octave_n=calls[0], **how)] == []
+
+
+def test_another_smallest_octave_is_another_gallery(tmp_path, net):
+    """Of all octaves; a number of them has none."""
+    how = {"layers": "a/output", "iter_n": 1, "progress": False}
+    gallery(net, picture(), tmp_path, octave_n="all", octave_min=20, **how)
+    with pytest.raises(ParameterError, match="made with octave_min 20, not octave_min 30"):
+        gallery(net, picture(), tmp_path, octave_n="all", octave_min=30, **how)
 
 
 def test_a_gallery_with_numbers_from_octave_to_octave_goes_on(tmp_path, net):
@@ -1206,3 +1234,26 @@ def test_one_channel_grows_on_blobs_and_on_tensors():
     np.testing.assert_array_equal(diff, expected)
     with pytest.raises(ShapeError, match="4 channels, 0 to 3: there is no 4"):
         objective_channel(4)(dst)
+
+
+def with_a_long_text(png: bytes) -> bytes:
+    """Return a PNG with a text that Pillow takes for an attack, which is a ValueError."""
+    packed = zlib.compress(b"a" * 5_000_000)
+    text = b"zTXtk\0\0" + packed
+    chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
+    return png[:33] + chunk + png[33:]
+
+
+@pytest.mark.parametrize("damage", [lambda png: b"", lambda png: png[:60], with_a_long_text])
+def test_a_damaged_input_does_not_keep_the_page_from_being_written(tmp_path, net, damage):
+    """Pillow meets damage with errors of many kinds."""
+    gallery(net, picture(), tmp_path, layers="a/output", progress=False, **FEW)
+    file = tmp_path / "input.png"
+    file.write_bytes(damage(file.read_bytes()))
+    (tmp_path / "index.html").unlink()
+
+    write_page([(tmp_path, read_manifest(tmp_path))], tmp_path / "index.html")
+
+    text = (tmp_path / "index.html").read_text("utf-8")
+    assert "a/<wbr>output" in text
+    assert "The input:" not in text

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import llvmlite.binding as llvm
@@ -16,7 +19,7 @@ import pytest
 from deepdream.compiling import intermediate, machine_code
 from deepdream.compiling.machine_code import Kernel, folder_of, make_ready
 from deepdream.dreaming.pictures import kernels as pictures
-from deepdream.errors import EngineError
+from deepdream.errors import EngineError, WriteError
 from deepdream.running.plan import kernels as K
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -89,6 +92,44 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, maker: str) -> None:
     ended(start(file, maker))
 
     assert file.read_text() == "in the way"
+
+
+@ON_X86
+def test_a_folder_that_is_cleared_while_a_process_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A studio runs for days, and people clear their caches: it is made again."""
+    folder = tmp_path / "kernels"
+    monkeypatch.setenv("DEEPDREAM_KERNELS", str(folder))
+    make_ready([Kernel(K.affine.module, K.affine.name)])
+    shutil.rmtree(folder)
+
+    other = Kernel(K.padded.module, K.padded.name)
+    make_ready([other])
+
+    assert other.is_ready
+    assert [*folder.glob("*/*.padded.o")]
+
+
+@ON_X86
+def test_a_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has no room in the cache dreams all the same: the code lasts as long as the process."""
+    monkeypatch.setenv("DEEPDREAM_KERNELS", str(tmp_path))
+    original = machine_code.replacing
+
+    @contextmanager
+    def full(path: Path) -> Iterator[Path]:
+        if tmp_path in Path(path).parents:
+            raise WriteError(f"The disk is full: '{path}'")
+        with original(path) as part:
+            yield part
+
+    monkeypatch.setattr(machine_code, "replacing", full)
+    kernel = Kernel(K.affine.module, K.affine.name)
+    make_ready([kernel])
+
+    assert kernel.is_ready
+    assert not [*tmp_path.glob("*/*")]
 
 
 @pytest.mark.parametrize("what", [".o", ".json"])

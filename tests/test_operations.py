@@ -136,6 +136,20 @@ def test_climb_adds_and_clips_a_part(ops, weighted, clipped):
 
 
 @every
+def test_climb_follows_a_gradient_that_is_a_part_of_a_canvas(ops):
+    """Its rows are as far apart as the canvas is wide: at borders that continue the picture."""
+    x, canvas = picture(13, 17), picture(21, 29, seed=1)
+    whole = slice(0, 13), slice(0, 17)
+    g = ops.array(canvas)[3:16, 7:24]
+
+    out = ops.array(x.copy())
+    ops.climb(out, g, whole, whole, 0.3, None, None)
+
+    expected = x + np.float32(0.3) * canvas[3:16, 7:24]
+    np.testing.assert_allclose(ops.numpy(out), expected, rtol=1e-6, atol=1e-4)
+
+
+@every
 @pytest.mark.parametrize("weighted", [False, True])
 def test_means_are_those_of_float64(ops, weighted):
     """Many values are added without losing digits; weights count; a view is measured as it is."""

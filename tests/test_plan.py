@@ -22,8 +22,9 @@ from plan_checks import (
 from random_graphs import SIZE, Graph, random_graph
 from tiny import tiny_net
 
-from deepdream.errors import ShapeError, UnknownLayerError
+from deepdream.errors import OutOfMemoryError, ShapeError, UnknownLayerError
 from deepdream.running.plan import Plan, Planner, Unplannable
+from deepdream.running.plan import arrays as arrays_module
 from deepdream.running.plan.arrays import Array, saved_array
 from deepdream.running.plan.workers import thread_count
 
@@ -608,3 +609,15 @@ def test_memory_that_is_not_in_use_is_not_read(seed: int, device: str) -> None:
     for end in ends:
         assert np.array_equal(data[end], plain[0][end], equal_nan=True)
     assert relative_error(diff, plain[1]) == 0
+
+
+def test_no_memory_for_a_plan_says_so_on_every_system(monkeypatch):
+    """Linux's huge pages come by mmap, which raises an OSError of its own."""
+
+    def refused(*_):
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(arrays_module.mmap, "MADV_HUGEPAGE", 14, raising=False)
+    monkeypatch.setattr(arrays_module.mmap, "mmap", refused)
+    with pytest.raises(OutOfMemoryError, match="no memory for a plan of .* pass max_memory="):
+        Planner(tiny_net(), "a/output").plan(64, 64)

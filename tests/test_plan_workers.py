@@ -17,6 +17,16 @@ import pytest
 from deepdream.running.plan.workers import Workers, thread_count, workers
 
 
+def let_go(task: weakref.ref) -> None:
+    """Check that nobody holds on to a task."""
+    for _ in range(100):  # a helper lets go right after it has told that it is done
+        gc.collect()
+        if task() is None:
+            break
+        time.sleep(0.01)
+    assert task() is None
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 @pytest.mark.parametrize("parts", [0, 1, 2, 7, 100])
 def test_every_part_runs_once(count: int, parts: int) -> None:
@@ -112,6 +122,72 @@ def test_ctrl_c_waits_for_the_helpers() -> None:
     assert sorted(done) == [0, 1, 2]
 
 
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs POSIX signals")
+def test_any_signal_waits_for_the_helpers() -> None:
+    """A handler may raise what it likes: a time limit of the user's, or of batch systems."""
+    meeting, ended = threading.Barrier(2, timeout=20), threading.Event()
+
+    def handler(*_: object) -> None:
+        raise TimeoutError("time is up")
+
+    def task(part: int, worker: int) -> None:
+        meeting.wait()
+        if worker:
+            time.sleep(0.05)  # the caller is waiting now
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+            time.sleep(0.1)
+            ended.set()
+
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        with pytest.raises(TimeoutError, match="time is up"):
+            workers(2).run(task, 2)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+    assert ended.is_set()
+
+
+def test_ctrl_c_while_the_helpers_are_woken() -> None:
+    """They end, and let go of the task, whose arrays may be large; the next job is done."""
+
+    class Task:
+        def __call__(self, part: int, worker: int) -> None:
+            begun.append(part)
+
+    class Interrupted:
+        def __init__(self, queue) -> None:
+            self.get, self.hand_on = queue.get, queue.put
+
+        def put(self, item: None) -> None:
+            if not interrupted:
+                interrupted.append(True)
+                raise KeyboardInterrupt
+            self.hand_on(item)
+
+    begun: list[int] = []
+    interrupted: list[bool] = []
+    pool = Workers(3)
+    pool.run(lambda part, worker: None, 3)
+    (crew,) = pool._idle
+    crew._wake[1] = Interrupted(crew._wake[1])
+    deadline = time.monotonic() + 30
+    while not all(crew._asleep[1:]) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    task = Task()
+    gone = weakref.ref(task)
+
+    with pytest.raises(KeyboardInterrupt):
+        pool.run(task, 3)
+
+    assert interrupted
+    assert not begun
+    del task
+    let_go(gone)
+    pool.run(lambda part, worker: begun.append(part), 5)
+    assert sorted(begun) == [0, 1, 2, 3, 4]
+
+
 def test_ctrl_c_in_the_callers_part() -> None:
     """A KeyboardInterrupt inside a task is raised like any other error."""
 
@@ -135,12 +211,7 @@ def test_a_task_is_let_go() -> None:
     pool.run(task, 9)
     del task
 
-    for _ in range(100):  # a helper lets go right after it has told that it is done
-        gc.collect()
-        if alive() is None:
-            break
-        time.sleep(0.01)
-    assert alive() is None
+    let_go(alive)
 
 
 def test_threads_are_as_many_as_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:

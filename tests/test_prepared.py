@@ -11,14 +11,15 @@ import pytest
 from test_dreaming import SMALL, net_with_mean, picture
 
 from deepdream import objectives as o
-from deepdream.dreaming import frames, prepared
+from deepdream.dreaming import frames, prepared, visualize
 from deepdream.dreaming.ascent import plan_source
 from deepdream.dreaming.dream import dream
 from deepdream.dreaming.frames import zoom
 from deepdream.dreaming.prepared import Latest, Prepared
 from deepdream.dreaming.styles import style_named
-from deepdream.errors import UnknownBlobError
+from deepdream.errors import EngineError, ShapeError, UnknownBlobError
 from deepdream.running.plan import Planner
+from deepdream.running.plan.workers import limited_threads
 
 PICTURES = [(53, 71), (53, 71), (61, 44), (53, 71)]
 
@@ -60,6 +61,43 @@ def test_a_guide_is_read_with_one_thread(monkeypatch):
     monkeypatch.setattr(prepared, "guide_features", watched)
     with threadpoolctl.threadpool_limits(2, user_api="blas"):
         dream(hooked(), picture(), seed=1, guide=picture(33, 47, 6), **SMALL)
+
+    assert seen
+    assert {*seen} == {1}
+
+
+@pytest.mark.parametrize("make", [net_with_mean, hooked])
+def test_an_objective_of_ones_own_computes_with_one_thread(make):
+    """By plan as layer by layer: its products have the same bits on any number of cores."""
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    seen = []
+
+    def objective(dst):
+        pools = threadpoolctl.threadpool_info()
+        seen.extend(pool["num_threads"] for pool in pools if pool["user_api"] == "blas")
+        dst.diff[...] = dst.data
+
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        dream(make(), picture(), seed=1, objective=objective, **SMALL)
+
+    assert seen
+    assert {*seen} == {1}
+
+
+@pytest.mark.parametrize("make", [net_with_mean, hooked])
+def test_what_pictures_are_to_differ_in_is_read_with_one_thread(make, monkeypatch):
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    seen = []
+    original = visualize.gram
+
+    def watched(features):
+        pools = threadpoolctl.threadpool_info()
+        seen.extend(pool["num_threads"] for pool in pools if pool["user_api"] == "blas")
+        return original(features)
+
+    monkeypatch.setattr(visualize, "gram", watched)
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        visualize.visualize(make(), "a/3x3", size=40, iter_n=1, apart_from=[picture(40, 40)])
 
     assert seen
     assert {*seen} == {1}
@@ -128,10 +166,11 @@ def test_limited_memory_changes_no_picture(made):
     """What is kept counts, and a picture in tiles is in the same tiles each time."""
     limit = 8_000_000
     how = {**SMALL, "max_memory": limit, "octave_n": 1, "iter_n": 1}
-    ready = Prepared(net_with_mean(), **how)
-    first, second = (ready.dream(picture(403, 460), seed=2) for _ in range(2))
+    with limited_threads(1):  # each has memory of its own, which counts
+        ready = Prepared(net_with_mean(), **how)
+        first, second = (ready.dream(picture(403, 460), seed=2) for _ in range(2))
 
-    fresh = dream(net_with_mean(), picture(403, 460), seed=2, **how)
+        fresh = dream(net_with_mean(), picture(403, 460), seed=2, **how)
 
     assert max(made) < (403, 460)
     assert first.tobytes() == second.tobytes() == fresh.tobytes()
@@ -234,3 +273,18 @@ def test_a_zoom_whose_first_frame_has_another_layer():
     found = list(zoom(net_with_mean(), picture(), 2, first={"end": "pool1"}, seed=3, **SMALL))
 
     assert [frame.recipe["parameters"]["end"] for frame in found] == ["pool1", "a/output"]
+
+
+def test_a_forward_that_fails_shows_no_blobs_that_it_has_not_filled():
+    """What a plan has left out stays so, behind the layer that cannot take the size."""
+    net = net_with_mean()
+    dream(net, picture(), seed=1, **SMALL)
+    net.blobs["data"].reshape(1, 3, 64, 90)
+
+    with pytest.raises(ShapeError, match="layer 'fc'"):
+        net.forward()
+
+    with pytest.raises(EngineError, match="keeps no blobs"):
+        assert net.blobs["prob"].data.any()
+    net.forward(end="a/output")
+    assert net.blobs["a/output"].data.any()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import numbers
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,6 +23,7 @@ from ..files import FileName, check_folder, make_folder, replacing
 from ..images import load_image, to_picture
 from ..jobs.job import File, Job, Made, Maker
 from ..jobs.run import check_cluster, run_jobs
+from ..quiet import quiet
 from ..recipe import read_recipe, same_dream
 from ..repeat import changed, check_net, for_others
 from .sources import find_pictures, name_dreams
@@ -278,8 +278,7 @@ def _is_there(
     """Tell whether a file holds the dream that is wanted of a picture, whole."""
     if not dream.is_file():
         return False
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet():
         try:
             before = read_recipe(dream)
             known = before.get("input") or {}
@@ -296,10 +295,8 @@ def _is_there(
 def _size(picture: Path) -> tuple[int, int]:
     """Return about which height and width a picture has."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(picture) as image:
-                return image.height, image.width
+        with quiet(), Image.open(picture) as image:
+            return image.height, image.width
     except Exception:  # the dream will tell what is wrong with it
         return 1, 1
 

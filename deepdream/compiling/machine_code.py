@@ -35,7 +35,7 @@ from typing import Any
 import llvmlite.binding as llvm
 import numpy as np
 
-from ..errors import EngineError
+from ..errors import EngineError, WriteError
 from ..files import replacing
 from .intermediate import machine_code_of, sources
 from .processor import processor
@@ -217,13 +217,29 @@ def make_ready(kernels: Iterable[Kernel]) -> None:
         for kernel in missing:
             by_folder.setdefault(_writable(folder_of(kernel)), []).append(kernel)
         for folder, some in by_folder.items():
-            untranslated = [kernel for kernel in some if not _from_intermediate(folder, kernel)]
-            if untranslated:
-                _tell()
-                _compile(folder, untranslated)
+            try:
+                _make(folder, some)
+            except WriteError as error:  # a full disk, say
+                _log.info("machine code cannot be kept: %s", error)
+                folder = Path(_temporary().name)
+                _make(folder, some)
             for kernel in some:
                 if not kernel.load(folder):
                     raise EngineError(f"{kernel} was compiled, but is not in '{folder}'")
+
+
+def _make(folder: Path, kernels: list[Kernel]) -> None:
+    """Write the machine code of kernels into a folder.
+
+    Raises
+    ------
+    WriteError, EngineError
+        It cannot be written; the compiler failed.
+    """
+    untranslated = [kernel for kernel in kernels if not _from_intermediate(folder, kernel)]
+    if untranslated:
+        _tell()
+        _compile(folder, untranslated)
 
 
 def _from_intermediate(folder: Path, kernel: Kernel) -> bool:
@@ -282,7 +298,6 @@ def _key(package: str) -> str:
     return found.hexdigest()[:24]
 
 
-@functools.cache
 def _writable(folder: Path) -> Path:
     """Return the folder, or one that lasts as long as the process if it cannot be written."""
     try:

@@ -15,7 +15,6 @@ Source: google/deepdream, dream.ipynb.
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,6 +29,7 @@ from ..errors import (
     nearest,
 )
 from ..picture import notice_unit_range
+from ..quiet import quiet
 from .objectives.functions import Function, objective_L2
 from .pictures.fitting import with_sizes
 
@@ -281,9 +281,8 @@ def sample_grid(frame: np.ndarray, step: float, offset: tuple[float, float]) -> 
     """
     import scipy.ndimage as nd
 
-    with warnings.catch_warnings():
-        # Older ones of scipy warn that they take this for a diagonal matrix, which it is.
-        warnings.filterwarnings("ignore", "The behavior of affine_transform", UserWarning)
+    # Older ones of scipy warn that they take this for a diagonal matrix, which it is.
+    with quiet(UserWarning, "The behavior of affine_transform"):
         sampled: np.ndarray = nd.affine_transform(
             np.asarray(frame), [step, step, 1], [*offset, 0], order=1
         )

@@ -13,7 +13,6 @@ import hashlib
 import json
 import numbers
 import os
-import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from ..display import display_for
 from ..errors import ParameterError
 from ..files import check_folder, make_folder, replacing
 from ..images import Picture, as_picture, check_depth, save_image, to_picture
+from ..quiet import quiet
 from ..recipe import describe_net
 from .dream2015 import next_frame, sample_grid
 from .objectives.goals import as_guides
@@ -161,9 +161,8 @@ def _frames(
             if i:
                 frame = enlarge(frame, scale, as_2015)
                 frame.told = told
-            with warnings.catch_warnings():
-                if i:  # the first frame has said it
-                    warnings.simplefilter("ignore", SizeWarning)
+            # What the first frame has said is not said again.
+            with quiet(SizeWarning) if i else contextlib.nullcontext():
                 own, goal = parted(params)
                 frame = latest.ready(goal).dream(
                     frame, seed=seed, on_step=watch, progress=False, **own

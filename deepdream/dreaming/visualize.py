@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import ParameterError, ShapeError, UnknownLayerError
 from ..images import as_picture
 from ..picture import Picture
+from .ascent.net_source import same_bits
 from .dream import dream
 from .dream2015 import guide_features, target_blob
 from .objectives.apart import Apart, gram
@@ -103,7 +104,8 @@ def visualize(
         raise ParameterError("apart_from is one array: a list of pictures is expected, [picture]")
     if len(apart_from):
         end = _appearance(net)
-        grams = [gram(guide_features(net, as_picture(p), end)) for p in apart_from]
+        with same_bits(net):
+            grams = [gram(guide_features(net, as_picture(p), end)) for p in apart_from]
         objective = objective + APART * function(end, Apart(grams))
     return dream(net, start, objective=objective, style=style, seed=seed, **options)
 

@@ -5,7 +5,6 @@ FFmpeg reads most of them, too, but not WebP's, and with other ideas of times an
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +14,7 @@ from PIL import Image
 
 from ..errors import FilmError
 from ..files import file_hash
+from ..quiet import quiet
 from .limits import Only
 from .reader import Raw, Reader
 
@@ -95,8 +95,7 @@ class AnimationReader(Reader):
         now = Fraction(0)
         for number in range(frames):
             try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # of damage, which is told once
+                with quiet():  # of damage, which is told once
                     image.seek(number)
                     image.load()  # WebP tells how long a frame is shown when it is decoded
             except Exception:

@@ -20,7 +20,6 @@ from ..dreaming.objectives.functions import objective_channel
 from ..dreaming.objectives.goals import as_guides
 from ..dreaming.objectives.objective import Objective
 from ..dreaming.parameters import Parameters, check_precision, check_seed
-from ..dreaming.pictures.octaves import ALL
 from ..dreaming.styles import NOTEBOOK
 from ..errors import DeepDreamError, ParameterError
 from ..files import check_folder, make_folder
@@ -30,7 +29,7 @@ from ..jobs.run import check_cluster, run_jobs
 from ..models.registry import LOOKS_SEEN_AT
 from ..picture import file_of
 from ..recipe import describe_net
-from .manifest import INPUT, PAGE, Entry, Manifest, open_manifest, write_manifest
+from .manifest import INPUT, PAGE, Entry, Manifest, ascending, open_manifest, write_manifest
 from .pace import expected_seconds, full_steps
 from .page import Thumbnails, write_page
 from .recreate import model_flags
@@ -180,7 +179,7 @@ def write_gallery(
     check_cluster(cluster, on_step, shared)
     params, chosen = _checked(net, octave_n, width, seed, suffix, channels, dream_params)
     check_folder(folder)
-    octaves = sorted({c.octave_n for c in chosen}, key=lambda n: (n == ALL, n))
+    octaves = ascending({c.octave_n for c in chosen})
     given = as_picture(img)
     size = _shrunk(given.shape[:2], width)
     targets = find_targets(net, size, layers, channels)
@@ -188,7 +187,7 @@ def write_gallery(
     if not looks_apply(net, size, chosen[0].style.name, how):
         targets = [dataclasses.replace(target, look="") for target in targets]
     network = describe_net(net)
-    common = chosen[0].plain(_WIDEST)
+    common = {name: value for c in chosen for name, value in c.plain(_WIDEST).items()}
     del common["octave_n"]
     common["precision"] = params.get("precision", "float32")
     steers = (*_STEERS, *_PICTURES)

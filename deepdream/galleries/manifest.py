@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Optional
 
+from ..dreaming.pictures.octaves import ALL
 from ..errors import DeepDreamError, MissingFileError, ParameterError
 from ..files import replacing
 from ..recipe import json_types
@@ -76,9 +77,9 @@ class Manifest:
         to, ``model_flags``, the ``guide``'s file, layers ``left_out``.
     targets : list of Target
         What is shown, in the network's order.
-    octaves : list of int
+    octaves : list of int or "all"
         Numbers of octaves, ascending.
-    flat : int or None
+    flat : int, "all" or None
         The number of octaves whose pictures lie in the folder itself; others have folders of their
         own.
     entries : dict of (layer, channel, octave_n) to Entry
@@ -122,7 +123,7 @@ def open_manifest(
     settings, about : mapping
         See `Manifest`.
     targets : sequence of Target
-    octaves : sequence of int
+    octaves : sequence of int or "all"
         What is asked for now; it is added to what the folder has.
 
     Raises
@@ -134,15 +135,29 @@ def open_manifest(
     settings = json.loads(json.dumps(json_types(settings)))  # as they come back: pairs are lists
     if not (folder / NAME).exists():
         flat = octaves[0] if len(octaves) == 1 else None
-        made = Manifest(dict(settings), dict(about), [*targets], sorted(octaves), flat, {})
+        made = Manifest(dict(settings), dict(about), [*targets], ascending(octaves), flat, {})
         _refuse_foreign(folder, made)
         return made
     found = read_manifest(folder)
+    _share_least(settings, found.settings)
     _refuse_other(folder, (settings, about), (found.settings, found.about))
     found.about = dict(about)
     found.targets = _merged(found.targets, targets)
-    found.octaves = sorted({*found.octaves, *octaves})
+    found.octaves = ascending({*found.octaves, *octaves})
     return found
+
+
+def ascending(octaves: Iterable[Any]) -> list[Any]:
+    """Return numbers of octaves in their order, ``"all"`` last."""
+    return sorted(octaves, key=lambda n: (n == ALL, n))
+
+
+def _share_least(*settings: Mapping[str, Any]) -> None:
+    """Let all tell the smallest octave where one does: it is that of `ALL`, no number has one."""
+    parameters = [each.get("parameters", {}) for each in settings]
+    for one, other in (parameters, parameters[::-1]):
+        if "octave_min" in other:
+            one.setdefault("octave_min", other["octave_min"])
 
 
 def _refuse_foreign(folder: Path, made: Manifest) -> None:

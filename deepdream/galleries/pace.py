@@ -7,7 +7,6 @@ costs in seconds on this machine.
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from ..dreaming.dream import dream
 from ..dreaming.objectives.functions import objective_channel
 from ..dreaming.parameters import Parameters
 from ..dreaming.pictures.octaves import ALL
+from ..quiet import quiet
 from .targets import Target
 
 _STEPS = 8  # that are timed at most: a machine has other things to do, now and then
@@ -79,8 +79,7 @@ def _timed(net: Any, start: Any, target: Target, params: Mapping[str, Any]) -> t
         return not enough
 
     began = time.perf_counter()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet():
         made = dream(net, start, target.layer, on_step=on_step, **how)
     if made.recipe and made.recipe.get("stopped") and not enough:
         raise KeyboardInterrupt

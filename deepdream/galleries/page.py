@@ -26,6 +26,7 @@ from PIL import Image, features
 from ..drawing.boxes import pair
 from ..errors import ParameterError, WriteError
 from ..files import replacing
+from ..quiet import quiet
 from ..version import __version__
 from .captions import (
     Album,
@@ -79,11 +80,15 @@ class Thumbnails:
 
 
 def _thumbnail(path: Path) -> tuple[str, int, int]:
-    with Image.open(path) as image:
-        w, h = image.size
-        small = min(w, _WIDTH), max(1, round(h * min(1, _WIDTH / w)))
-        image.draft("RGB", small)
-        shrunk = image.convert("RGB").resize(small, Image.Resampling.LANCZOS)
+    try:
+        with quiet(Image.DecompressionBombWarning), Image.open(path) as image:
+            w, h = image.size
+            small = min(w, _WIDTH), max(1, round(h * min(1, _WIDTH / w)))
+            image.draft("RGB", small)
+            shrunk = image.convert("RGB").resize(small, Image.Resampling.LANCZOS)
+    # Pillow meets damage with whatever its parsing stumbles over.
+    except (SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise OSError(f"'{path}' is damaged: {error}") from error
     form = "WEBP" if features.check("webp") else "JPEG"
     buffer = io.BytesIO()
     shrunk.save(buffer, form, quality=_QUALITY)
@@ -259,7 +264,7 @@ class _Page:
             return '<div class="absent">the file is damaged: the next run makes it again</div>'
         try:
             thumbnail, w, h = self._thumbnails.get(path)
-        except (OSError, SyntaxError, ValueError):  # Pillow raises each of them
+        except OSError:
             return '<div class="absent">the file is damaged</div>'
         return self._picture(card, shot, thumbnail, w, h)
 

@@ -6,12 +6,12 @@ Source: BVLC Caffe (``compute_image_mean`` writes a BlobProto, the Python exampl
 from __future__ import annotations
 
 import os
-import warnings
 
 import numpy as np
 
 from ..errors import CaffemodelError, EngineError
 from ..files import HEAD, FileName, open_view
+from ..quiet import quiet
 from .blobproto import decode_blob, whole
 from .caffemodel import holds_weights, refuse_foreign
 from .wire import WireError
@@ -75,8 +75,7 @@ def read_mean(path: FileName) -> np.ndarray:
 
 def _read_npy(name: str) -> np.ndarray:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about headers that Python 2 wrote
+        with quiet():  # about headers that Python 2 wrote
             # Mapped first: numpy then refuses a header that promises more than there is.
             stored = np.load(name, mmap_mode="r", allow_pickle=False)
             if stored.dtype.kind not in "fiu":

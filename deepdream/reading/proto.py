@@ -19,6 +19,7 @@ from google.protobuf import text_format
 
 from ..errors import PrototxtError
 from ..files import HEAD, FileName, is_text, open_view, recognise
+from ..quiet import quiet
 from .blobproto import array_to_blobproto as array_to_blobproto
 from .blobproto import blobproto_to_array as blobproto_to_array
 from .caffe_pb2 import NetParameter
@@ -109,9 +110,8 @@ def parse_prototxt(text: str, source: str = "<string>") -> NetParameter:
     text = text[1:] if text.startswith("\ufeff") else text
     asides: list[Aside] = []
     try:
-        with warnings.catch_warnings():
-            # Python's codec warns of an escape that it does not know, and keeps it.
-            warnings.simplefilter("ignore", DeprecationWarning)
+        # Python's codec warns of an escape that it does not know, and keeps it.
+        with quiet(DeprecationWarning):
             try:
                 text_format.Parse(text, net)
             except text_format.ParseError:

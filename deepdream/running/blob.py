@@ -174,12 +174,14 @@ class Blob:
         if dims == self._shape and self._capacity:
             return
         self._forget()
+        count = math.prod(dims)
+        # A Ctrl-C between two of these lines is mended by the next call: the shape comes last.
+        if count > self._capacity:
+            self._data = Memory(count, self.dtype, self.device)
+            self._diff = Memory(count, self.dtype, self.device)
+            self._capacity = count
+        self._count = count
         self._shape = dims
-        self._count = math.prod(dims)
-        if self._count > self._capacity:
-            self._capacity = self._count
-            self._data = Memory(self._count, self.dtype, self.device)
-            self._diff = Memory(self._count, self.dtype, self.device)
 
     def move(self, device: str) -> None:
         """Let layers compute on another device from now on; the values come along."""

@@ -32,6 +32,7 @@ from ..errors import (
     UnknownLayerError,
     nearest,
 )
+from ..quiet import quiet
 from ..reading.proto import read_prototxt
 from ..reading.upgrade import upgrade
 from .blob import Blob, check_shape, shapes_of
@@ -139,8 +140,7 @@ class Graph:
                 for start in (f"{self.source}: layer '{param.name}'", f" ({param.type})", ": "):
                     reason = reason[len(start) :] if reason.startswith(start) else reason
                 refused[param.name] = reason
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # all was said the first time
+            with quiet():  # all was said the first time
                 wired = again(refused)
 
     def _build(self, wired: Any) -> Any:

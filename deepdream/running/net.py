@@ -186,8 +186,6 @@ class Net(Graph):
         """Run the layers number `start` to `end`, both included; return the loss."""
         loss = 0.0
         self.follow_mode()
-        if self._left_out:
-            self._fill(start, end)
         layers, bottoms, tops, with_loss = (
             self._layers, self._bottoms, self._tops, self._with_loss
         )  # fmt: skip
@@ -196,6 +194,8 @@ class Net(Graph):
             i = run[0]
             for hook in before:
                 hook(i)
+            if self._left_out and layers[i].foreign:  # it may write to them as the user does
+                self._fill(run)
             try:
                 with self._computing(i):
                     for i in run:
@@ -208,6 +208,8 @@ class Net(Graph):
             except Exception:
                 with self.named(i, shapes_of(bottoms[i])):
                     raise
+            if self._left_out:
+                self._fill(run)
             for hook in after:
                 hook(i)
         return loss
@@ -226,9 +228,9 @@ class Net(Graph):
                 blob.unkept = reason
         self._left_out = True
 
-    def _fill(self, start: int, end: int) -> None:
-        """Show the blobs again that the layers number `start` to `end` fill."""
-        for blob in itertools.chain(*self._tops[start : end + 1]):
+    def _fill(self, run: range) -> None:
+        """Show the blobs again that a run of layers has filled."""
+        for blob in itertools.chain(*self._tops[run.start : run.stop]):
             blob.unkept = ""
         self._left_out = any(blob.unkept for blob in self._by_name.values())
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...compiling.packing import packed
+from ...running.arrays.blas import one_blas_thread
 from ...running.blob import Blob
 from ...running.plan import Plan, kernels
 from ...running.plan.workers import thread_count, workers
@@ -114,7 +115,8 @@ class HostObjective:
         blob.diff[...] = 0
         if isinstance(data, np.ndarray):
             blob.data[...] = data
-            ask(self._objective, blob)
+            with one_blas_thread():  # the same bytes on any number of them, as layer by layer
+                ask(self._objective, blob)
             diff[...] = blob.diff
             return
         import torch

@@ -66,7 +66,7 @@ class Compiled(Operations):
             tuple(axis.start for axis in span) for span in (there, here)
         )
         h, w = (axis.stop - axis.start for axis in there)
-        x_stride, g_stride = 3 * x.shape[1], 3 * g.shape[1]
+        x_stride, g_stride = 3 * x.shape[1], g.strides[0] // 4  # g may be part of a canvas
         at, g_at = top * x_stride + 3 * left, g_top * g_stride + 3 * g_left
         low = _NOTHING if low is None else np.tile(low, w)
         high = _NOTHING if high is None else np.tile(high, w)

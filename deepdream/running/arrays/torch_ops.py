@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -42,9 +43,15 @@ from torch import zeros_like as zeros_like
 from . import pooling
 from .windows import Filter, Pool
 
+# What rounds factors to TF32 is set for the whole process. Of several threads one passes at a time;
+# it may enter again, with another setting.
+_flags = threading.RLock()
+
 
 def _after_fork() -> None:
     """Let a forked child compute: its OpenMP would wait for threads that stayed in the parent."""
+    global _flags
+    _flags = threading.RLock()
     torch.set_num_threads(1)
 
 
@@ -59,8 +66,11 @@ def computing(tf32: bool = False) -> Iterator[None]:
         if not torch.cuda.is_available():
             yield
             return
-        with torch.backends.cudnn.flags(
-            enabled=True, benchmark=False, deterministic=True, allow_tf32=tf32
+        with (
+            _flags,
+            torch.backends.cudnn.flags(
+                enabled=True, benchmark=False, deterministic=True, allow_tf32=tf32
+            ),
         ):
             before = torch.backends.cuda.matmul.allow_tf32
             torch.backends.cuda.matmul.allow_tf32 = tf32

@@ -79,6 +79,11 @@ def new_block(floats: int, device: str = "cpu") -> Any:
 
     On a CPU in pages of 2 MB where the system has them (Linux): a step goes through the whole of
     its memory many times, and looking up small pages would take a good part of it.
+
+    Raises
+    ------
+    MemoryError
+        There is none; PyTorch says so by a RuntimeError.
     """
     if device != "cpu":
         from .tensors import tensor_block
@@ -87,7 +92,10 @@ def new_block(floats: int, device: str = "cpu") -> Any:
     if not hasattr(mmap, "MADV_HUGEPAGE"):
         return np.zeros(floats, np.float32)
     size = 4 * max(1, floats)
-    memory = mmap.mmap(-1, size + HUGE)  # anonymous, begins at a page of 4 KB
+    try:
+        memory = mmap.mmap(-1, size + HUGE)  # anonymous, begins at a page of 4 KB
+    except OSError as error:
+        raise MemoryError(f"no memory for {size} bytes: {error}") from error
     with contextlib.suppress(OSError):  # a system built without them
         memory.madvise(mmap.MADV_HUGEPAGE)
     skip = -np.frombuffer(memory, np.uint8, 1).ctypes.data % HUGE

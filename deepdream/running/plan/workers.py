@@ -62,7 +62,7 @@ class Workers:
                 crew = self._idle.pop()
             except IndexError:
                 crew = _Crew(self.count)
-            error = crew.run(task, parts)  # whatever this raises, nobody knows what they are at:
+            error = crew.run(task, parts)  # where this itself fails, nobody knows what they are at:
             self._idle.append(crew)  # such a crew is not used again
         if error is not None:
             raise error
@@ -120,21 +120,31 @@ class _Crew:
             self._wake[number].get()
         self._asleep[number] = False
 
-    def run(self, task: Task, parts: int) -> BaseException | None:
-        """Do what `Workers.run` does, and return what a task raised."""
-        order = itertools.count()
-        self._job = (task, order, parts)
-        self._given += 1
+    def _give_out(self) -> None:
+        """Let the others see the job."""
         self._board[0] = self._given
         for number in range(1, self.count):
             if self._asleep[number]:
                 self._wake[number].put(None)
-        error = _work(task, order, parts, 0)
+
+    def run(self, task: Task, parts: int) -> BaseException | None:
+        """Do what `Workers.run` does, and return what a task raised."""
+        order = itertools.count()
+        error: BaseException | None = None
+        self._job = (task, order, parts)
+        self._given += 1
+        try:
+            self._give_out()
+            error = _work(task, order, parts, 0)
+        except BaseException as interrupt:  # Ctrl-C: they may have begun, or be asleep
+            error = interrupt
+            _end(order, parts)
+            self._give_out()
         for number in range(1, self.count):
             while self._board[LINE * number] != self._given:
                 try:
                     self._wait(0, number, self._given - 1)
-                except KeyboardInterrupt as interrupt:  # wait on: they write to shared memory
+                except BaseException as interrupt:  # wait on: they write to shared memory
                     error = interrupt
         self._job = None
         errors, self._errors = [*([error] if error else []), *self._errors], []
@@ -149,10 +159,15 @@ def _work(task: Task, parts: Iterator[int], end: int, worker: int) -> BaseExcept
                 return None
             task(part, worker)
     except BaseException as error:
-        for _ in zip(range(end), parts):  # nobody begins another part
-            pass
+        _end(parts, end)
         return error
     return None
+
+
+def _end(parts: Iterator[int], end: int) -> None:
+    """Let nobody begin another part."""
+    for _ in zip(range(end), parts):
+        pass
 
 
 def _leave_all() -> None:
