@@ -529,16 +529,21 @@ def test_nothing_sticks_out(visitor, photos, clip, size):
     assert visitor.run(width) <= size[0]
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_axe_finds_nothing(visitor, photos, clip, dark):
-    """On each view, light and dark, and on a phone."""
+@pytest.fixture(scope="module")
+def axe():
+    """The program that looks for what keeps people out."""
     script = next(iter(ROOT.glob("build/axe-core-*/axe.min.js")), None)
     if script is None:
         pytest.skip("no axe-core (scripts/install_axe.sh)")
-    source = script.read_text("utf-8")
+    return script.read_text("utf-8")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_axe_finds_nothing(axe, visitor, photos, clip, dark):
+    """On each view, light and dark, and on a phone."""
 
     def look(what):
-        visitor.driver.execute_script(source)
+        visitor.driver.execute_script(axe)
         found = visitor.driver.execute_async_script(
             "axe.run(document, {resultTypes: ['violations']}).then(arguments[0])"
         )
