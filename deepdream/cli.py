@@ -36,6 +36,7 @@ from .commands import (
     visualize,
     zoom,
 )
+from .commands.arguments import class_meant
 from .commands.parser import Parser
 from .commands.words import in_flags
 from .errors import DeepDreamError
@@ -82,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             return int(args.command(args))
         except DeepDreamError as error:
-            print(f"deepdream: {worded(error)}", file=sys.stderr)
+            print(f"deepdream: {worded(error)}{class_meant(args, error)}", file=sys.stderr)
             return 2
         except KeyboardInterrupt:
             print("deepdream: stopped", file=sys.stderr)

@@ -140,7 +140,10 @@ def _beside(name: str) -> str:
     kind = Path(name).suffix.lower()
     alike = [entry for entry in found if Path(entry).suffix.lower() == kind] if kind else found
     alike += [entry for entry in found if Path(entry).stem == Path(name).stem and kind]
-    return nearest(Path(name).name, alike) or f" The folder '{folder}' exists."
+    here = (
+        f"This folder is '{Path.cwd()}'." if folder == Path() else f"The folder '{folder}' exists."
+    )
+    return nearest(Path(name).name, alike) or f" {here}"
 
 
 def sniff(head: bytes) -> str | None:

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .errors import ParameterError
+from .errors import OutOfMemoryError, ParameterError
 
 try:
     import psutil
@@ -37,6 +37,9 @@ _V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
 # Share of the free memory that a dream takes where nobody says how much: others need some too, and
 # PyTorch and Python take a little more than what is counted.
 _SHARE = 0.8
+
+# Bytes that are taken without asking: a look at what is free takes as long as a small picture.
+_SMALL = 1 << 26
 
 
 def memory_limit(max_memory: Any, device: str) -> int:
@@ -73,6 +76,30 @@ def free_memory(device: str = "cpu") -> int:
         return _free_on_gpu(device)
     limits = [*_free_in_machine(), *_free_in_groups(), *_free_addresses()]
     return max(0, min(limits, default=sys.maxsize))
+
+
+def check_room(size: tuple[int, int], each: int) -> None:
+    """Refuse a picture that cannot be held, before it is begun.
+
+    Parameters
+    ----------
+    size : (int, int)
+        Height and width of what is about to be made.
+    each : int
+        How many bytes making it takes for each pixel.
+
+    Raises
+    ------
+    OutOfMemoryError
+        That is more than there is.
+    """
+    h, w = size
+    needed = each * h * w
+    if needed > _SMALL and needed > (free := free_memory()):
+        raise OutOfMemoryError(
+            f"a picture of {w}x{h} needs {format_size(needed)}, {format_size(free)} are free: "
+            "use a smaller one"
+        )
 
 
 def _free_in_machine() -> list[int]:

@@ -16,6 +16,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 
 from .errors import ImageError
+from .memory import check_room
 
 
 class Picture(np.ndarray):
@@ -336,10 +337,16 @@ def resized(picture: Picture, size: tuple[int, int]) -> Picture:
         `picture` itself where it has this size. Lanczos's filter, over all pixels that go into one;
         where that would leave the range of the picture's values, it is cut off. The transparency is
         resized with it, source and recipe stay.
+
+    Raises
+    ------
+    OutOfMemoryError
+        It is larger than the memory.
     """
     h, w = size
     if tuple(picture.shape[:2]) == (h, w):
         return picture
+    check_room(size, 20)  # the picture, one channel of it, and the same as Pillow has it
     from PIL import Image
 
     def channel(values: np.ndarray) -> np.ndarray:

@@ -73,7 +73,8 @@ ON = """
 * The [cookbook](cookbook.md), [nine styles](styles.md), and [what to do if](what-if.md) something
   is not as you want it.
 * [The studio](studio.md): all of it on a page in the browser.
-* [Films](films.md), and a camera in front of a picture.
+* [Films](films.md), and a camera in front of a picture; [many pictures](cluster.md), on many machines.
+* [What is to grow](objectives.md): layers, channels, classes, mixed; and [what each looks like](visualize.md).
 * [What every layer sees](gallery.md), and [which networks are known](models.md).
 * [Notebooks of 2015](pycaffe.md), and dreaming with [the real Caffe](real-caffe.md).
 * [Docker images](docker.md) with both.

@@ -4,6 +4,7 @@
     scripts/measure_films.py                     everything, half an hour; quiet, please
     scripts/measure_films.py --only steady --kinds pan --frames 30 --size 448x252
     scripts/measure_films.py --only caffe        needs scripts/install_caffe.sh
+    scripts/measure_films.py --only cluster --size 320x180      two workers beside one process
     scripts/measure_films.py --sheets FOLDER     also every tenth frame, and differences, to look at
 
 Prints tables in Markdown, for docs/films.md. The films are made of the examples by
@@ -314,6 +315,71 @@ def _turn_2015(
     return taken + time.perf_counter() - began, made
 
 
+# -- on two workers -------------------------------------------------------------------------------
+
+
+def cluster(net: Any, args: argparse.Namespace, folder: Path) -> None:
+    """Print what a film of six scenes costs on two workers, and in one process."""
+    w, h = args.size
+    photos = ("astronaut", "cat", "colosseum", "dogs", "lake", "street")
+    frames = [
+        pixels
+        for name in photos
+        for pixels in _panned(load_image(ROOT / "examples" / "photos" / f"{name}.jpg"), (h, w), 12)
+    ]
+    source, made = folder / "scenes.mp4", folder / "made.mp4"
+    write(source, frames)
+    ways = {"two workers of one thread": ("local:2", "1"), "one process of two": ("", "2")}
+    print(f"\n| {len(frames)} frames in {len(photos)} scenes, {w}x{h} | by the clock, s | "
+          "processor, s |\n| --- | --- | --- |")  # fmt: skip
+    for what, more in (("steady", []), ("each by itself", ["--carry", "0"])):
+        taken: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
+        films = set()
+        for turn in range(args.pairs):
+            for way in [*ways][:: 1 if turn % 2 else -1]:
+                taken[way].append(_timed(source, made, ways[way], more))
+                films.add(made.read_bytes())
+        assert len(films) == 1
+        for way, pairs in taken.items():
+            clock, processor = (", ".join(f"{t:.1f}" for t in times) for times in zip(*pairs))
+            print(f"| {what}, {way} | {clock} | {processor} |", flush=True)
+
+
+def _panned(photo: np.ndarray, size: tuple[int, int], count: int) -> Iterator[np.ndarray]:
+    """Yield what a camera sees that goes to the right, two pixels a frame."""
+    h, w = size
+    scale = max((w + 2 * count) / photo.shape[1], h / photo.shape[0])
+    whole = cv2.resize(np.asarray(photo), None, fx=scale * 1.01, fy=scale * 1.01,
+                       interpolation=cv2.INTER_AREA)  # fmt: skip
+    for t in range(count):
+        yield np.ascontiguousarray(whole[:h, 2 * t : 2 * t + w])
+
+
+def _timed(source: Path, out: Path, where: tuple[str, str], more: list[str]) -> tuple[float, float]:
+    """Return the seconds of a command that makes a film, by the clock and of processors."""
+    import resource
+
+    out.unlink(missing_ok=True)
+    there, threads = where
+    command = [
+        sys.executable,
+        "-m",
+        "deepdream",
+        "film",
+        str(source),
+        "-o",
+        str(out),
+        "--seed",
+        "1",
+    ]
+    command += [*more, *(["--cluster", there] if there else [])]
+    environment = {**os.environ, "OMP_NUM_THREADS": threads, "PYTHONPATH": str(ROOT)}
+    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    taken, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return taken, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
 # -- files ----------------------------------------------------------------------------------------
 
 
@@ -345,12 +411,14 @@ def sheet(folder: Path, name: str, pictures: list[np.ndarray]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parts = {"steady": steady, "drift": drift, "share": share, "caffe": caffe}
+    parts = {"steady": steady, "drift": drift, "share": share, "caffe": caffe,
+             "cluster": cluster}  # fmt: skip
     parser.add_argument("--only", choices=parts, nargs="+", default=[*parts])
     parser.add_argument("--kinds", choices=KINDS, nargs="+", default=[*KINDS])
     parser.add_argument("--frames", type=int, default=100)
     parser.add_argument("--size", default="640x360")
     parser.add_argument("--rounds", type=int, default=7, help="frames beside the real Caffe")
+    parser.add_argument("--pairs", type=int, default=3, help="films on two workers")
     parser.add_argument("--sheets", type=Path)
     args = parser.parse_args()
     args.size = tuple(map(int, args.size.split("x")))

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import chromium
 import numpy as np
 import pytest
+from chromium import webdriver
 from tiny import TINY
 
 from deepdream.galleries.make import gallery
@@ -27,20 +27,8 @@ from deepdream.reading.proto import parse_prototxt
 from deepdream.running.fillers import seed_weights
 from deepdream.running.net import Net
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-
 ROOT = Path(__file__).resolve().parents[1]
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
-DRIVER = shutil.which("chromedriver") or ""
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not (CHROMIUM and DRIVER),
-        reason="no chromium and chromedriver (scripts/install_chromium.sh)",
-    ),
-]
+pytestmark = chromium.MARKS
 
 # A layer whose name is an attack on the page.
 ATTACK = "</script><script>document.title='broken'</script>"
@@ -84,20 +72,8 @@ def written(folder, name, text):
 
 @pytest.fixture(scope="module")
 def browser():
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    arguments = ["--headless=new", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-                 "--disable-background-networking", "--disable-component-update",
-                 "--force-prefers-reduced-motion"]  # fmt: skip
-    if hasattr(os, "geteuid") and os.geteuid() == 0:  # in containers; Chromium refuses otherwise
-        arguments.append("--no-sandbox")
-    for argument in arguments:
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    service = webdriver.ChromeService(executable_path=DRIVER)
-    driver = webdriver.Chrome(options=options, service=service)
-    yield driver
-    driver.quit()
+    with chromium.chromium("--force-prefers-reduced-motion") as driver:
+        yield driver
 
 
 class Visitor:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from as_typed import as_typed
 from tiny import write_tiny
 
 from deepdream.cli import build_parser, main
@@ -75,8 +76,52 @@ def test_dream_names_its_output_after_the_picture(tmp_path, model, sky, monkeypa
 
     main(["dream", str(sky), *model, *QUICK])
 
-    assert (tmp_path / "sky_dream.png").is_file()
+    first = (tmp_path / "sky_dream.png").read_bytes()
     assert "wrote sky_dream.png" in capsys.readouterr().out
+    for number in (2, 3):
+        main(["dream", str(sky), *model, *QUICK, "--iter-n", "1"])
+        assert f"wrote sky_dream_{number}.png" in capsys.readouterr().out
+        assert (tmp_path / f"sky_dream_{number}.png").is_file()
+    assert (tmp_path / "sky_dream.png").read_bytes() == first
+
+
+def test_a_class_in_a_layers_place_is_told(tmp_path, sky, capsys):
+    """By any of its names; what is neither is told as a layer alone."""
+    out = ["-o", str(tmp_path / "out.png")]
+    for name, said in (
+        ("hen", "--end class:hen\n"),
+        ("great grey owl", "--end 'class:great grey owl'\n"),
+    ):
+        assert main(["dream", str(sky), *out, "--end", name]) == 2
+        assert f"\nIt is the name of a class: {said}" in capsys.readouterr().err
+    for name in ("hne", "13", "block7"):
+        assert main(["dream", str(sky), *out, "--end", name]) == 2
+        assert "class" not in capsys.readouterr().err
+
+
+def test_pictures_larger_than_the_memory(tmp_path, sky, capsys):
+    """They are refused in a line before they are begun, by any of the ways to ask for one."""
+    out = ["-o", str(tmp_path / "out.png")]
+    for words, size in (
+        ([str(sky), "--width", "100000000"], "100000000x74647887"),
+        ([str(sky), "--width", "10000000", "--height", "9000000"], "10000000x9000000"),
+        (["noise:9000000x8000000"], "9000000x8000000"),
+    ):
+        assert main(["dream", *words, *out]) == 2
+        said = capsys.readouterr().err
+        assert f"a picture of {size} needs " in said
+        assert said.endswith("free: use a smaller one\n")
+        assert len(said.splitlines()) == 1
+
+
+def test_a_folder_in_a_pictures_place(tmp_path, capsys):
+    """The command for all pictures in it is named."""
+    (tmp_path / "my photos").mkdir()
+    for command, out in (("dream", "a.png"), ("zoom", "a.gif"), ("zoom", "a"), ("gallery", "b")):
+        assert main([command, str(tmp_path / "my photos"), "-o", str(tmp_path / out)]) == 2
+        said = capsys.readouterr().err
+        assert f"deepdream batch '{tmp_path / 'my photos'}' -o FOLDER\n" in said
+        assert not (tmp_path / out).exists()
 
 
 def test_dream_takes_a_guide_and_keeps_alpha(tmp_path, model, capsys):
@@ -242,12 +287,12 @@ def test_ctrl_c_keeps_the_picture_so_far(tmp_path, model, sky):
     """SIGINT in the middle writes what there is, says so, and exits with 130."""
     out = tmp_path / "dream.png"
     process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "deepdream", "dream", str(sky), "-o", str(out), *model,
-         "--end", "a/output", "--iter-n", "1000000", "--octave-n", "1", "--verbose"],
+        as_typed(
+            sys.executable, "-u", "-m", "deepdream", "dream", str(sky), "-o", str(out), *model,
+            "--end", "a/output", "--iter-n", "1000000", "--octave-n", "1", "--verbose",
+        ),
         cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-        # Shells let what they run in the background ignore it.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert process.stderr is not None
     assert "seed" in process.stderr.readline()  # the network is loaded

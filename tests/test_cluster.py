@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from as_typed import as_typed
 from tiny import write_tiny
 
 from deepdream.batches.make import FAILURES, batch, write_batch
@@ -159,9 +160,16 @@ def test_seeds_of_a_published_work_on_a_cluster(net, tmp_path, client):
     for seed in (4, 5, 6):
         assert here.pictures[seed].read_bytes() == there.pictures[seed].read_bytes()
     assert len({path.read_bytes() for path in here.pictures.values()}) == 3
-    with pytest.raises(ParameterError, match="follow from each other"):
-        make(dataclasses.replace(work, frames=3), net, pictures, tmp_path / "x", seeds=[1],
-             cluster=client)  # fmt: skip
+    zoom = dataclasses.replace(work, frames=3)
+    with pytest.raises(ParameterError, match="a folder above it that all machines see"):
+        make(zoom, net, pictures, tmp_path / "x", seeds=[1], cluster=client)
+    here = make(zoom, net, pictures, tmp_path / "zoom here", seeds=[1, 2])
+    there = make(zoom, net, pictures, tmp_path / "zoom there", seeds=[1, 2], cluster=client,
+                 shared=str(tmp_path))  # fmt: skip
+    for seed in (1, 2):
+        assert here.pictures[seed].read_bytes() == there.pictures[seed].read_bytes()
+        frames = tmp_path / "zoom there" / f"{work.name}_seed{seed}"
+        assert len(list(frames.glob("*.png"))) == 3
 
 
 def test_guides_masks_and_functions_travel(net, photos, tmp_path, client):
@@ -564,7 +572,7 @@ def test_processes_that_do_not_come_back(net, photos, tmp_path, monkeypatch):
 def start(*command):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
     return subprocess.Popen(
-        [sys.executable, *command], env=environment, stdout=subprocess.PIPE, text=True,
+        as_typed(sys.executable, *command), env=environment, stdout=subprocess.PIPE, text=True,
         stderr=subprocess.STDOUT, start_new_session=True,
     )  # fmt: skip
 

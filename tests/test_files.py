@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import pickle
+import re
 import stat
 import sys
 import tarfile
@@ -141,6 +142,14 @@ def test_missing_file_offers_its_neighbours(tmp_path):
         open_view(tmp_path / "nowhere" / "x", CaffemodelError)
     with pytest.raises(FileNotFoundError):
         open_view("x\0y", CaffemodelError)
+
+
+def test_this_folder_is_named(tmp_path, monkeypatch):
+    """Who is in another folder than they think can see it."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("sky.jpg", "./sky.jpg"):
+        with pytest.raises(MissingFileError, match=f"This folder is '{re.escape(str(tmp_path))}'"):
+            open_view(name, CaffemodelError)
 
 
 def test_only_files_of_the_kind_are_offered(tmp_path):

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.ndimage as nd
+from as_typed import as_typed
 from PIL import Image
 from tiny import SMOOTH, write_tiny
 
@@ -115,9 +116,9 @@ def test_colours_and_strength_are_the_frames(tmp_path: Path, net: Any) -> None:
     film(net, frames, tmp_path / "whole", **QUICK)
     film(net, frames, tmp_path / "half", **QUICK, strength=0.5)
 
-    for frame, whole, half in zip(
-        frames, frames_in(tmp_path / "whole"), frames_in(tmp_path / "half")
-    ):
+    wholes, halves = frames_in(tmp_path / "whole"), frames_in(tmp_path / "half")
+    assert len(wholes) == len(halves) == 4
+    for frame, whole, half in zip(frames, wholes, halves):
         np.testing.assert_allclose(half, frame + 0.5 * (whole - frame), atol=1.01)
     film(net, frames, tmp_path / "none", **QUICK, strength=0)
     np.testing.assert_array_equal(frames_in(tmp_path / "none"), frames)
@@ -133,6 +134,7 @@ def test_steps_show_what_will_be_seen(tmp_path: Path, net: Any) -> None:
 
         made = [np.asarray(picture) for picture in making.frames(on_step)]
 
+    assert len(made) == 3
     for number, picture in enumerate(made):
         np.testing.assert_allclose(last[number][0], picture, atol=1e-3)
         np.testing.assert_allclose(last[number][1], picture[::3, ::3], atol=1e-3)
@@ -146,7 +148,9 @@ def test_a_mask_leaves_the_frames_bytes(tmp_path: Path, net: Any) -> None:
 
     film(net, frames, tmp_path / "film", **QUICK, mask=mask)
 
-    for frame, made in zip(frames, frames_in(tmp_path / "film")):
+    dreams = frames_in(tmp_path / "film")
+    assert len(dreams) == 4
+    for frame, made in zip(frames, dreams):
         np.testing.assert_array_equal(made[:, W // 2 :], frame[:, W // 2 :])
         assert np.abs(made - frame)[:, : W // 2].mean() > 0.5
 
@@ -376,7 +380,7 @@ def test_a_process_that_was_ended_is_gone_on_with(tmp_path: Path, by: signal.Sig
     assert main(command(tmp_path, whole)) == 0
     root = Path(__file__).resolve().parents[1]
     process = subprocess.Popen(
-        [sys.executable, "-m", "deepdream", *command(tmp_path, broken)],
+        as_typed(sys.executable, "-m", "deepdream", *command(tmp_path, broken)),
         cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
     )  # fmt: skip
     part = tmp_path / "broken.mp4.part"

@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 import io
-import os
-import shutil
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import chromium
 import numpy as np
 import pytest
 from film_files import make_film
@@ -23,19 +22,8 @@ from deepdream.films.source import open_source
 from deepdream.films.target import open_target
 
 pytest.importorskip("av")
-webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
-DRIVER = shutil.which("chromedriver") or ""
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not (CHROMIUM and DRIVER),
-        reason="no chromium and chromedriver (scripts/install_chromium.sh)",
-    ),
-]
+pytestmark = chromium.MARKS
 
 COLOURS = np.array([(255, 0, 0), (0, 255, 0), (0, 0, 255), (200, 40, 90)], np.float32)
 WAIT = """
@@ -54,19 +42,8 @@ film.readyState >= 2 ? seek() : film.onloadeddata = seek;
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """A browser without a window."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for argument in ("--headless=new", "--disable-gpu", "--disable-dev-shm-usage",
-                     "--no-first-run", "--force-color-profile=srgb"):  # fmt: skip
-        options.add_argument(argument)
-    if hasattr(os, "geteuid") and os.geteuid() == 0:  # in containers; Chromium refuses otherwise
-        options.add_argument("--no-sandbox")
-    driver = webdriver.Chrome(
-        options=options, service=webdriver.ChromeService(executable_path=DRIVER)
-    )
-    driver.set_script_timeout(20)
-    yield driver
-    driver.quit()
+    with chromium.chromium("--force-color-profile=srgb") as driver:
+        yield driver
 
 
 @pytest.mark.parametrize(

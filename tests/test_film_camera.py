@@ -101,7 +101,10 @@ def test_going_on_from_a_frame_is_the_same() -> None:
     """Views from the third on are those that the whole film has there."""
     camera = Camera(picture(), SIZE, 5, lambda number: Move(0.03, number, (1, 0)), 0.3)
 
-    for one, other in zip(list(camera.views())[2:], camera.views(2)):
+    whole, rest = list(camera.views()), list(camera.views(2))
+
+    assert (len(whole), len(rest)) == (5, 3)
+    for one, other in zip(whole[2:], rest):
         np.testing.assert_array_equal(one.pixels, other.pixels)
 
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepdream.errors import ParameterError
@@ -89,6 +89,7 @@ def test_resampling_holds_what_is_shown() -> None:
     assert [item.place for item in pick([Fraction(7)], fps=Fraction(5))] == [0]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(1, 900), min_size=1, max_size=30),
     st.sampled_from([Fraction(25), NTSC, Fraction(7)]),

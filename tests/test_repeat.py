@@ -319,7 +319,7 @@ def test_everything_that_a_dream_can_do_is_repeated(tmp_path, model, sky, capsys
     assert again.read_bytes() == first.read_bytes()
     recipe = read_recipe(first)
     told = recipe["parameters"]
-    for flag, value in zip(EVERYTHING[::1], EVERYTHING[1::1]):
+    for flag, value in zip(EVERYTHING, EVERYTHING[1:]):
         if flag.startswith("--") and not value.startswith("--"):
             name = flag[2:].replace("-", "_")
             shown = "all" if told[name] == "all" else str(told[name]).strip("[]").replace(", ", ":")

@@ -195,6 +195,7 @@ def test_a_zoom_of_terms(tmp_path):
         for n in (2, 3)
     )
 
+    assert (len(frames), len(again), len(more)) == (3, 2, 1)
     for a, b in zip(frames, [*again, *more]):
         assert a.tobytes() == b.tobytes()
     other = {**how, "objective": o.layer("norm1") + 2 * o.channel("a/output", 3)}

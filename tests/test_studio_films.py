@@ -461,11 +461,14 @@ def test_a_film_goes_on_after_a_restart(tmp_path, clip, kind):
     assert len(begun) >= 3
     before = [path.read_bytes() for path in begun[:3]]
     with client_of(folder) as client:
-        first = None
+        first, late = None, time.monotonic() + 120
         while first is None:  # what is told first is not of the first frame
-            first = client.get(f"/api/jobs/{job}").json()["progress"]
-            if client.get(f"/api/jobs/{job}").json()["state"] == "done":
+            told = client.get(f"/api/jobs/{job}").json()
+            first = told["progress"]
+            if told["state"] == "done":
                 break
+            assert told["state"] in ("waiting", "running"), told
+            assert time.monotonic() < late, told
         assert first is None or first["frame"] >= 3
         for path, data in zip(begun, before):
             assert not path.exists() or path.read_bytes() == data

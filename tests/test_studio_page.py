@@ -8,75 +8,29 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
-import threading
 import time
 from pathlib import Path
 
+import chromium
 import numpy as np
 import pytest
+from chromium import webdriver
 from PIL import Image
+from studio_program import Program
 
 pytest.importorskip("uvicorn", reason="the extra studio is not installed")
-webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 KEYS = pytest.importorskip("selenium.webdriver.common.keys").Keys
 
 WRONG = pytest.importorskip("selenium.common.exceptions").WebDriverException
 
 ROOT = Path(__file__).resolve().parents[1]
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
-DRIVER = shutil.which("chromedriver") or ""
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not (CHROMIUM and DRIVER),
-        reason="no chromium and chromedriver (scripts/install_chromium.sh)",
-    ),
-]
+pytestmark = chromium.MARKS
 
 PHONE, DESK, WIDE = (390, 844), (1280, 900), (2560, 1300)
 BUSY = ".watch:not([hidden])"
 DONE = ".after-dream:not([hidden]) .actions"
-
-
-class Program:
-    """The studio, as `deepdream studio` starts it."""
-
-    def __init__(self, library, port=0):
-        command = [sys.executable, "-m", "deepdream", "studio", "--library", str(library),
-                   "--port", str(port), "--no-browser"]  # fmt: skip
-        self.library = library
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"},
-        )  # fmt: skip
-        assert self.process.stdout is not None
-        late = threading.Timer(120, self.process.kill)  # ends what is read below
-        late.start()
-        line = self.process.stdout.readline()
-        late.cancel()
-        assert line, "the studio has not opened"
-        self.address = line.split(": ", 1)[1].strip()
-        self.here, _, self.token = self.address.partition("/?token=")
-        self.port = int(self.here.rpartition(":")[2])
-
-    def end(self, how=signal.SIGINT):
-        self.process.send_signal(how)
-        try:
-            self.process.wait(60)
-        finally:
-            self.process.kill()
-            self.process.stdout.close()
-
-    def dreams(self):
-        found = [json.loads(p.read_text()) for p in self.library.glob("dreams/*/about.json")]
-        return sorted(found, key=lambda dream: dream["made"])
 
 
 @pytest.fixture(scope="module")
@@ -114,18 +68,11 @@ def clip(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-                     "--force-device-scale-factor=1", "--hide-scrollbars",
-                     "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
-                     "--autoplay-policy=no-user-gesture-required"):  # fmt: skip
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    service = webdriver.ChromeService(DRIVER)
-    driver = webdriver.Chrome(options=options, service=service)
-    yield driver
-    driver.quit()
+    with chromium.chromium(
+        "--force-device-scale-factor=1", "--hide-scrollbars", "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream", "--autoplay-policy=no-user-gesture-required",
+    ) as driver:  # fmt: skip
+        yield driver
 
 
 class Visitor:
@@ -168,7 +115,7 @@ class Visitor:
 
     def button(self, text, within="body"):
         """Return a button by its words, as soon as it is there."""
-        end = time.monotonic() + 40
+        end = time.monotonic() + 120
         kinds = ", ".join(f"{within} {kind}" for kind in ("button", "summary", "a"))
         while True:
             found = self.driver.execute_script(
@@ -183,7 +130,7 @@ class Visitor:
             time.sleep(0.02)
 
     def click(self, text, within="body"):
-        end = time.monotonic() + 20
+        end = time.monotonic() + 120
         while True:  # tiles that come in move what is below them
             button = self.button(text, within)
             self.run("arguments[0].scrollIntoView({block: 'center'})", button)
@@ -193,13 +140,13 @@ class Visitor:
                 assert time.monotonic() < end, text
                 time.sleep(0.1)
 
-    def wait(self, script, seconds=40):
+    def wait(self, script, seconds=120):
         end = time.monotonic() + seconds
         while not self.run(script):
             assert time.monotonic() < end, f"not within {seconds} seconds: {script}"
             time.sleep(0.02)
 
-    def there(self, selector, seconds=40):
+    def there(self, selector, seconds=120):
         self.wait(f"Boolean(document.querySelector({json.dumps(selector)}))", seconds)
 
     def bring(self, path):
@@ -259,6 +206,7 @@ def visitor(browser, program):
                 url = message["params"]["request"]["url"]
                 hosts.add(url.split("/")[2] if url.startswith("http") else url.split(":")[0])
     assert wrong == []
+    assert program.here.split("/")[2] in hosts
     assert hosts <= {program.here.split("/")[2], "about", "data", "blob"}
 
 
@@ -423,7 +371,7 @@ def test_camera_guide_and_what_a_dream_leads_to(visitor, photos, tmp_path):
     count = len(visitor.program.dreams())
 
     def made(more):
-        end = time.monotonic() + 40
+        end = time.monotonic() + 120
         while len(visitor.program.dreams()) < count + more:
             assert time.monotonic() < end
             time.sleep(0.05)

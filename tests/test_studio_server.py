@@ -7,72 +7,17 @@ import os
 import signal
 import socket
 import stat
-import subprocess
 import sys
-import threading
 import time
-import urllib.error
-import urllib.request
-from pathlib import Path
 
 import psutil
 import pytest
+from studio_program import Program
 
 pytest.importorskip("uvicorn", reason="the extra studio is not installed")
 
 from deepdream.cli import main  # noqa: E402
 from deepdream.studio.serve import library_folder, who_comes_in  # noqa: E402
-
-ROOT = Path(__file__).resolve().parents[1]
-
-
-class Program:
-    """``deepdream studio --port 0 --no-browser``."""
-
-    def __init__(self, library, *words):
-        command = [sys.executable, "-m", "deepdream", "studio", "--library", str(library),
-                   "--port", "0", "--no-browser", *words]  # fmt: skip
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
-        late = threading.Timer(120, self.process.kill)  # ends what is read below
-        late.start()
-        self.lines = [self.process.stdout.readline() for _ in range(3)]
-        late.cancel()
-        assert self.lines[2], self.process.communicate(timeout=20)
-        self.here, _, self.token = self.lines[0].split(": ", 1)[1].strip().partition("/?token=")
-        self.port = int(self.here.rpartition(":")[2])
-
-    def end(self):
-        """Press Ctrl-C; return what it said."""
-        self.process.send_signal(signal.SIGINT)
-        try:
-            return self.process.communicate(timeout=60)
-        finally:
-            self.process.kill()
-
-    def ask(self, method, path, body=None, kind=""):
-        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": kind}
-        request = urllib.request.Request(self.here + path, body, headers, method=method)
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return json.load(answer)
-
-    def wait(self, id, done, seconds=120):
-        end = time.monotonic() + seconds
-        while not done(job := self.ask("GET", f"/api/jobs/{id}")):
-            assert job["state"] not in ("failed", "cancelled"), job
-            assert time.monotonic() < end, job
-            time.sleep(0.02)
-
-    def status(self, path="/api", **headers):
-        headers.setdefault("Authorization", f"Bearer {self.token}")
-        request = urllib.request.Request(self.here + path, headers=headers)
-        try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
-                return answer.status
-        except urllib.error.HTTPError as error:
-            return error.code
 
 
 @pytest.fixture(scope="module")
@@ -147,9 +92,9 @@ def test_ctrl_c_ends_all_of_it(tmp_path):
     while not (children := psutil.Process(program.process.pid).children()):
         assert time.monotonic() < end
         time.sleep(0.05)
-    _, err = program.end()
+    program.end()
     assert program.process.returncode == 0
-    assert err == ""
+    assert program.errors == ""
     psutil.wait_procs(children, 10)
     assert not any(child.is_running() for child in children)
     assert stat.S_IMODE((tmp_path / "library").stat().st_mode) == 0o700
@@ -175,15 +120,13 @@ def test_a_film_goes_on_after_the_program_is_killed(tmp_path):
             id = program.ask("POST", "/api/jobs", body, "application/json")["id"]
             if kill:
                 program.wait(id, lambda job: (job["progress"] or {}).get("frame", 0) > 3)
-                program.process.kill()
-                program.process.communicate(timeout=20)
+                program.end(signal.SIGKILL)
                 assert len([*library.glob("dreams/unfinished-*/film.mp4.part/frame-*.ppm")]) > 2
                 program = Program(library)
             program.wait(id, lambda job: job["state"] == "done")
             films.append((library / "dreams" / id / "film.mp4").read_bytes())
         finally:
-            program.process.send_signal(signal.SIGINT)
-            program.process.communicate(timeout=20)
+            program.end()
     assert films[0] == films[1]
 
 

@@ -20,6 +20,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from as_typed import as_typed
 from fake_terminal import (
     ITERM2,
     KITTY,
@@ -418,6 +419,7 @@ def test_a_picture_grows_in_its_place(way, lines):
         np.testing.assert_array_equal(pixels[:120, :170, :3], shown)
         assert (pixels[:120, :170, 3] == 255).all()
         assert pixels[..., 3].sum() == 255 * 120 * 170  # the margin is transparent
+    assert bool(rows_seen) == (way == "kitty")
     for seen, pictures in rows_seen:
         assert len(pictures) == 1
         below = [value for row, value in seen.items() if row >= first]
@@ -602,16 +604,10 @@ def command(tmp_path):
 @contextlib.contextmanager
 def started(screen, arguments, program=(sys.executable, "-m", "deepdream")):
     """Start the command as a shell does: the terminal is its own, and it is in the foreground."""
-
-    def take_the_terminal():
-        os.setsid()
-        fcntl.ioctl(screen.theirs, termios.TIOCSCTTY, 0)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
     environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     process = subprocess.Popen(
-        [*program, *arguments], cwd=ROOT, stdin=screen.theirs, stdout=screen.theirs,
-        stderr=screen.theirs, preexec_fn=take_the_terminal,
+        as_typed(*program, *arguments), cwd=ROOT, stdin=screen.theirs, stdout=screen.theirs,
+        stderr=screen.theirs, start_new_session=True,
         env={**environment, "OMP_NUM_THREADS": "1", "TERM": "xterm-256color"},
     )  # fmt: skip
     try:
@@ -716,27 +712,19 @@ def test_ctrl_z_in_a_shell(command):
 
 def test_in_the_background_it_is_refused(command):
     """A command behind '&' says so instead of being stopped."""
-    with Terminal(answers=KITTY) as screen:
-        # A session whose foreground is another group.
-        code = (
-            "import os, sys, signal, subprocess\n"
-            "child = subprocess.Popen([sys.executable, '-m', 'deepdream', *sys.argv[1:]],\n"
-            "                         preexec_fn=lambda: os.setpgid(0, 0))\n"
-            "try:\n    sys.exit(child.wait(50))\nfinally:\n    child.kill()"
-        )
-
-        def take_the_terminal():
-            os.setsid()
-            fcntl.ioctl(screen.theirs, termios.TIOCSCTTY, 0)
-
-        process = subprocess.Popen(
-            [sys.executable, "-c", code, *command, "--show"], cwd=ROOT, stdin=screen.theirs,
-            stdout=screen.theirs, stderr=screen.theirs, preexec_fn=take_the_terminal,
-        )  # fmt: skip
-        try:
-            assert process.wait(60) == 2
-        finally:
-            process.kill()
+    # A session whose foreground is another group.
+    code = (
+        "import os, sys, subprocess\n"
+        "ours = 'import os, sys; os.setpgid(0, 0); os.execv(sys.argv[1], sys.argv[1:])'\n"
+        "words = [sys.executable, '-m', 'deepdream', *sys.argv[1:]]\n"
+        "child = subprocess.Popen([sys.executable, '-c', ours, *words])\n"
+        "try:\n    sys.exit(child.wait(50))\nfinally:\n    child.kill()"
+    )
+    with (
+        Terminal(answers=KITTY) as screen,
+        started(screen, [*command, "--show"], (sys.executable, "-c", code)) as process,
+    ):
+        assert process.wait(60) == 2
         screen.settle()
         assert "in the background" in " ".join(screen.text().values())
 

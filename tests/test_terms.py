@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import deepdream
@@ -53,6 +53,7 @@ SUMS = st.lists(st.tuples(WEIGHTS, TERMS), min_size=1, max_size=4).map(
 NAMES = {f.__name__: f for f in (layer, channel, neuron, direction, label, guide, function)}
 
 
+@settings(deadline=None)
 @given(SUMS)
 def test_repr_and_json_give_the_same_again(objective):
     """What is shown is what one types; what recipes keep comes back equal."""

@@ -7,6 +7,7 @@ import ast
 import gc
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..errors import ParameterError
+from ..errors import DeepDreamError, ImageError, ParameterError, UnknownBlobError
 
 
 def command(
@@ -201,12 +202,19 @@ def dream_arguments(
     )  # fmt: skip
 
 
-def cluster_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of commands that make many pictures, here or on other machines."""
+def cluster_arguments(parser: argparse.ArgumentParser, what: str = "the pictures") -> None:
+    """Add the flags of commands that make many pictures, here or on other machines.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+    what : str
+        Is made side by side.
+    """
     group = parser.add_argument_group("cluster")
     group.add_argument(
         "--cluster", metavar="WHERE",
-        help="make the pictures side by side: local, on this machine's processors (local:4, four "
+        help=f"make {what} side by side: local, on this machine's processors (local:4, four "
         "at a time); or on the machines of a Dask scheduler, by its address, tcp://HOST:PORT, or "
         "its scheduler file",
     )  # fmt: skip
@@ -310,6 +318,7 @@ def chosen(args: argparse.Namespace, load: bool = True) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
+_NO_BLOB = re.compile(r"no blob named '([^']*[^\W\d][^']*)'")
 _NOISE = re.compile(r"noise:(\d+)x(\d+)", re.IGNORECASE)
 
 
@@ -327,11 +336,16 @@ def load_start(name: str, number: int = 0) -> Any:
     ParameterError
         ``noise:`` without a size.
     ImageError
-        See `deepdream.load_image`.
+        A folder. See `deepdream.load_image`.
     """
     if not name.lower().startswith("noise:"):
         from ..images import load_image
 
+        if Path(name).is_dir():
+            raise ImageError(
+                f"'{name}' is a folder: give a picture in it. For all of them: "
+                f"deepdream batch {shlex.quote(name)} -o FOLDER"
+            )
         return load_image(name)
     found = _NOISE.fullmatch(name)
     if found is None:
@@ -345,6 +359,21 @@ def load_start(name: str, number: int = 0) -> Any:
 def stem_of(name: str) -> str:
     """Return the name of a picture, without folder and ending, to name others by."""
     return "noise" if name.lower().startswith("noise:") else Path(name).stem
+
+
+def class_meant(args: argparse.Namespace, error: DeepDreamError) -> str:
+    """Return what to add to an error where the name that is no layer is one of a class."""
+    found = _NO_BLOB.match(str(error)) if isinstance(error, UnknownBlobError) else None
+    if found is None or not hasattr(args, "end"):
+        return ""
+    from ..models.labels import find_labels
+    from ..models.load import load_graph
+
+    try:
+        find_labels(load_graph(args.model), found[1])
+    except DeepDreamError:
+        return ""
+    return f"\nIt is the name of a class: --end {shlex.quote(f'class:{found[1]}')}"
 
 
 def seed(args: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -40,7 +41,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "-o", "--out", metavar="OUT",
         help="the picture to write, .png, .jpg, .tif or .webp (default: IMAGE's name with "
-        "_dream.png, in this folder)",
+        "_dream.png, in this folder; with _dream_2.png where that is there, and so on)",
     )  # fmt: skip
     parser.add_argument(
         "--depth", type=int, choices=(8, 16), default=8,
@@ -70,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     from ..terminal_picture import TerminalPicture
 
     began = time.monotonic()
-    out = Path(args.out) if args.out else Path(f"{stem_of(args.image)}_dream.png")
+    out = Path(args.out) if args.out else _unused(f"{stem_of(args.image)}_dream")
     images.check_writable(out, args.depth)
     if args.preview:
         check_preview(args.preview, [args.image, *(args.guide or []), *(args.mask or []), out])
@@ -100,3 +101,9 @@ def run(args: argparse.Namespace) -> int:
     partly = ", stopped early: the picture so far" if stopped else ""
     print(f"wrote {out} ({w}x{h}, {time.monotonic() - began:.0f} s{partly})")
     return 130 if stopped else 0
+
+
+def _unused(stem: str) -> Path:
+    """Return a name that no file has: the seed of the dream before is in its file alone."""
+    names = itertools.chain([stem], (f"{stem}_{number}" for number in itertools.count(2)))
+    return next(path for name in names if not (path := Path(f"{name}.png")).exists())

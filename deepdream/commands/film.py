@@ -9,6 +9,7 @@ from typing import Any
 
 from .arguments import (
     chosen,
+    cluster_arguments,
     command,
     dream_arguments,
     keywords,
@@ -33,6 +34,7 @@ def add(commands: Any) -> None:
         "deepdream film CLIP.mp4                         # writes CLIP_dream.mp4; the same goes on",
         "deepdream film CLIP.mp4 -o dream.webm --size 640x --style creatures",
         "deepdream film CLIP.mp4 -o part.mp4 --start 0:10 --until 0:15 --every 2",
+        "deepdream film CLIP.mp4 --cluster local         # its scenes side by side",
         "deepdream film PHOTO.jpg -o loop.gif --size 480x --frames 48 --turn 1 --zoom 0.02 --loop",
     )  # fmt: skip
     parser.add_argument(
@@ -64,6 +66,7 @@ def add(commands: Any) -> None:
         "--zoom", type=float, metavar="SHARE",
         help="come nearer by so much of height and width from frame to frame, as 0.02",
     )  # fmt: skip
+    cluster_arguments(parser, "the film's scenes, with --carry 0 its frames,")
     model_arguments(parser)
     dream_arguments(parser, without=("--width", "--height"))
 
@@ -78,8 +81,10 @@ def run(args: argparse.Namespace) -> int:
     options = {**chosen(args), **given_of(args, *_OPTIONS)}
     net = load_net(args)
     from ..films.film import Filming
+    from ..jobs.run import check_cluster
 
-    return make(args, Filming(net, source, out, **options))
+    check_cluster(args.cluster, None, args.shared)
+    return make(args, Filming(net, source, out, **options), args.cluster, args.shared)
 
 
 def _part_times(args: argparse.Namespace) -> None:

@@ -85,13 +85,17 @@ def given_of(args: argparse.Namespace, *names: str) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def make(args: argparse.Namespace, making: Any) -> int:
+def make(
+    args: argparse.Namespace, making: Any, cluster: str | None = None, shared: str | None = None
+) -> int:
     """Make a film, say what was written, and how it goes on; return the exit status.
 
     Parameters
     ----------
     args : Namespace
     making : Filming
+    cluster, shared : str, optional
+        Where to make it, see `films.film.film`.
     """
     from ..films.film import Stopped
 
@@ -103,11 +107,13 @@ def make(args: argparse.Namespace, making: Any) -> int:
         if making.begun:
             print(f"going on after {making.begun} frames, in {making.folder}", file=sys.stderr)
         try:
-            for _ in making.frames():
+            made = making.frames() if cluster is None else making.frames_elsewhere(cluster, shared)
+            for _ in made:
                 pass
         except Stopped:
             of = "" if making.count is None else f" of {making.count}"
-            print(f"stopped: {making.done}{of} frames are safe in {making.folder}; the same "
+            ahead = f", and {making.ahead} behind them," if making.ahead else ""
+            print(f"stopped: {making.done}{of} frames{ahead} are safe in {making.folder}; the same "
                   "command goes on there")  # fmt: skip
             return 130
         for note in making.finish():

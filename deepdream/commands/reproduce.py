@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DownloadError, ParameterError
-from .arguments import collector_paused, command
+from .arguments import cluster_arguments, collector_paused, command
 
 
 def add(commands: Any) -> None:
@@ -32,12 +32,8 @@ def add(commands: Any) -> None:
         help="how many pictures to make, to learn how far seeds lie apart; 5 or more for a verdict "
         "(default: 1)",
     )  # fmt: skip
-    parser.add_argument(
-        "--cluster", metavar="WHERE",
-        help="make the seeds side by side: local, on this machine's processors, or on the machines "
-        "of a Dask scheduler, tcp://HOST:PORT or its scheduler file",
-    )  # fmt: skip
     parser.add_argument("--device", help="auto, cpu or cuda (default: auto)", default="auto")
+    cluster_arguments(parser, "the seeds")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -54,7 +50,9 @@ def run(args: argparse.Namespace) -> int:
     if args.seeds < 1:
         raise ParameterError(f"--seeds is {args.seeds}: 1 or more is expected")
     from ..files import check_folder
+    from ..jobs.run import check_cluster
 
+    check_cluster(args.cluster, None, args.shared)
     work = find_work(args.name)
     check_folder(args.out or work.name)
     if not 0 <= args.seed <= 2**32 - args.seeds:
@@ -94,7 +92,8 @@ def run(args: argparse.Namespace) -> int:
         try:
             made = make(
                 work, net, files, Path(args.out or work.name), seeds=seeds, published=published,
-                on_step=bar.step, on_picture=bar.frame, cluster=args.cluster, shown=bar,
+                on_step=bar.step, on_picture=bar.frame, cluster=args.cluster,
+                shared=args.shared, shown=bar,
             )  # fmt: skip
         except Stopped as stopped:
             bar.close()

@@ -13,7 +13,6 @@ import logging
 import os
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -22,21 +21,19 @@ import numpy as np
 
 from ..display import display_for
 from ..dreaming.parameters import check_seed
-from ..dreaming.pictures.finish import Finish
 from ..dreaming.pictures.fitting import SizeWarning
 from ..dreaming.pictures.masks import as_mask
-from ..dreaming.prepared import Latest, Prepared, told_of
-from ..dreaming.steps import OnStep, Step
+from ..dreaming.prepared import told_of
+from ..dreaming.steps import OnStep
 from ..files import FileName
-from ..picture import Picture, as_recorded, resized
+from ..jobs.run import check_cluster
+from ..picture import Picture, as_recorded
 from ..recipe import build_recipe, describe_net, json_types
-from .flow import check_flow
+from .dreamer import Dreamer
+from .elsewhere import film_elsewhere, why_here
 from .frame import Frame
-from .loop import Loop
 from .reel import Reel, part_folder, settings_of
-from .script import Script, random_of
-from .shots import Shot, StillShots, as_still, open_shots
-from .steady import CARRY, Steady
+from .shots import Shot
 
 
 class Stopped(KeyboardInterrupt):
@@ -68,6 +65,8 @@ def film(
     seed: int | None = None,
     on_step: OnStep | None = None,
     progress: bool | None = None,
+    cluster: Any = None,
+    shared: str | None = None,
     **dream_params: Any,
 ) -> Path | None:
     """Dream on a film, or make one of a still picture, steadily.
@@ -122,6 +121,13 @@ def film(
         Called after each step; where it returns False the work ends there, to be gone on with.
     progress : bool, optional
         As for `deepdream.dream`; one bar, and one preview, for all frames.
+    cluster : str, PathLike or distributed.Client, optional
+        Machines to make the film on, as for `deepdream.batch`: its scenes side by side; with
+        ``carry=0`` its frames. The film is the same, byte for byte, on the same kind of processor.
+        What was begun without a cluster goes on with one, and the other way round.
+    shared : str, optional
+        A folder that all machines of the cluster see under this name: a film below it is read
+        there, and the frames of one that is made below it are written there.
     **dream_params
         See `deepdream.dream`: all but width, height and compose.
 
@@ -146,11 +152,16 @@ def film(
     UserWarning
         What is to be said about the source and the film: sound that is left out, damage.
     """
+    check_cluster(cluster, on_step, shared)
     options = {name: value for name, value in locals().items() if name not in _NOT_OPTIONS}
     with Filming(net, source, out, **options, **dream_params) as making:
         for note in making.notes:
             warnings.warn(note, stacklevel=2)
-        for _ in making.frames(on_step, progress):
+        if cluster is None:
+            made: Iterator[Any] = making.frames(on_step, progress)
+        else:
+            made = making.frames_elsewhere(cluster, shared, progress)
+        for _ in made:
             pass
         if making.stopped:
             return None
@@ -159,7 +170,8 @@ def film(
     return making.path
 
 
-_NOT_OPTIONS = ("net", "source", "out", "on_step", "progress", "dream_params")
+_NOT_OPTIONS = ("net", "source", "out", "on_step", "progress", "cluster", "shared",
+                "dream_params")  # fmt: skip
 
 
 class Filming:
@@ -200,42 +212,28 @@ class Filming:
     ) -> None:  # fmt: skip
         if isinstance(given.get("end"), (int, float)):
             until = given.pop("end")
-        check_flow(flow)
         check_seed(seed)
         self._mask_given = given.pop("mask", None)
-        still = as_still(source)
-        carry = (1.0 if still is not None else CARRY) if carry is None else carry
-        self.script = Script(net, given, first=first, carry=carry, zoom=zoom, turn=turn,
-                             shift=shift, keyframes=keyframes)  # fmt: skip
-        self._shots = open_shots(
-            source if still is None else still, flow=flow, move=self.script.move,
-            moves=self.script.moves, start=start, until=until, every=every, fps=fps, size=size,
-            frames=frames, ease=ease, loop=loop,
+        self._net, self._source = net, source
+        self.dreamer = dreamer = Dreamer(
+            net, source, flow=flow, carry=carry, first=first, start=start, until=until,
+            every=every, fps=fps, size=size, frames=frames, zoom=zoom, turn=turn, shift=shift,
+            ease=ease, loop=loop, keyframes=keyframes, **given,
         )  # fmt: skip
-        self.size = self._shots.size
-        counts = [count for count in (self._shots.count, frames) if count is not None]
-        self.count = min(counts) if counts else None
-        self._mask = None if self._mask_given is None else as_mask(self._mask_given, self.size)
-        # As in the notebook's zoom: each dream is the picture that the next one begins with.
-        self._onward = still is not None and carry == 1
-        self._net, self._steady = net, Steady(self._mask, hold=not self._onward)
-        self._loop = None
-        if loop and isinstance(self._shots, StillShots):
-            self._loop = Loop(self._shots.camera)
-        self._beginning: np.ndarray | None = None  # the first frame's dream, for a loop
-        self._latest = Latest(net)
+        self.size, self.count = dreamer.size, dreamer.count
+        if self._mask_given is not None:
+            dreamer.wear(as_mask(self._mask_given, self.size))
         self.stopped = False
-        self._ready_for(0, Fraction(0))
         before = settings_of(out)
-        self.seed = _seed(seed, before)
-        keys = self.script.keys
+        self.seed = dreamer.seed = _seed(seed, before)
+        keys = dreamer.script.keys
         said = {
-            "flow": None if still is not None else flow,
-            "carry": carry,
+            "flow": None if dreamer.still else flow,
+            "carry": dreamer.carry,
             "start": _exact(start), "until": _exact(until),
             "every": None if every == 1 else every, "fps": _exact(fps),
             "size": [self.size[1], self.size[0]],
-            "frames": frames if still is None else self.count,
+            "frames": self.count if dreamer.still else frames,
             "zoom": zoom or None, "turn": turn or None,
             "shift": list(shift) if any(shift) else None,
             "ease": ease or None, "loop": loop or None,
@@ -250,36 +248,41 @@ class Filming:
         told = self._recipe(given)
         self.recipe = dict(recipe or told)
         self._reel = Reel(
-            out, size=self.size, rate=self._shots.rate, variable=self._shots.variable,
-            sound=self._shots.sound if sound else None, quality=quality, recipe=self.recipe,
+            out, size=self.size, rate=dreamer.shots.rate, variable=dreamer.shots.variable,
+            sound=dreamer.shots.sound if sound else None, quality=quality, recipe=self.recipe,
             settings=self._settings(told),
         )  # fmt: skip
-        self.notes = [*self._shots.warnings, *self._reel.notes]
+        self.notes = [*dreamer.shots.warnings, *self._reel.notes]
+        try:
+            if self.count is not None:
+                self._reel.drop_ahead(self.count)
+            self._reel.catch_up()
+        except BaseException:
+            self._reel.close()
+            raise
         self.begun = self._reel.done
-        if self._reel.state:
-            self._go_on(self._reel.state)
 
     # -- what it is made with
 
     def _recipe(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        prepared = self._ready_for(0, Fraction(0))
-        parameters = {**prepared.goal.recorded, **self.script.plain()}
+        prepared, script = self.dreamer.ready, self.dreamer.script
+        parameters = {**prepared.goal.recorded, **script.plain()}
         if given.get("precision") not in (None, "float32"):
             parameters["precision"] = given["precision"]
         if given.get("balance") is False and len(prepared.goal.shares) > 1:
             parameters["balance"] = False
-        first, mask = self.script.first(), self._mask_given
+        first, mask = script.first(), self._mask_given
         return build_recipe(
-            self._net, parameters, command="film", seed=self.seed, source=self._shots.told,
-            style=self.script.style.name, film=self.options, first=first or None,
+            self._net, parameters, command="film", seed=self.seed, source=self.dreamer.shots.told,
+            style=script.style.name, film=self.options, first=first or None,
             guide=told_of(prepared.goal.guides),
             mask=None if mask is None else as_recorded(mask),
         )  # fmt: skip
 
     def _settings(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
         """Return what makes two films the same; a longer one of the same is the same."""
-        guides = self._ready_for(0, Fraction(0)).goal.guides
-        masks = [] if self._mask is None else [self._mask]
+        guides = self.dreamer.ready.goal.guides
+        masks = [] if self.dreamer.mask is None else [self.dreamer.mask]
         settings = {
             "seed": self.seed,
             "network": describe_net(self._net),
@@ -289,25 +292,11 @@ class Filming:
             **{name: ", ".join(map(_digest, pictures)) for name, pictures in (("mask", masks),
                ("guide", guides)) if pictures},
             **{n: v for n, v in self.options.items() if n not in ("size", "quality", "sound")},
-            **self._shots.settings,
+            **self.dreamer.shots.settings,
         }  # fmt: skip
-        if self._loop is None and "ease" not in self.options:
+        if self.dreamer.loop is None and "ease" not in self.options:
             settings.pop("frames", None)  # more of them go on
         return settings
-
-    def _go_on(self, state: Mapping[str, Any]) -> None:
-        self._steady.state = {n: v for n, v in state.items() if isinstance(v, np.ndarray)}
-        self._beginning = state.get("beginning")
-
-    def _state(self) -> dict[str, np.ndarray]:
-        state = dict(self._steady.state)
-        if self._loop is not None and self._beginning is not None:
-            state["beginning"] = self._beginning
-        return state
-
-    def _ready_for(self, number: int, time: Fraction) -> Prepared:
-        """Return what dreams a frame; nothing is planned anew while its layers stay."""
-        return self._latest.ready(self.script.goal(number, time))
 
     # -- the work
 
@@ -318,7 +307,7 @@ class Filming:
 
     def describe(self) -> str:
         """Return in a line what it is made of."""
-        return self._shots.describe()
+        return self.dreamer.shots.describe()
 
     @property
     def folder(self) -> Path:
@@ -330,6 +319,11 @@ class Filming:
         """How many frames are safe."""
         return self._reel.done
 
+    @property
+    def ahead(self) -> int:
+        """How many are there besides, behind frames that are not: a cluster has made them."""
+        return sum(self._reel.ahead.values())
+
     def frames(
         self, on_step: OnStep | None = None, progress: bool | None = None
     ) -> Iterator[Picture]:
@@ -340,7 +334,7 @@ class Filming:
         Stopped
             Ctrl-C: a KeyboardInterrupt that tells how to go on.
         """
-        if self.count is not None and self.done >= self.count:
+        if self._complete():
             return
         # Where nobody knows how many there will be, each frame has a bar of its own.
         done = 0 if self.count is None else self.done
@@ -353,61 +347,92 @@ class Filming:
             return not self.stopped
 
         try:
-            with (
-                shown or contextlib.nullcontext(),
-                contextlib.closing(self._shots.shots(self.done)) as shots,
-            ):
-                for shot in shots:
-                    made = self._dream(shot, watch)
-                    if made is None:
-                        return
-                    if shown is not None and self.count is not None:
-                        shown.frame(self.done)
-                    yield made
-                    if self.done == self.count:
+            with shown or contextlib.nullcontext():
+                while True:
+                    for made in self._in_a_row(watch):
+                        if shown is not None and self.count is not None:
+                            shown.frame(self.done)
+                        yield made
+                    # Frames that are there already, by a cluster, are taken in between.
+                    if self.stopped or self._complete() or not self._reel.catch_up():
                         return
         except KeyboardInterrupt as error:
-            raise Stopped(
-                f"{self.done} frames are safe in '{self.folder}': the same call goes on there"
-            ) from error
+            raise Stopped(self._safe()) from error
+
+    def frames_elsewhere(
+        self, cluster: Any, shared: str | None = None, progress: bool | None = None
+    ) -> Iterator[int]:
+        """Make the frames that are not there yet on a cluster; yield how many are safe by now.
+
+        Parameters
+        ----------
+        cluster, shared, progress
+            See `film`.
+
+        Raises
+        ------
+        Stopped
+            As `frames`; and what `elsewhere.film_elsewhere` raises.
+
+        Warns
+        -----
+        UserWarning
+            The film cannot be shared out, and is made here.
+        """
+        if self._complete():
+            return
+        why = why_here(self.dreamer)
+        if why:
+            warnings.warn(why, stacklevel=3)
+            for _ in self.frames(progress=progress):
+                yield self.done
+            return
+        shown = display_for(progress, None, self.size, self.count, self.done)
+        try:
+            with shown or contextlib.nullcontext():
+                yield from film_elsewhere(
+                    self._net, self._source, self.dreamer, self._reel, cluster, shared, shown
+                )
+        except KeyboardInterrupt as error:
+            raise Stopped(self._safe()) from error
+
+    def _in_a_row(self, watch: Any) -> Iterator[Picture]:
+        """Make frames until there are all, or the next one is there already."""
+        self.dreamer.state = self._reel.state or {}
+        with contextlib.closing(self.dreamer.from_frame(self.done)) as shots:
+            for shot in shots:
+                if self.done in self._reel.ahead:
+                    return
+                made = self._dream(shot, watch)
+                if made is None:
+                    return
+                yield made
+                if self._complete():
+                    return
+
+    def _complete(self) -> bool:
+        return self.count is not None and self.done >= self.count
+
+    def _safe(self) -> str:
+        ahead = f", and {self.ahead} behind them," if self.ahead else ""
+        return f"{self.done} frames{ahead} are safe in '{self.folder}': the same call goes on there"
 
     def _dream(self, shot: Shot, watch: Any) -> Picture | None:
-        frame, script = shot.frame, self.script
-        when = frame.number, frame.time
-        begun = self._steady.begin(frame.pixels, shot.motion, script.carry(*when))
-        view, pixels = frame.pixels, begun.pixels
-        if self._loop is not None and self._beginning is not None:
-            view, pixels = self._loop.mixed(frame.number, view, pixels, self._beginning)
-        under = pixels if self._onward else view
-        finish = script.finish(*when, begun.first)
-        ready = self._ready_for(*when)
-        own = {**script.own(*when, begun.first), "strength": 1.0, "keep_colors": False}
+        frame = shot.frame
         with _quiet() if frame.number != self.begun else contextlib.nullcontext():
-            dreamt = ready.dream(
-                pixels, mask=self._mask, seed=random_of(self.seed, frame.number),
-                on_step=watch if finish is None else _finished(finish, under, watch),
-                progress=False, **own,
-            )  # fmt: skip
+            seen, dreamt = self.dreamer.dream(shot, watch)
         if self.stopped:
             return None
         assert dreamt.recipe is not None
         if dreamt.recipe.get("stopped"):
             raise KeyboardInterrupt
-        raw = np.asarray(dreamt)
-        seen = raw if finish is None else finish(raw.copy(), under)
-        if self._mask is not None:
-            np.copyto(seen, under, where=(self._mask == 0)[..., None])
-        kept = seen if self._onward else raw
-        self._steady.keep(view, kept)
-        if self._loop is not None and self._beginning is None:
-            self._beginning = np.asarray(kept).astype(np.float16)
-        self._reel.add(Frame(seen, frame.time, frame.number), self._state())
+        self._reel.add(Frame(seen, frame.time, frame.number), self.dreamer.state)
         return Picture(seen, recipe=dreamt.recipe)
 
     def finish(self) -> list[str]:
         """Make the film of its frames, with sound and recipe; return what is to be said of it."""
         self._reel.finish()
-        notes = [*self._shots.warnings, *self._reel.notes]
+        notes = [*self.dreamer.shots.warnings, *self._reel.notes]
         return [note for note in notes if note not in self.notes]
 
     def __enter__(self) -> Filming:
@@ -429,28 +454,6 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
-
-
-def _finished(finish: Finish, under: np.ndarray, watch: OnStep) -> OnStep:
-    """Return what shows steps as they would be seen in the film, where that is asked for."""
-    sizes: dict[tuple[int, int], np.ndarray] = {}
-
-    def below(size: tuple[int, int]) -> np.ndarray:
-        if size not in sizes:
-            sizes.clear()
-            sizes[size] = np.asarray(resized(Picture(under), size))
-        return sizes[size]
-
-    def show(step: Step) -> bool | None:
-        def sample(every: int) -> np.ndarray:
-            return finish(step.sample(every), below(step.size)[::every, ::every])
-
-        def picture() -> np.ndarray:
-            return finish(step.picture.copy(), below(step.size))
-
-        return watch(replace(step, _picture=picture, _sample=sample))
-
-    return show
 
 
 def _seed(seed: int | None, before: Mapping[str, Any] | None) -> int:

@@ -21,7 +21,7 @@ def import_av() -> Any:
     EngineError
         It is not installed.
     """
-    return _imported("av", "films are read and written with PyAV")
+    return _imported("av", "films need PyAV")
 
 
 def url_of(path: Path) -> str:
@@ -72,7 +72,7 @@ def import_cv2() -> Any:
     EngineError
         It is not installed.
     """
-    return _imported("cv2", "the motion in a film is found with OpenCV")
+    return _imported("cv2", "films need OpenCV")
 
 
 def _imported(name: str, why: str) -> Any:
@@ -80,5 +80,6 @@ def _imported(name: str, why: str) -> Any:
         return importlib.import_module(name)
     except ImportError as error:
         raise EngineError(
-            f"{why}, which cannot be imported ({error}).\nInstall it: {how_to_install('film')}"
+            f"{why}, which cannot be imported ({error}).\nInstall it: {how_to_install('film')}. "
+            "Pictures do without, and zooms into folders of frames."
         ) from error

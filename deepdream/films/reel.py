@@ -7,6 +7,7 @@ Beside the film that is to be, ``dream.mp4``, lies the folder ``dream.mp4.part``
     frame-000093.ppm  the frames of the part that is open, as they were dreamt
     state.npz         what the dreaming needs to go on, and the times of all frames so far
     film.m3u          a list of the parts, which players play
+    ahead-000144-48.npz  frames that a cluster has made before those in front of them, see `stretch`
 
 A frame is safe when `Reel.add` returns: first its file is written, then ``state.npz`` takes the
 place of the one before. Whatever happens, one of the two states is there, whole. Who goes on
@@ -20,9 +21,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -39,12 +41,14 @@ from .beside import Follower
 from .frame import Frame
 from .making import Making, Part, tick_of
 from .sound import Sound
+from .stretch import Stretch
 from .target import fitting, kind_of, make_film
 from .writing import check_place, naming
 
 _FORMAT = 1  # of the folder; one that is higher is refused
 _NAME, _STATE, _LIST = "reel.json", "state.npz", "film.m3u"
 _TICKS, _PLAIN = "reel ticks", "reel plain"  # names in state.npz beside the driver's own
+_AHEAD = re.compile(r"ahead-(\d+)-(\d+)\.npz")
 _MOST_FRAMES, _LEAST_FRAMES = 48, 8  # of a part
 _OPEN_BYTES = 256 << 20  # what the frames of the open part may take on disk
 
@@ -76,6 +80,9 @@ class Reel:
         What is to be said about the film, a line each.
     folder : Path
         Where the work is kept.
+    ahead : dict of int to int
+        Stretches of frames that are there already, behind frames that are not: the number of the
+        first one, and how many there are.
 
     Raises
     ------
@@ -107,6 +114,7 @@ class Reel:
         self.settings = json_types(settings or {})
         self._ticks: list[int] = []
         self.state: dict[str, Any] | None = None
+        self.ahead: dict[int, int] = {}
         self._open: Part | None = None
         self._encoded = 0  # frames, by the thread that encodes
         begun = (self.folder / _NAME).exists()
@@ -198,6 +206,11 @@ class Reel:
             )
         keep |= {file.name for file in raw}
         for file in self.folder.iterdir():
+            found = _AHEAD.fullmatch(file.name)
+            if found and int(found[1]) >= self.done:
+                self.ahead[int(found[1])] = int(found[2])
+                keep.add(file.name)
+        for file in self.folder.iterdir():
             if file.name not in keep:
                 _remove(file)
 
@@ -233,20 +246,71 @@ class Reel:
             A full disk, for example. What was safe is still safe.
         """
         self._follower.check()
-        if frame.number != self.done:
-            raise FilmError(f"frame {frame.number} was given, and {self.done} is expected.")
-        pixels = fitting(frame, self._making)
-        tick = tick_of(frame.time, self._kind, self._ticks[-1] if self._ticks else None)
-        with naming(self.path):  # it is not looked at before the state tells of it
-            _write_picture(self._raw(frame.number), pixels)
-        self._ticks.append(tick)
-        try:
-            _write_state(self.folder / _STATE, self._ticks, state or {})
-        except BaseException:
-            self._ticks.pop()
-            raise
-        self.state = dict(state or {})
+        pixels = self._write([frame], state or {})
         self._follower.give(pixels)
+
+    def _write(self, frames: Iterable[Frame], state: Mapping[str, Any]) -> np.ndarray:
+        """Write the next frames, and then the state that tells of them; return the last one."""
+        count = self.done
+        ticks, pixels = [*self._ticks], np.empty(0, np.uint8)
+        for number, frame in enumerate(frames, count):
+            if frame.number != number:
+                raise FilmError(f"frame {frame.number} was given, and {number} is expected.")
+            pixels = fitting(frame, self._making)
+            ticks.append(tick_of(frame.time, self._kind, ticks[-1] if ticks else None))
+            with naming(self.path):  # it is not looked at before the state tells of it
+                _write_picture(self._raw(number), pixels)
+        _write_state(self.folder / _STATE, ticks, state)
+        self._ticks[count:] = ticks[count:]
+        self.state = dict(state)
+        return pixels
+
+    # -- frames that are there before those in front of them
+
+    def ahead_file(self, first: int, count: int) -> Path:
+        """Return where frames are to be put that are dreamt before those in front of them.
+
+        See `stretch`. When the file is there, whole, it is to be noted in `ahead`.
+        """
+        return self.folder / f"ahead-{first:06d}-{count}.npz"
+
+    def drop_ahead(self, end: int) -> None:
+        """Drop stretches that reach beyond a frame, where the film is to end now."""
+        for first, count in [*self.ahead.items()]:
+            if first + count > end:
+                self.ahead_file(first, count).unlink(missing_ok=True)
+                del self.ahead[first]
+
+    def state_before(self, number: int) -> dict[str, Any] | None:
+        """Return what came with the frame in front of this one; None where that is not there."""
+        if number == self.done:
+            return self.state
+        for first, count in self.ahead.items():
+            if first + count == number:
+                with Stretch(self.ahead_file(first, count), first) as stretch:
+                    return stretch.state
+        return None
+
+    def catch_up(self) -> bool:
+        """Take the frames that are there already, as far as they follow; tell whether any did.
+
+        Raises
+        ------
+        FilmError, WriteError
+            As `add`; a stretch that cannot be read.
+        """
+        before = self.done
+        while self.done in self.ahead:
+            self._follower.check()
+            first = self.done
+            path = self.ahead_file(first, self.ahead[first])
+            with Stretch(path, first) as stretch:
+                self._write(stretch.frames(), stretch.state)
+            del self.ahead[first]
+            path.unlink(missing_ok=True)
+            for number in range(first, self.done):
+                self._follower.give(number)
+        return self.done > before
 
     def _encode(self, item: np.ndarray | int) -> None:
         """Encode a frame, in the thread that does that."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import numbers
 import os
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
@@ -26,6 +28,7 @@ from .camera import Camera, Move, check_ease
 from .clock import parse_rate
 from .flow import Motion, check_flow, grey, motion_between
 from .frame import Frame
+from .given import Given
 from .libraries import import_cv2
 from .reader import Reader
 from .sound import Sound
@@ -48,12 +51,29 @@ class Shot(NamedTuple):
     motion: Optional[Motion]  # noqa: UP045 (evaluated by NamedTuple on Python 3.9)
 
 
+class Mark(NamedTuple):
+    """What is known of a frame before anything is dreamt.
+
+    Attributes
+    ----------
+    number : int
+    begins : bool
+        It is the first of a scene: its dream needs none of a frame before.
+    alone : bool
+        So it is because nothing is carried to it.
+    """
+
+    number: int
+    begins: bool
+    alone: bool
+
+
 class FilmShots:
     """The shots of a film.
 
     Parameters
     ----------
-    source : Source
+    source : Source or Given
     flow : {"dis", "farneback", "none"}
     name : str, optional
         Of its file.
@@ -64,7 +84,7 @@ class FilmShots:
         Its ``size``, ``rate``, ``count``, ``variable`` and ``sound`` are the film's.
     """
 
-    def __init__(self, source: Source, flow: str, name: str | None = None) -> None:
+    def __init__(self, source: Source | Given, flow: str, name: str | None = None) -> None:
         check_flow(flow)
         self._name = name
         import_cv2()
@@ -106,6 +126,47 @@ class FilmShots:
                 motion = None if before is None else motion_between(before, now, self._flow)
                 yield Shot(frame, motion)
             before = now
+
+    def marks(
+        self, first: int, alone: Callable[[int, Fraction], bool]
+    ) -> Generator[Mark, None, None]:
+        """Yield where scenes begin, from a frame on; motion is looked for on all processors.
+
+        Parameters
+        ----------
+        first : int
+        alone : callable
+            ``alone(number, time)``: nothing is carried to that frame.
+        """
+        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4
+        before: np.ndarray | None = None
+        waiting: deque[tuple[int, bool, Future[bool] | None]] = deque()
+        with ThreadPoolExecutor(threads) as pool:
+            for frame in self.source.frames(max(0, first - 1)):
+                now = grey(frame.pixels)
+                if frame.number >= first:
+                    by_itself = alone(frame.number, frame.time)
+                    sought = None
+                    if before is not None and not by_itself:
+                        sought = pool.submit(_is_cut, before, now, self._flow)
+                    waiting.append((frame.number, by_itself, sought))
+                    while waiting and (len(waiting) > 2 * threads or _known(waiting[0])):
+                        yield _mark(*waiting.popleft())
+                before = now
+            while waiting:
+                yield _mark(*waiting.popleft())
+
+
+def _is_cut(before: np.ndarray, now: np.ndarray, flow: str) -> bool:
+    return motion_between(before, now, flow).cut
+
+
+def _known(frame: tuple[int, bool, Future[bool] | None]) -> bool:
+    return frame[2] is None or frame[2].done()
+
+
+def _mark(number: int, alone: bool, cut: Future[bool] | None) -> Mark:
+    return Mark(number, cut is None or cut.result(), alone)
 
 
 class StillShots:
@@ -165,6 +226,14 @@ class StillShots:
         for number, view in enumerate(self.camera.views(first), first):
             yield Shot(Frame(view.pixels, number / self.rate, number), view.motion)
 
+    def marks(
+        self, first: int, alone: Callable[[int, Fraction], bool]
+    ) -> Generator[Mark, None, None]:
+        """Yield where scenes begin, see `FilmShots.marks`."""
+        for number in range(first, self.count):
+            by_itself = alone(number, number / self.rate)
+            yield Mark(number, by_itself or number == 0, by_itself)
+
 
 def open_shots(
     source: Any, *, flow: str, move: Callable[[int, Fraction], Move], moves: bool,
@@ -203,6 +272,8 @@ def open_shots(
         wrong, what = [name for name, said in film.items() if said], "films, and it is a picture"
     if wrong:
         raise ParameterError(f"{wrong[0]}: for {what}")
+    if isinstance(source, Given):
+        return FilmShots(source, flow)
     if still is None:
         opened = open_source(source, start=start, end=until, every=every, fps=fps, size=size)
         name = None

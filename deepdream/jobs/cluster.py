@@ -16,20 +16,19 @@ import contextlib
 import dataclasses
 import itertools
 import logging
-import os
 import queue
 import secrets
 import time
 import warnings
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import EngineError, ParameterError
 from ..version import __version__
-from .connect import connected, dashboard
-from .job import File, Job, Made, Maker
+from .connect import connected, dashboard, is_local, sees, whole
+from .job import File, Job, Made, Maker, Supply
 from .sent import NetFiles, Shared, look
 from .worker import REFUSED, hold, work
 
@@ -37,6 +36,7 @@ _log = logging.getLogger(__name__)
 
 _AHEAD = 2  # jobs given out for each that can be made at a time
 _TICK = 0.5  # seconds between two looks at the scheduler
+_SOON = 0.05  # seconds between two looks for jobs that are not known yet
 _RECENT = 2.0  # seconds for which the list of workers is taken to be right
 _ROUND = 5.0  # seconds between two looks for workers that are new
 _PATIENCE = 60.0  # seconds to wait for the first worker
@@ -49,8 +49,7 @@ _TRIES = 5  # how often a job is given out again for reasons that are not its ow
 
 def run_on_cluster(
     maker: Maker,
-    jobs: Sequence[Job],
-    order: Sequence[int],
+    supply: Supply,
     cluster: Any,
     *,
     shared: str | None = None,
@@ -62,9 +61,8 @@ def run_on_cluster(
     ----------
     maker : Maker
         Whose net and shared keywords are sent.
-    jobs : sequence of Job
-    order : sequence of int
-        In which they are begun.
+    supply : Supply
+        Gives the jobs out. It may have more of them when the caller has taken what was made.
     cluster
         See `connect.connected`.
     shared : str, optional
@@ -87,21 +85,15 @@ def run_on_cluster(
     files = NetFiles.of(maker.net)
     folder = None if shared is None else _folder(shared)
     with connected(cluster) as (client, threads):
-        own = isinstance(cluster, str) and cluster.startswith("local")
-        run = _Run(client, threads, files, maker, jobs, order, folder, tell, own)
+        run = _Run(client, threads, files, maker, supply, folder, tell, is_local(cluster))
         try:
             yield from run
         finally:
             run.cancel()
 
 
-def _whole(path: str | Path) -> str:
-    """Return a path from the root on, without '..'; links stay as they are."""
-    return os.path.abspath(path)  # noqa: PTH100
-
-
 def _folder(shared: str) -> Path:
-    folder = Path(_whole(Path(shared).expanduser()))
+    folder = whole(Path(shared).expanduser())
     if not folder.is_dir():
         raise ParameterError(f"shared is '{shared}': a folder that all machines see is expected")
     return folder
@@ -116,16 +108,16 @@ class _Run:
     """Jobs given out, and what is known of the workers."""
 
     def __init__(
-        self, client: Any, threads: int, files: NetFiles, maker: Maker, jobs: Sequence[Job],
-        order: Sequence[int], folder: Path | None, tell: Callable[[int, float], None] | None,
-        own: bool,
+        self, client: Any, threads: int, files: NetFiles, maker: Maker, supply: Supply,
+        folder: Path | None, tell: Callable[[int, float], None] | None, own: bool,
     ) -> None:  # fmt: skip
         self._own = own  # nobody else starts workers
-        self._client, self._files, self._jobs = client, files, jobs
+        self._client, self._files, self._supply = client, files, supply
         self._folder = folder
         self._name = f"deepdream-{secrets.token_hex(6)}"
-        self._todo = deque(order)
-        self._tries = [0] * len(jobs)
+        self._jobs: dict[int, Job] = {}  # that have been given out, and are not made
+        self._again: deque[int] = deque()  # of them, what is to be given out once more
+        self._tries: Counter[int] = Counter()
         self._keys = itertools.count()
         # Futures, the numbers of their jobs, and to which workers alone they may go, if that is so.
         self._out: dict[Any, tuple[int, list[str]]] = {}
@@ -145,6 +137,7 @@ class _Run:
         self._share = Shared(self._name, maker.shared, self._dreams_on(), threads, type(maker))
         self._send_shared()
         self._looked_at = time.monotonic()
+        supply.begin(sum(self._share.dreams_on.values()))
         self._tell = tell
         if tell is not None:
             client.subscribe_topic(f"{self._name}/steps", self._step)
@@ -180,23 +173,27 @@ class _Run:
             ) from None
         self._asked = -float("inf")
 
-    def _workers(self) -> Mapping[str, Any]:
-        """Return what the scheduler tells of its workers, by address; a little old at most."""
+    def _workers(self, age: float = _RECENT) -> Mapping[str, Any]:
+        """Return what the scheduler tells of its workers, by address; at most `age` seconds old."""
         now = time.monotonic()
-        if now > self._asked + _RECENT:
+        if now > self._asked + age:
             self._known = self._client.scheduler_info(n_workers=-1)["workers"]
             self._asked = now
         return self._known
 
     def _look_at_workers(self) -> None:
         """Ask workers that are new what they are; refuse those that would make other pictures."""
-        new = [address for address in self._workers() if address not in self._looked]
+        # One that has just died would be waited for.
+        new = [address for address in self._workers(0) if address not in self._looked]
         if not new:
             return
         told = self._client.run(
             look, self._files.known, self._files.bundled, workers=new, on_error="return"
         )
+        there = self._workers(0)
         for address, found in told.items():
+            if isinstance(found, OSError) and address not in there:
+                continue  # it died meanwhile
             self._looked[address] = why = self._why_not(found)
             if why:
                 warnings.warn(
@@ -260,11 +257,14 @@ class _Run:
     # -- jobs ------------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[tuple[int, Made]]:
-        while self._todo or self._out:
+        while True:
             self._look_around()
             yield from self._give_out()
+            if not self._out and not self._again and self._supply.over:
+                return
             try:
-                future = self._done.get(timeout=_TICK)
+                # What is still being thought up comes soon.
+                future = self._done.get(timeout=_TICK if self._supply.over else _SOON)
             except queue.Empty:
                 self._check()
                 continue
@@ -273,6 +273,7 @@ class _Run:
                 made = self._outcome(future, number)
                 future.release()
                 if made is not None:
+                    del self._jobs[number]
                     yield number, made
 
     def _look_around(self) -> None:
@@ -290,7 +291,7 @@ class _Run:
         for future, (number, only) in list(self._out.items()):
             if gone or (only and not there.intersection(only)):
                 del self._out[future]
-                self._todo.appendleft(number)
+                self._again.appendleft(number)
                 future.cancel()
 
     def _give_out(self) -> Iterator[tuple[int, Made]]:
@@ -299,11 +300,19 @@ class _Run:
         if any(self._looked.values()) and not only:  # those that were right are gone
             return
         most = _AHEAD * sum(worker["nthreads"] for worker in self._workers().values()) + 1
-        while self._todo and len(self._out) < most:
-            number = self._todo.popleft()
+        while len(self._out) < most:
+            if self._again:
+                number = self._again.popleft()
+            else:
+                given = self._supply.take()
+                if given is None:
+                    return
+                number = given[0]
+                self._jobs[number] = given[1]
             try:
                 job = self._sent(self._jobs[number])
             except OSError as error:
+                del self._jobs[number]
                 yield number, Made(error=f"{type(error).__name__}: {error}")
                 continue
             topic = f"{self._name}/{number // _GROUP}"
@@ -320,17 +329,17 @@ class _Run:
         """Return a job with its picture, unless the workers see that; and where they write."""
         keywords = {
             name: value.packed() if isinstance(value, File) and not self._seen(value.path) else
-            dataclasses.replace(value, path=_whole(value.path))
+            dataclasses.replace(value, path=str(whole(value.path)))
             if isinstance(value, File) else value
             for name, value in job.keywords.items()
         }  # fmt: skip
         writes = self._seen(job.file)
-        file = _whole(job.file) if writes else Path(job.file).name
+        file = str(whole(job.file)) if writes else Path(job.file).name
         return dataclasses.replace(job, keywords=keywords, file=file, writes=writes)
 
     def _seen(self, path: str) -> bool:
         """Tell whether all machines see a file under its name."""
-        return self._folder is not None and self._folder in Path(_whole(path)).parents
+        return sees(self._folder, path)
 
     def _outcome(self, future: Any, number: int) -> Made | None:
         """Return what came of a job, or None where it is given out again."""
@@ -341,10 +350,10 @@ class _Run:
             made, worker = future.result(timeout=_FETCH)
         except KilledWorker as error:
             # Dask counts all jobs that a worker had, also those that had not begun.
-            return self._again(number, f"its workers were ended: {error}")
+            return self._once_more(number, f"its workers were ended: {error}")
         except Exception as error:
             self._check()
-            return self._again(number, f"{type(error).__name__}: {error}")
+            return self._once_more(number, f"{type(error).__name__}: {error}")
         if made.error.startswith(REFUSED):
             why = made.error[len(REFUSED) :]
             if not self._looked.get(worker):
@@ -352,17 +361,17 @@ class _Run:
                 warnings.warn(f"the worker {worker} gets no work: {why}", UserWarning, stacklevel=2)
             if not self._good():
                 raise EngineError(self._why_nobody())
-            return self._again(number, why)
+            return self._once_more(number, why)
         if made.stopped:
-            return self._again(number, "it was stopped")
+            return self._once_more(number, "it was stopped")
         checked: Made = made
         return checked
 
-    def _again(self, number: int, why: str) -> Made | None:
+    def _once_more(self, number: int, why: str) -> Made | None:
         self._tries[number] += 1
         if self._tries[number] > _TRIES:
             return Made(error=why)
-        self._todo.appendleft(number)
+        self._again.appendleft(number)
         return None
 
     # -- what goes wrong -------------------------------------------------------------------------

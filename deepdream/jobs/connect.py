@@ -16,12 +16,28 @@ from typing import Any
 
 from ..errors import EngineError, MissingFileError, ParameterError, how_to_install
 
+_LOCAL = re.compile(r"local(?::(\d+))?")
 _PRELOAD = "deepdream.jobs.local_worker"
 _PATIENCE = 10  # seconds to wait for a scheduler
 _EXPECTED = (
     "local, local:4 for so many at a time, the address of a scheduler (tcp://HOST:PORT), or its "
     "scheduler file, is expected"
 )
+
+
+def is_local(cluster: Any) -> bool:
+    """Tell whether a name means this machine's processors, whose workers see all that is here."""
+    return isinstance(cluster, str) and _LOCAL.fullmatch(cluster) is not None
+
+
+def whole(path: str | os.PathLike[str]) -> Path:
+    """Return a path from the root on, without '..'; links stay as they are."""
+    return Path(os.path.abspath(path))  # noqa: PTH100
+
+
+def sees(shared: str | Path | None, path: str | os.PathLike[str]) -> bool:
+    """Tell whether all machines see a file: it lies below the folder `shared`."""
+    return shared is not None and whole(Path(shared).expanduser()) in whole(path).parents
 
 
 @contextlib.contextmanager
@@ -56,7 +72,7 @@ def connected(cluster: Any) -> Iterator[tuple[Any, int]]:
     with contextlib.ExitStack() as stack:
         stack.enter_context(_environment_kept())
         threads, address = 1, cluster
-        local = re.fullmatch(r"local(?::(\d+))?", cluster) if isinstance(cluster, str) else None
+        local = _LOCAL.fullmatch(cluster) if isinstance(cluster, str) else None
         if local:
             cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (
                 os.cpu_count() or 1

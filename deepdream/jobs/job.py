@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import io
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, Protocol
 
 from ..dreaming.prepared import Latest, Prepared, parted
 from ..dreaming.steps import OnStep
@@ -153,6 +154,49 @@ class Made:
                 part.write_bytes(self.data)
 
 
+class Supply(Protocol):
+    """Jobs that are to be made; some may be known only when others are made."""
+
+    def begin(self, at_a_time: int) -> None:
+        """Get ready: so many will be made at a time."""
+
+    def take(self) -> tuple[int, Job] | None:
+        """Return a job and its number; None while there is none that can be made now."""
+
+    @property
+    def over(self) -> bool:
+        """Tell whether no more will come, unless from what is being made."""
+
+
+class Listed:
+    """Jobs that are all known beforehand.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+    order : sequence of int
+        In which they are begun.
+    """
+
+    def __init__(self, jobs: Sequence[Job], order: Sequence[int]) -> None:
+        self._jobs, self._order = jobs, deque(order)
+
+    def begin(self, at_a_time: int) -> None:
+        """See `Supply`."""
+
+    def take(self) -> tuple[int, Job] | None:
+        """See `Supply`."""
+        if not self._order:
+            return None
+        number = self._order.popleft()
+        return number, self._jobs[number]
+
+    @property
+    def over(self) -> bool:
+        """See `Supply`."""
+        return not self._order
+
+
 class Maker:
     """Makes jobs with a net, one at a time.
 
@@ -176,6 +220,15 @@ class Maker:
         self.net, self.shared = net, dict(shared)
         self._latest = Latest(net)
 
+    def prepare(self) -> None:
+        """Get ready, on the machine that is to make jobs, and before the first one.
+
+        Raises
+        ------
+        DeepDreamError
+            It could make none of them, or others than the machine where the run began.
+        """
+
     def make(self, job: Job, on_step: OnStep | None = None) -> Made:
         """Make a job; what goes wrong with the picture is told in what is returned.
 
@@ -189,13 +242,17 @@ class Maker:
         watch = _Watch(on_step)
         with collected() as notes:
             try:
-                made = self._kept(job, self.picture(job, None if on_step is None else watch))
+                made = self._done(job, None if on_step is None else watch)
             except Exception as error:
                 if watch.raised:
                     raise
                 short = isinstance(error, (OutOfMemoryError, MemoryError))
                 made = Made(error=_reason(error), short_of_memory=short)
         return replace(made, notes=sorted(notes), seconds=round(time.monotonic() - began, 2))
+
+    def _done(self, job: Job, on_step: OnStep | None) -> Made:
+        """Do what a job says; other kinds of makers do something else."""
+        return self._kept(job, self.picture(job, on_step))
 
     def picture(self, job: Job, on_step: OnStep | None) -> Picture:
         """Make the picture of a job; other kinds of makers make it in another way."""
@@ -210,9 +267,12 @@ class Maker:
         """Return a picture's file, or write it where the job says so."""
         if picture.recipe and picture.recipe.get("stopped"):
             return Made(stopped=True)
-        data = encode_image(picture, job.file, depth=job.depth)
+        return self._handed(job, bytes(encode_image(picture, job.file, depth=job.depth)))
+
+    def _handed(self, job: Job, data: bytes) -> Made:
+        """Hand a file's bytes back, or write them where the job says so."""
         if not job.writes:
-            return Made(bytes(data), len(data))
+            return Made(data, len(data))
         with replacing(job.file) as part:
             part.write_bytes(data)
         return Made(None, len(data))

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..dreaming.steps import OnStep, Step
 from ..errors import ParameterError
-from .job import Job, Made, Maker
+from .job import Job, Listed, Made, Maker
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,8 @@ def run_jobs(
         # The largest first, so that no machine begins one when the others are done.
         order = sorted(range(len(jobs)), key=lambda number: -progress.work[number])
         tell = None if shown is None else progress.tell
-        for number, made in run_on_cluster(maker, jobs, order, cluster, shared=shared, tell=tell):
+        supply = Listed(jobs, order)
+        for number, made in run_on_cluster(maker, supply, cluster, shared=shared, tell=tell):
             progress.finished(number)
             if shown is not None:
                 progress.show()

@@ -141,6 +141,47 @@ class NetFiles:
         self.data = (None, None)
 
 
+class SentFile:
+    """A file that is sent to each machine once, and lies there in the worker's own folder.
+
+    Parameters
+    ----------
+    path : Path
+        Its name stays.
+    sha256 : str
+        Of its bytes.
+
+    Attributes
+    ----------
+    path : Path or None
+        Where it is on this machine; None before it is unpacked.
+    """
+
+    def __init__(self, path: Path, sha256: str) -> None:
+        self.path: Path | None = path
+        self._name, self._sha256, self._data = path.name, sha256, None
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {**self.__dict__, "path": None}
+        if self._data is None:
+            assert self.path is not None
+            state["_data"] = pickle.PickleBuffer(self.path.read_bytes())
+        return state
+
+    def unpack(self, folder: Path) -> Path:
+        """Write the bytes that came into a folder, and let go of them; return where it is."""
+        with _lock:
+            if self.path is None:
+                inside = folder / f"file-{self._sha256[:16]}"
+                inside.mkdir(parents=True, exist_ok=True)
+                path = inside / self._name
+                if not path.is_file():
+                    with replacing(path) as part:
+                        part.write_bytes(self._data)  # type: ignore[arg-type]
+                self.path, self._data = path, None
+            return self.path
+
+
 @dataclass(frozen=True)
 class Shared:
     """What all jobs of a run share, besides the net.
@@ -150,7 +191,7 @@ class Shared:
     run : str
         Names the run.
     keywords : mapping
-        Of `deepdream.dream`.
+        Of `deepdream.dream`. A `SentFile` among them is the path of its file where they are used.
     dreams_on : mapping of str to int
         How many dreams at a time each machine makes; its memory is for all of them.
     threads : int

@@ -25,7 +25,7 @@ from ..memory import free_memory, parse_size
 from ..running.plan.workers import limited_threads
 from ..version import __version__
 from .job import Job, Made, Maker
-from .sent import NetFiles, Shared
+from .sent import NetFiles, SentFile, Shared
 
 REFUSED = "refused: "
 ATTEMPTS = 2  # that a picture may end its worker by
@@ -68,7 +68,7 @@ def work(files: NetFiles, shared: Shared, job: Job, number: int, topic: str) -> 
     log = _Log(worker, topic, number)
     ended = log.ended()
     if len(ended) >= ATTEMPTS:
-        return Made(error=_killed(ended)), here
+        return Made(error=_killed(ended), short_of_memory=True), here
     try:
         place = _place(worker, files, shared)
     except DeepDreamError as error:
@@ -160,8 +160,12 @@ class Place:
     """
 
     def __init__(self, worker: Any, files: NetFiles, shared: Shared) -> None:
-        self._files, self._keywords, self._kind = files, shared.keywords, shared.maker
+        self._files, self._kind = files, shared.maker
         self._folder = Path(worker.local_directory)
+        self._keywords = {
+            name: value.unpack(self._folder) if isinstance(value, SentFile) else value
+            for name, value in shared.keywords.items()
+        }
         self.threads = shared.threads
         self._memory = _memory(worker, shared)
         needed = _LEAST + int(_BESIDE * files.size)
@@ -175,9 +179,10 @@ class Place:
 
     def _new(self, of: int) -> Maker:
         """Return a maker that takes one of so many parts of the memory."""
-        return self._kind(
-            self._files.load(self._folder), {**self._keywords, "max_memory": self._memory // of}
-        )
+        memory = self._memory // of
+        maker = self._kind(self._files.load(self._folder), {**self._keywords, "max_memory": memory})
+        maker.prepare()
+        return maker
 
     @contextlib.contextmanager
     def maker(self, alone: bool = False) -> Iterator[Maker]:

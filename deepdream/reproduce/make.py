@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,6 +25,7 @@ from ..dreaming.objectives.functions import Function, objective_guide, objective
 from ..errors import ImageError, ParameterError
 from ..files import make_folder, replacing
 from ..images import load_image, save_image
+from ..jobs.connect import is_local, sees, whole
 from ..jobs.job import Job, Maker
 from ..jobs.run import run_jobs
 from ..picture import Picture, to_uint8
@@ -117,6 +118,7 @@ def make(
     on_step: OnStep | None = None,
     on_picture: OnStep | None = None,
     cluster: Any = None,
+    shared: str | None = None,
     shown: Any = None,
 ) -> Made:
     """Make a work, once for each seed, and measure it.
@@ -140,7 +142,9 @@ def make(
         Gets the number of dreams done, of ``len(seeds) * work.dreams``.
     cluster : str, PathLike or distributed.Client, optional
         Where to make the seeds side by side, see `jobs.run.check_cluster`; `shown` shows how far
-        they are then.
+        they are then. Zooms keep their frames in `folder`, which all machines have to see.
+    shared : str, optional
+        A folder that all machines of the cluster see under this name.
 
     Returns
     -------
@@ -165,7 +169,7 @@ def make(
         if features is not None:
             job.objective = objective_guide(features)
         if cluster is not None:
-            _make_elsewhere(job, seeds, cluster, shown)
+            _make_elsewhere(job, seeds, cluster, shared, shown)
         for number, seed in enumerate(seeds):
             made.pictures[seed] = _make_one(job, seed, number * work.dreams)
             seen = as_published(load_image(made.pictures[seed]))
@@ -213,26 +217,49 @@ class SeedMaker(Maker):
     def picture(self, job: Job, on_step: OnStep | None) -> Picture:
         """Make the picture of a seed."""
         known, seed = self.shared, job.keywords["seed"]
-        own = _Job(known["work"], self.net, known["img"], known["guide"], Path(),
+        own = _Job(known["work"], self.net, known["img"], known["guide"], Path(known["folder"]),
                    on_step or _ignore, _ignore)  # fmt: skip
+        if own.work.frames > 1:
+            return self._zoomed(own, seed, on_step)
         if own.guide is not None:
             features = guide_features(self.net, own.guide, own.work.end)
             own.objective = objective_guide(features)
         return _dream(own, seed, 0)
 
+    def _zoomed(self, own: _Job, seed: int, on_step: OnStep | None) -> Picture:
+        """Make the frames into the folder that all see, and tell how far all of them are."""
+        made = 0
 
-def _make_elsewhere(job: _Job, seeds: list[int], cluster: Any, shown: Any) -> None:
+        def on_picture(count: int) -> None:
+            nonlocal made
+            made = count
+
+        def watch(step: Any) -> Any:
+            assert on_step is not None
+            return on_step(replace(step, done=(made + step.done) / own.work.frames))
+
+        own.on_picture = on_picture
+        own.on_step = _ignore if on_step is None else watch
+        return _zoom(own, seed, 0)
+
+
+def _make_elsewhere(
+    job: _Job, seeds: list[int], cluster: Any, shared: str | None, shown: Any
+) -> None:
     """Make the pictures that are missing on a cluster."""
-    if job.work.frames > 1:
+    folder = whole(job.folder)
+    if job.work.frames > 1 and not is_local(cluster) and not sees(shared, folder):
         raise ParameterError(
-            f"cluster is for works of single dreams: the frames of {job.work.name} follow from "
-            "each other"
+            f"the frames of {job.work.name} go on from each other, in '{folder}': name a folder "
+            "above it that all machines see as shared (--shared), or make them on this machine "
+            "(cluster local)"
         )
     missing = [seed for seed in seeds if not _is_there(job, seed)]
-    maker = SeedMaker(job.net, {"work": job.work, "img": job.img, "guide": job.guide})
+    maker = SeedMaker(job.net, {"work": job.work, "img": job.img, "guide": job.guide,
+                                "folder": str(folder)})  # fmt: skip
     jobs = [Job(f"seed {seed}", {"seed": seed}, str(job.picture_path(seed))) for seed in missing]
     failed = ""
-    for number, done in run_jobs(maker, jobs, cluster=cluster, shown=shown):
+    for number, done in run_jobs(maker, jobs, cluster=cluster, shared=shared, shown=shown):
         if done.error:
             failed = failed or f"seed {missing[number]}: {done.error}"
         else:
@@ -263,12 +290,15 @@ def _recipe(job: _Job, seed: int, **more: Any) -> Recipe:
 
 
 def _is_there(job: _Job, seed: int) -> bool:
-    """Tell whether an earlier call has made this very picture."""
+    """Tell whether an earlier call has made this very picture, and it is whole."""
+    path = job.picture_path(seed)
     try:
-        before = read_recipe(job.picture_path(seed))
+        if not same_dream(_recipe(job, seed), read_recipe(path)):
+            return False
+        load_image(path)  # nobody has cut it off since
     except (ImageError, FileNotFoundError):
         return False
-    return same_dream(_recipe(job, seed), before)
+    return True
 
 
 def _picture(job: _Job, seed: int, pixels: np.ndarray, **more: Any) -> Picture:

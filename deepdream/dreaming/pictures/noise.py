@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import ParameterError
+from ...memory import check_room
 from ...picture import Picture
 from .operations import Operations
 
@@ -42,6 +43,8 @@ def noise(h: int, w: int, seed: int = 0, strength: float = STRENGTH) -> Picture:
     ------
     ParameterError
         A size below one pixel, a seed that is none, or no strength.
+    OutOfMemoryError
+        It is larger than the memory.
 
     Notes
     -----
@@ -55,6 +58,7 @@ def noise(h: int, w: int, seed: int = 0, strength: float = STRENGTH) -> Picture:
     real = isinstance(strength, numbers.Real) and not isinstance(strength, bool)
     if not real or not 0 < float(strength) <= 128:
         raise ParameterError(f"strength is {strength!r}: grey levels, above 0, are expected")
+    check_room((h, w), 48)  # the sum, random numbers of 64 bits, and the same of 32
     rng = np.random.RandomState(int(seed))
     ops = Operations()
     total: Any = np.zeros((h, w, 3), np.float32)
