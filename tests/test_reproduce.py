@@ -512,21 +512,6 @@ def test_other_parameters_are_another_picture(short, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_picture_that_was_cut_off_is_made_anew(short, tmp_path):
-    """Its recipe stands before its pixels, so that it alone does not tell."""
-    short("google-4c")
-    assert main(["reproduce", "google-4c", "-o", str(tmp_path)]) == 0
-    file = tmp_path / "google-4c_seed0.png"
-    whole = file.read_bytes()
-    file.write_bytes(whole[: len(whole) // 2])
-    assert read_recipe(file)
-
-    assert main(["reproduce", "google-4c", "-o", str(tmp_path)]) == 0
-
-    assert file.read_bytes() == whole
-
-
-@pytest.mark.slow
 def test_what_the_first_dream_leaves_behind(ready, tmp_path, monkeypatch):
     """google-3b and google-3b-clean differ: the diffs of the first dream are in one of them."""
     for name in ("google-3b", "google-3b-clean"):

@@ -290,15 +290,12 @@ def _recipe(job: _Job, seed: int, **more: Any) -> Recipe:
 
 
 def _is_there(job: _Job, seed: int) -> bool:
-    """Tell whether an earlier call has made this very picture, and it is whole."""
-    path = job.picture_path(seed)
+    """Tell whether an earlier call has made this very picture."""
     try:
-        if not same_dream(_recipe(job, seed), read_recipe(path)):
-            return False
-        load_image(path)  # nobody has cut it off since
+        before = read_recipe(job.picture_path(seed))
     except (ImageError, FileNotFoundError):
         return False
-    return True
+    return same_dream(_recipe(job, seed), before)
 
 
 def _picture(job: _Job, seed: int, pixels: np.ndarray, **more: Any) -> Picture:
