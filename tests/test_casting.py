@@ -100,6 +100,21 @@ def test_it_is_made_once() -> None:
     assert cast(cast(net)) is cast(net)
 
 
+def test_it_follows_a_net_that_shares_anothers_parameters() -> None:
+    """Such a net has other memory than before; the cast of it reads that."""
+    net, other = classifier(), classifier()
+    before = cast(net)
+    net.share_with(other)
+
+    made = cast(net)
+
+    assert made is not before
+    assert cast(net) is made
+    for name, blobs in net.params.items():
+        for blob, same in zip(blobs, made.params[name]):
+            assert np.shares_memory(blob.data, same.data)
+
+
 @pytest.mark.parametrize("end", ["fc6", "fc7", "prob"])
 def test_at_its_own_size_it_is_the_same_net(end: str) -> None:
     net, data = classifier(), noise(1, 3, 29, 37)

@@ -520,6 +520,18 @@ def test_share_with_shares_memory():
     assert b.params["conv1"][0].data[0, 0, 0, 0] == 42
 
 
+def test_share_with_shares_nothing_where_a_layer_does_not_fit():
+    """An error leaves the net as it was, and not half in another's memory."""
+    net = tiny_net(1)
+    other = tiny_net(2, TINY.replace("num_output: 11", "num_output: 12"))
+
+    with pytest.raises(WeightsError, match="layer 'fc' cannot share its weights"):
+        net.share_with(other)
+
+    other.params["conv1"][0].data[...] = 42
+    assert 42 not in net.params["conv1"][0].data
+
+
 def test_parameters_of_one_name_are_one_memory():
     """param { name: "w" } in two layers makes them share weight and gradient."""
     layer = (

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepdream.dreaming.pictures import operations as operations_module
-from deepdream.dreaming.pictures.borders import BORDERS
+from deepdream.dreaming.pictures.borders import BORDERS, edge_gain
 from deepdream.dreaming.pictures.compiled import Compiled
 from deepdream.dreaming.pictures.operations import Operations
 from deepdream.dreaming.pictures.tensors import Tensors
@@ -147,6 +147,24 @@ def test_climb_follows_a_gradient_that_is_a_part_of_a_canvas(ops):
 
     expected = x + np.float32(0.3) * canvas[3:16, 7:24]
     np.testing.assert_allclose(ops.numpy(out), expected, rtol=1e-6, atol=1e-4)
+
+
+@every
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (3, 2), (31, 40)])
+def test_the_rim_of_any_size_is_faded(ops, size):
+    """Also of a single row, whose gains are one number."""
+    g = picture(*size)
+    down, along = (edge_gain(n) for n in size)
+    expected = g.astype(float)
+    for gain, axis in ((down, 0), (along, 1)):
+        for rim in (expected, expected[::-1, ::-1]):
+            part = rim[: len(gain)] if axis == 0 else rim[:, : len(gain)]
+            part *= gain[:, None, None] if axis == 0 else gain[None, :, None]
+
+    out = ops.array(g.copy())
+    ops.fade(out, ops.gains(size))
+
+    np.testing.assert_allclose(ops.numpy(out), expected, rtol=1e-5, atol=1e-5)
 
 
 @every

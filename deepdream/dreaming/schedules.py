@@ -91,11 +91,6 @@ class Schedule:
             shown += f", with {number!r}"
         return ParameterError(f"{self.name} is {shown}: {self._expected}")
 
-    @property
-    def is_constant(self) -> bool:
-        """True where it is one number for all."""
-        return isinstance(self.value, numbers.Real)
-
     def at(self, octave: int, step: int, octave_n: int) -> Number:
         """Return the value of one step, of `octave_n` octaves in all.
 

@@ -53,7 +53,8 @@ def cast(net: Any) -> Any:
         parameters of `net`, whose InnerProduct layers are Convolution layers, and whose Flatten and
         Reshape layers before them and before the softmax change nothing. Our own nets share
         the memory of the parameters; those of the real Caffe, which shares between equal shapes
-        only, get a copy of what they are now. It is made once for each net.
+        only, get a copy of what they are now. It is made once for each net, and once more where
+        the net has got other memory for a parameter, as by `Net.share_with`.
 
     Raises
     ------
@@ -66,12 +67,20 @@ def cast(net: Any) -> Any:
     graph = graph_of(net)
     if takes_larger(graph) or not (inner_products(graph) or flattening(graph)):
         return net
-    if "_cast" not in net.__dict__:
-        net.__dict__["_cast"] = net.rebuilt(cast_description(graph))
-    made = net.__dict__["_cast"]
+    made = net.__dict__.get("_cast")
+    if made is None or not _shares(net, made):
+        made = net.__dict__["_cast"] = net.rebuilt(cast_description(graph))
     if made.device != net.device:  # the net has moved
         made.move(net.device)
     return made
+
+
+def _shares(net: Any, made: Any) -> bool:
+    """Tell whether a cast of one of our nets is still in the net's memory; Caffe's never was."""
+    if not isinstance(net, Graph):
+        return True
+    pairs = (zip(blobs, made.params[name]) for name, blobs in net.params.items())
+    return all(blob._data is cast._data for pair in pairs for blob, cast in pair)
 
 
 def inner_products(graph: Graph) -> list[int]:

@@ -161,6 +161,8 @@ def fill_layers(net: Graph, names: Iterable[str]) -> None:
 def share_weights(net: Graph, other: Graph, *, reshaped: bool = False) -> None:
     """Let layers of `net` use the parameter memory of the layers of the same name in `other`.
 
+    Nothing is shared unless all of it fits.
+
     Parameters
     ----------
     net, other : Graph
@@ -173,6 +175,7 @@ def share_weights(net: Graph, other: Graph, *, reshaped: bool = False) -> None:
         Shapes differ, or the numbers of values.
     """
     mine = _first_layers(net)
+    pairs: list[tuple[Blob, Blob]] = []
     for name, layer in zip(other._layer_names, other._layers):
         if name not in mine:
             continue
@@ -182,8 +185,9 @@ def share_weights(net: Graph, other: Graph, *, reshaped: bool = False) -> None:
             raise WeightsError(
                 f"layer '{name}' cannot share its weights: shapes {shapes[0]} and {shapes[1]}"
             )
-        for target, blob in zip(mine[name].blobs, layer.blobs):
-            target.share_data(blob)
+        pairs += zip(mine[name].blobs, layer.blobs)
+    for target, blob in pairs:
+        target.share_data(blob)
 
 
 def describe(net: Graph) -> Any:

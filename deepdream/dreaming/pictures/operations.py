@@ -81,10 +81,11 @@ class Operations:
 
     def gains(self, size: Size) -> tuple[Any, Any, Any, Any]:
         """Return what `fade` needs: factors of a picture's first and last rows and columns."""
-        down, along = (edge_gain(n) for n in size)
         rows, columns = (np.s_[:, None, None], np.s_[None, :, None])
-        first, last = self.array(down)[rows], self.array(down[::-1])[rows]
-        return first, last, self.array(along)[columns], self.array(along[::-1])[columns]
+        (first, last), (left, right) = (
+            (self.array(gain), self.array(gain[::-1].copy())) for gain in map(edge_gain, size)
+        )
+        return first[rows], last[rows], left[columns], right[columns]
 
     def fade(self, g: Any, gains: tuple[Any, Any, Any, Any]) -> None:
         """Take the rim away from a picture's gradient, in place; see `borders.edge_gain`."""

@@ -700,7 +700,7 @@ class BNLayer(Layer):
             std = self.ops.sqrt(var + self.eps)
             self.ops.subtract(x, mean, out=y)
             y /= std
-        elif y is not x:
+        elif bottom[0] is not top[0]:
             y[...] = x
         # What the batch's gradient, and that of the scale, need.
         needed = self.param_diffs[0] or (self.normal and not self.stored)
