@@ -45,6 +45,7 @@ _TRASH_DAYS = 7
 
 _MASK, _PHOTO, CLIP = "mask", "photo", "clip"
 _STILL = "still.png"
+POSTER = "picture.png"  # of a film: its first frame
 
 
 class Library:
