@@ -7,6 +7,7 @@ import json
 import shutil
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -692,3 +693,64 @@ def test_a_film_that_failed_is_thrown_away(tmp_path):
         assert "kept" not in wait_for_end(client, still)
         assert client.post(f"/api/jobs/{still}/go-on").status_code == 400
     assert list(tmp_path.glob("dreams/*")) == []
+
+
+def test_the_same_comes_several_times_at_once(tmp_path):
+    """It is kept once, and nobody is refused."""
+    data = photo(33, 1200, 900)
+    with client_of(tmp_path) as client, ThreadPoolExecutor(4) as several:
+        answers = [*several.map(lambda _: send(client, data, "sky.png", "image/png"), range(4))]
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert list(tmp_path.glob("*/unfinished-*")) == []
+
+
+# -- films that carry their settings ---------------------------------------------------------------
+
+
+def test_a_film_offers_its_settings(client, clip, tmp_path):
+    """As dreamt pictures do; a camera's move says nothing of a clip, and is left out."""
+    film = {"carry": 0.7, "fps": 5, "until": 0.6, "sound": False}
+    settings = {**QUICK, "strength": 0.5, "iter_n": 4, "film": film}
+    job = start(client, bring(client, clip.read_bytes())["id"], settings)
+    wait(client, job)
+    film = client.get(f"/api/dreams/{job}/film").content
+    about = bring(client, film, "again.mp4")
+    assert about["kind"] == "clip"
+    assert about["left_out"] == []
+    assert about["settings"]["film"] == {"carry": 0.7, "fps": 5.0, "sound": False}
+    for name, value in (("style", "strokes"), ("longest", 96), ("strength", 0.5), ("iter_n", 4),
+                        ("seed", 3), ("octave_n", 1)):  # fmt: skip
+        assert about["settings"][name] == value
+    wait(client, start(client, about["id"], about["settings"]))  # and they can be used
+
+    still = bring(client, photo(31), "sky.png", "image/png")["id"]
+    job = start(client, still, {**QUICK, "film": {"frames": 3, "zoom": 0.02}})
+    wait(client, job)
+    about = bring(client, client.get(f"/api/dreams/{job}/film").content, "zoom.mp4")
+    assert about["settings"]["film"] == {"carry": 0.92, "sound": True}
+    assert about["settings"]["style"] == "strokes"
+    poster = client.get(f"/api/dreams/{job}/picture").content
+    assert "film" not in bring(client, poster, "poster.png", "image/png").get("settings", {})
+
+    first, *others = [Image.fromarray(pixels) for pixels in moving(3)]
+    recipe = json.dumps(client.get(f"/api/dreams/{job}").json()["recipe"])
+    first.save(
+        tmp_path / "a.gif", save_all=True, append_images=others, duration=100, comment=recipe
+    )
+    about = bring(client, (tmp_path / "a.gif").read_bytes(), "a.gif", "image/gif")
+    assert about["settings"]["style"] == "strokes"
+
+
+@pytest.mark.parametrize("comment", ["{}", "rubbish", '{"deepdream": 5, "model": 3}', "x" * 2**21])
+def test_a_film_with_a_comment_of_somebody_else(client, tmp_path, comment):
+    """It comes in, without settings."""
+    path = tmp_path / "other.mkv"
+    with av.open(str(path), "w") as film:
+        film.metadata["comment"] = comment
+        stream = film.add_stream("libx264", rate=10)
+        stream.height, stream.width = SIZE
+        for pixels in moving(3):
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        film.mux(stream.encode())
+    assert not bring(client, path.read_bytes(), "other.mkv").get("settings")

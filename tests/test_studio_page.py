@@ -529,6 +529,112 @@ def test_what_is_no_clip_is_told(visitor, clip, tmp_path):
     assert all("400" in message for message in refused), refused
 
 
+def worker_of(program):
+    """Return the number of the process that dreams."""
+    found = subprocess.run(["pgrep", "-P", str(program.process.pid), "-f", "studio.worker"],
+                           capture_output=True, text=True, check=True, timeout=20)  # fmt: skip
+    return int(found.stdout.split()[0])
+
+
+def test_a_film_that_fails_is_gone_on_with(visitor, clip):
+    """Its reason stands in the queue; it outlives a reload, is gone on with and watched again."""
+    visitor.open()
+    visitor.bring(clip)
+    visitor.quick_film()
+    for name, value in (("steps", "4"), ("octaves", "12"), ("steady", "0")):
+        visitor.set(f".control[data-name={name}] input", value)
+    visitor.one(".dream").click()
+    visitor.wait("document.querySelector('.where')?.textContent.startsWith('Frame 3')")
+    os.kill(worker_of(visitor.program), signal.SIGKILL)
+    visitor.there(".queue .why")
+    assert "ended by the system" in visitor.one(".queue .why").text
+    visitor.click("Your pictures")
+    assert visitor.all(".bring .queue")
+    visitor.driver.refresh()
+    visitor.there(".bring .queue .why")
+    visitor.click("Go on: sky walk.mp4")
+    visitor.there(".queue button.who")
+    visitor.one(".queue button.who").click()
+    visitor.wait("document.querySelector('.where')?.textContent.startsWith('Frame')")
+    visitor.click("Stop and keep")
+    visitor.there(DONE)
+    made = visitor.program.dreams()[-1]
+    assert made["stopped"]
+    # Dropped in again, the film offers its settings.
+    folder = max(visitor.program.library.glob("dreams/*"), key=lambda p: p.stat().st_mtime)
+    visitor.bring(folder / "film.mp4")
+    assert visitor.all(".note")[0].text.startswith("This film was dreamt before")
+    visitor.click("Use its settings")
+    assert visitor.run("document.querySelector('.control[data-name=steady] input').value") == "0"
+    assert visitor.run("document.querySelector('.control[data-name=steps] input').value") == "4"
+
+
+def test_pictures_are_chosen_again_and_deleted(visitor, photos):
+    """From the page of a picture back to all of them; one is deleted, and brought back."""
+    visitor.open()
+    visitor.bring(photos[0])
+    visitor.bring(photos[1])
+    visitor.click("Your pictures")
+    visitor.click("Delete sky 1.jpg", ".recent")
+    visitor.wait("!document.querySelector('.recent img[alt=\"sky 1.jpg\"]')")
+    visitor.click("Undo")
+    visitor.there('.recent img[alt="sky 1.jpg"]')
+    visitor.one('.recent img[alt="sky 0.jpg"]').click()
+    visitor.wait("document.querySelector('.title .name').textContent.startsWith('sky 0.jpg')")
+    # Somebody else deletes the one that is looked at.
+    visitor.run(
+        "fetch('/api/pictures').then((r) => r.json()).then(({pictures}) => fetch('/api/pictures/'"
+        "+ pictures.find((p) => p.name === 'sky 0.jpg').id, {method: 'DELETE'})) && true"
+    )
+    visitor.there(".bring:not([hidden])")
+
+
+def test_a_dream_that_waits_leaves_the_other_in_sight(visitor, photos):
+    """A second one is put in the queue, and can be watched from there."""
+    visitor.open()
+    visitor.bring(photos[2])
+    visitor.set(".control[data-name=steps] input", "4")
+    visitor.set(".control[data-name=longest] select", "3072")
+    visitor.one(".dream").click()
+    visitor.there(".stage.two")
+    visitor.one(".dream").click()
+    visitor.there(".queue button.who")
+    assert visitor.all(".toast")[0].text.startswith("It waits in the queue")
+    assert visitor.button("Stop and keep")
+    visitor.one(".queue button.who").click()
+    visitor.wait("document.querySelector('.where').textContent.startsWith('Waiting')")
+    visitor.click("Throw away", ".watch")
+    visitor.wait("document.querySelector('.watch').hidden")
+    visitor.click("Throw away: sky 2.jpg")
+    visitor.wait("document.querySelector('.queue').hidden")
+
+
+def test_bringing_a_picture_is_cancelled(visitor, photos, tmp_path):
+    """Half-way: nothing of it comes in, and the last one that was chosen counts."""
+    (tmp_path / "noise.png").write_bytes(os.urandom(4_000_000))
+    visitor.open()
+    visitor.bring(photos[3])
+    visitor.driver.execute_cdp_cmd("Network.enable", {})
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 100_000}
+    visitor.driver.execute_cdp_cmd("Network.emulateNetworkConditions", slow)
+    try:
+        visitor.one("input[type=file]").send_keys(str(tmp_path / "noise.png"))
+        visitor.there(".sending:not([hidden])")
+        visitor.click("Cancel", ".sending")
+        visitor.there(".sending[hidden]")
+        assert not visitor.all(".problem, .said")
+        visitor.one("input[type=file]").send_keys(str(tmp_path / "noise.png"))
+        visitor.there(".sending:not([hidden])")
+        visitor.bring(photos[4])
+        assert not visitor.all(".problem, .said, .sending")
+    finally:
+        visitor.driver.execute_cdp_cmd("Network.disable", {})
+    end = time.monotonic() + 40
+    while [*visitor.program.library.glob("received-*")]:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
 def test_by_keyboard_alone(visitor, photos):
     """From the top of the page to a dream, without a pointer; what has the focus shows it."""
     visitor.open()

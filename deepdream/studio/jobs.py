@@ -43,7 +43,7 @@ _NO_WORKER = (
 )
 _DIED = (
     "The part of the program that dreams was ended by the system, most likely because memory ran "
-    "out: choose a smaller size."
+    "out: close other programs, or choose a smaller size."
 )
 
 _GONE = "was deleted, or a picture that its settings need: add it again, and dream on it anew."

@@ -85,7 +85,8 @@ class App {
       if (this.heardBefore) this.readAll().then(() => this.changed());
       this.heardBefore = true;
     } else if (kind === "job") {
-      this.jobs.set(what.id, { ...this.jobs.get(what.id), ...what });
+      if (this.jobs.get(what.id)?.asked !== what.asked) this.jobs.delete(what.id); // it comes last now
+      this.jobs.set(what.id, what);
     } else if (kind === "step") {
       const { id, ...progress } = what;
       const job = this.jobs.get(id);
@@ -99,6 +100,7 @@ class App {
     else if (kind === "dream") this.dreams.set(what.id, what);
     else if (kind === "deleted") {
       this.pictures.delete(what);
+      if (this.make.picture?.id === what) this.make.leave();
       this.dreams.delete(what);
       if (location.hash === `#dream/${what}`) this.go("#library");
       if (this.make.shownDream === what) { this.make.current = this.make.shownDream = null; this.make.after.hidden = true; this.make.back(); }
