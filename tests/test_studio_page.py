@@ -589,6 +589,30 @@ def test_pictures_are_chosen_again_and_deleted(visitor, photos):
     visitor.there(".bring:not([hidden])")
 
 
+def test_settings_without_a_picture_and_a_dream_that_is_gone(visitor, photos):
+    """Settings wait for the picture that is brought next; what is not there is said."""
+    visitor.open()
+    visitor.bring(photos[0])
+    visitor.quick()
+    visitor.dream()
+    visitor.driver.get(f"{visitor.program.here}/#library")
+    visitor.there(".card")
+    visitor.all(".card")[0].click()
+    visitor.there(".viewing .recipe")
+    visitor.run("fetch('/api/pictures').then((r) => r.json()).then(({pictures}) => Promise.all("
+                "pictures.map(({id}) => fetch(`/api/pictures/${id}`, {method: 'DELETE'})))) && true")  # fmt: skip
+    visitor.wait(f"fetch('{visitor.program.here}/api/pictures').then((r) => r.json())"
+                 ".then(({pictures}) => pictures.length === 0)")  # fmt: skip
+    visitor.click("Use these settings")
+    visitor.there(".bring:not([hidden])")
+    assert visitor.all(".said")[0].text.startswith("These settings are chosen")
+    visitor.bring(photos[1])
+    assert visitor.run("document.querySelector('.control[data-name=steps] input').value") == "0.25"
+    visitor.driver.get(f"{visitor.program.here}/#dream/0123456789abcdef")
+    visitor.there(".library")
+    visitor.wait("document.querySelector('.said').textContent.startsWith('That dream is not')")
+
+
 def test_a_dream_that_waits_leaves_the_other_in_sight(visitor, photos):
     """A second one is put in the queue, and can be watched from there."""
     visitor.open()
@@ -757,8 +781,11 @@ def test_a_restart_in_the_middle(browser, photos, tmp_path):
         visitor.there(".stage.two")
         program.end(signal.SIGKILL)
         visitor.there(".lost:not([hidden])")
+        visitor.one(".dream").click()
+        visitor.there(".problem:not([hidden])")
         program = Program(tmp_path / "library", program.port)
         visitor.there(".lost[hidden]")
+        visitor.there(".problem[hidden]")
         visitor.there(".stage.two")
         visitor.click("Stop and keep")
         visitor.there(DONE)

@@ -206,6 +206,7 @@ export const T = {
     settings: "Use these settings", start: "Dream on this", print: "Larger for print", film: "Zoom film", mp4: "MP4: the film", delete: "Delete",
     deleted: (name) => `Deleted: ${name}.`,
     restored: "It is back.",
+    chosen: "These settings are chosen: bring a picture for them.",
   },
 
   print: {
@@ -243,6 +244,7 @@ export const T = {
     search: "Search your dreams",
     none: "Nothing here yet. What you make is kept here.",
     nothing: "No dream fits these words.",
+    gone: "That dream is not here any more.",
     count: (n, all) => (n === all ? one(all, "dream") : `${n} of ${one(all, "dream")}`),
     open: (name) => `Open the dream on ${name}`,
     back: "Back to the library",
