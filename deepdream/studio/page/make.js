@@ -186,6 +186,7 @@ export class Make {
     this.bring.hidden = false;
     this.recent.before(this.queue);
     this.looks.show(null);
+    this.controls.for(null);
     this.jobsChanged();
     this.remember();
     scrollTo(0, 0);
