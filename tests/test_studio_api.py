@@ -421,7 +421,7 @@ def test_a_full_disk_is_told(app, tmp_path, monkeypatch):
     monkeypatch.setattr(studio_library, "write_small", full)
     answer = bring(app, photo(33))
     assert answer.status == 507
-    assert "No space left" in answer.json()["error"]
+    assert answer.json()["error"].startswith("The disk is full: free some space")
     assert [*(tmp_path / "pictures").iterdir()] == []
     assert [path for path in tmp_path.iterdir() if path.name.startswith("received")] == []
 

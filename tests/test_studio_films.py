@@ -7,6 +7,7 @@ import json
 import shutil
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -574,3 +575,185 @@ def test_a_clip_that_is_deleted_while_it_waits(client, tmp_path):
         assert time.monotonic() < end
         time.sleep(0.05)
     assert client.get(f"/api/jobs/{second}").json()["why"]
+
+
+# -- what goes wrong in the queue ------------------------------------------------------------------
+
+
+def wait_for_end(client, id, seconds=120):
+    """Wait until a job has ended, however."""
+    end = time.monotonic() + seconds
+    while True:
+        job = client.get(f"/api/jobs/{id}").json()
+        if job["state"] in ("done", "failed", "cancelled"):
+            return job
+        assert time.monotonic() < end, job
+        time.sleep(0.02)
+
+
+def test_what_cannot_be_kept_fails_and_the_queue_goes_on(tmp_path, monkeypatch):
+    """Whatever goes wrong while the worker is heard: the job says so, and the next one is made."""
+    with client_of(tmp_path) as client:
+        id = bring(client, photo(21), "sky.png", "image/png")["id"]
+        shelf = client.app.studio._library.dreams
+        finish = shelf.finish
+
+        def broken(id, about):
+            monkeypatch.setattr(shelf, "finish", finish)
+            raise KeyError("what nobody has thought of")
+
+        monkeypatch.setattr(shelf, "finish", broken)
+        first, second = start(client, id, QUICK), start(client, id, QUICK)
+        job = wait_for_end(client, first)
+        assert job["state"] == "failed"
+        assert "what nobody has thought of" in job["why"]
+        wait(client, second)
+
+
+def test_a_worker_that_talks_nonsense_is_started_again(tmp_path, monkeypatch):
+    """What it was at fails with a reason."""
+    with client_of(tmp_path) as client:
+        jobs = client.app.studio.jobs
+        id = bring(client, photo(22), "sky.png", "image/png")["id"]
+        hear = jobs._heard
+
+        def nonsense(message):
+            if message.get("told") == "begun":
+                message = {"told": "step", "id": message["id"]}
+            hear(message)
+
+        monkeypatch.setattr(jobs, "_heard", nonsense)
+        job = wait_for_end(client, start(client, id, QUICK))
+        assert (job["state"], "KeyError" in job["why"]) == ("failed", True)
+        monkeypatch.setattr(jobs, "_heard", hear)
+        wait(client, start(client, id, QUICK))
+
+
+def test_a_job_that_cannot_begin_holds_up_no_other(tmp_path):
+    """Its picture was deleted while it waited: the next one is begun all the same."""
+    with client_of(tmp_path) as client:
+        gone = bring(client, photo(23), "gone.png", "image/png")["id"]
+        there = bring(client, photo(24), "there.png", "image/png")["id"]
+        first = start(client, there, {**SLOW, "film": {"frames": 300, "zoom": 0.03}})
+        second, third = start(client, gone, QUICK), start(client, there, QUICK)
+        client.delete(f"/api/pictures/{gone}")
+        client.delete(f"/api/jobs/{first}")
+        job = wait_for_end(client, second)
+        assert (job["state"], job["why"]) == (
+            "failed", "'gone.png' was deleted, or a picture that its settings need: add it again, "
+            "and dream on it anew."
+        )  # fmt: skip
+        wait(client, third)
+
+
+def test_a_film_that_fails_is_gone_on_with(tmp_path):
+    """It has the bytes of one that has not failed, and all of the time that it took is counted."""
+    settings = {**SLOW, "film": {"frames": 7, "zoom": 0.03}}
+    with client_of(tmp_path / "whole") as client:
+        job = start(client, bring(client, photo(25), "sky.png", "image/png")["id"], settings)
+        wait(client, job)
+        whole = film_of(tmp_path / "whole", job)
+
+    folder = tmp_path / "cut"
+    with client_of(folder) as client:
+        job = start(client, bring(client, photo(25), "sky.png", "image/png")["id"], settings)
+        wait_for_frame(client, job, 4)
+        client.app.studio.jobs._process.kill()
+        failed = wait_for_end(client, job)
+        assert failed["state"] == "failed"
+        assert failed["kept"] is True
+        assert "memory" in failed["why"]
+    told = json.loads((folder / "jobs" / f"{job}.json").read_text())
+    assert told["spent"] > 0
+    (folder / "jobs" / f"{job}.json").write_text(json.dumps({**told, "spent": 5000}))
+    with client_of(folder) as client:  # a restart does not take it away
+        assert client.get(f"/api/jobs/{job}").json()["kept"] is True
+        assert client.post(f"/api/jobs/{job}/go-on").json()["state"] == "waiting"
+        done = wait(client, job)
+        assert "why" not in done
+        assert client.get(f"/api/dreams/{job}").json()["seconds"] > 5000
+        assert client.post(f"/api/jobs/{job}/go-on").status_code == 400
+    assert film_of(folder, job) == whole
+    assert list(folder.glob("dreams/unfinished-*")) == []
+
+
+def test_a_film_that_failed_is_thrown_away(tmp_path):
+    """Then nothing of it is left; of a picture that fails nothing is kept at all."""
+    with client_of(tmp_path) as client:
+        id = bring(client, photo(26), "sky.png", "image/png")["id"]
+        film = start(client, id, SLOW)
+        wait_for_frame(client, film, 3)
+        client.app.studio.jobs._process.kill()
+        wait_for_end(client, film)
+        for _ in range(25):  # it is not forgotten for others that have ended
+            client.delete(f"/api/jobs/{start(client, id, QUICK)}")
+        assert client.get(f"/api/jobs/{film}").json()["kept"] is True
+        client.delete(f"/api/jobs/{film}")
+        assert client.get(f"/api/jobs/{film}").status_code == 404
+        still = start(client, id, {**QUICK, "iter_n": 500})
+        wait_for_frame(client, still, 1)
+        client.app.studio.jobs._process.kill()
+        assert "kept" not in wait_for_end(client, still)
+        assert client.post(f"/api/jobs/{still}/go-on").status_code == 400
+    assert list(tmp_path.glob("dreams/*")) == []
+
+
+def test_the_same_comes_several_times_at_once(tmp_path):
+    """It is kept once, and nobody is refused."""
+    data = photo(33, 1200, 900)
+    with client_of(tmp_path) as client, ThreadPoolExecutor(4) as several:
+        answers = [*several.map(lambda _: send(client, data, "sky.png", "image/png"), range(4))]
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert list(tmp_path.glob("*/unfinished-*")) == []
+
+
+# -- films that carry their settings ---------------------------------------------------------------
+
+
+def test_a_film_offers_its_settings(client, clip, tmp_path):
+    """As dreamt pictures do; a camera's move says nothing of a clip, and is left out."""
+    film = {"carry": 0.7, "fps": 5, "until": 0.6, "sound": False}
+    settings = {**QUICK, "strength": 0.5, "iter_n": 4, "film": film}
+    job = start(client, bring(client, clip.read_bytes())["id"], settings)
+    wait(client, job)
+    film = client.get(f"/api/dreams/{job}/film").content
+    about = bring(client, film, "again.mp4")
+    assert about["kind"] == "clip"
+    assert about["left_out"] == []
+    assert about["settings"]["film"] == {"carry": 0.7, "fps": 5.0, "sound": False}
+    for name, value in (("style", "strokes"), ("longest", 96), ("strength", 0.5), ("iter_n", 4),
+                        ("seed", 3), ("octave_n", 1)):  # fmt: skip
+        assert about["settings"][name] == value
+    wait(client, start(client, about["id"], about["settings"]))  # and they can be used
+
+    still = bring(client, photo(31), "sky.png", "image/png")["id"]
+    job = start(client, still, {**QUICK, "film": {"frames": 3, "zoom": 0.02}})
+    wait(client, job)
+    about = bring(client, client.get(f"/api/dreams/{job}/film").content, "zoom.mp4")
+    assert about["settings"]["film"] == {"carry": 0.92, "sound": True}
+    assert about["settings"]["style"] == "strokes"
+    poster = client.get(f"/api/dreams/{job}/picture").content
+    assert "film" not in bring(client, poster, "poster.png", "image/png").get("settings", {})
+
+    first, *others = [Image.fromarray(pixels) for pixels in moving(3)]
+    recipe = json.dumps(client.get(f"/api/dreams/{job}").json()["recipe"])
+    first.save(
+        tmp_path / "a.gif", save_all=True, append_images=others, duration=100, comment=recipe
+    )
+    about = bring(client, (tmp_path / "a.gif").read_bytes(), "a.gif", "image/gif")
+    assert about["settings"]["style"] == "strokes"
+
+
+@pytest.mark.parametrize("comment", ["{}", "rubbish", '{"deepdream": 5, "model": 3}', "x" * 2**21])
+def test_a_film_with_a_comment_of_somebody_else(client, tmp_path, comment):
+    """It comes in, without settings."""
+    path = tmp_path / "other.mkv"
+    with av.open(str(path), "w") as film:
+        film.metadata["comment"] = comment
+        stream = film.add_stream("libx264", rate=10)
+        stream.height, stream.width = SIZE
+        for pixels in moving(3):
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        film.mux(stream.encode())
+    assert not bring(client, path.read_bytes(), "other.mkv").get("settings")

@@ -140,6 +140,13 @@ class Visitor:
                 assert time.monotonic() < end, text
                 time.sleep(0.1)
 
+    def more(self):
+        """Open the further controls; tiles that come in may move them away from a click."""
+        end = time.monotonic() + 120
+        while not self.run("document.querySelector('.more').open"):
+            assert time.monotonic() < end
+            self.click("Finish, classes, guide, mask, chance")
+
     def wait(self, script, seconds=120):
         end = time.monotonic() + seconds
         while not self.run(script):
@@ -162,15 +169,14 @@ class Visitor:
             value,
         )
 
-    def quick(self):
+    def quick(self, longest="512"):
         """Choose what is done in a second."""
-        self.set(".control[data-name=longest] select", "512")
+        self.set(".control[data-name=longest] select", longest)
         self.set(".control[data-name=steps] input", "0.25")
         self.set(".control[data-name=octaves] input", "1")
 
     def quick_film(self):
-        self.quick()
-        self.set(".control[data-name=longest] select", "320")
+        self.quick("320")
 
     def dream(self):
         """Have it made, and return what has been kept."""
@@ -286,7 +292,7 @@ def test_mix_and_mask_and_put_back(visitor, photos):
     visitor.all(".look")[5].click()
     visitor.click("Add Weave to the mix")
     visitor.set(".mix .share:nth-of-type(2) input", "50")
-    visitor.click("Finish, classes, guide, mask, chance")
+    visitor.more()
     field = visitor.one(".classes input[type=search]")
     field.send_keys("teapot")
     visitor.there(".found button")
@@ -363,7 +369,7 @@ def test_camera_guide_and_what_a_dream_leads_to(visitor, photos, tmp_path):
     visitor.click("Take it")
     visitor.wait("document.querySelector('.title .name').textContent.includes('photo.jpg')")
     visitor.quick()
-    visitor.click("Finish, classes, guide, mask, chance")
+    visitor.more()
     visitor.one(".guide input[type=file]").send_keys(str(photos[1]))
     visitor.there(".control[data-name=guide] .thumb")
     first = visitor.dream()
@@ -424,7 +430,7 @@ def test_a_clip_becomes_a_film(visitor, clip, tmp_path):
     visitor.set(".control[data-name=length] input", "0.8")
     visitor.set(".control[data-name=steady] input", "80")
     visitor.wait("document.querySelector('.price').textContent.includes('about')")
-    visitor.wait("document.querySelector('.try').textContent.includes('about')")
+    visitor.wait("document.querySelector('.try .price').textContent !== ''")
     film = visitor.dream()
     assert film["settings"]["film"] == {"carry": 0.8, "start": 0.5, "until": 1.3, "sound": False}
     visitor.wait("document.querySelector('video.film').duration > 0.7")
@@ -477,6 +483,142 @@ def test_what_is_no_clip_is_told(visitor, clip, tmp_path):
     assert all("400" in message for message in refused), refused
 
 
+def worker_of(program):
+    """Return the number of the process that dreams."""
+    found = subprocess.run(["pgrep", "-P", str(program.process.pid), "-f", "studio.worker"],
+                           capture_output=True, text=True, check=True, timeout=20)  # fmt: skip
+    return int(found.stdout.split()[0])
+
+
+def test_a_film_that_fails_is_gone_on_with(visitor, clip):
+    """Its reason stands in the queue; it outlives a reload, is gone on with and watched again."""
+    visitor.open()
+    visitor.bring(clip)
+    visitor.quick_film()
+    for name, value in (("steps", "4"), ("octaves", "12"), ("steady", "0")):
+        visitor.set(f".control[data-name={name}] input", value)
+    visitor.one(".dream").click()
+    visitor.wait("document.querySelector('.where')?.textContent.startsWith('Frame 3')")
+    os.kill(worker_of(visitor.program), signal.SIGKILL)
+    visitor.there(".queue .why")
+    assert "ended by the system" in visitor.one(".queue .why").text
+    visitor.click("Your pictures")
+    assert visitor.all(".bring .queue")
+    visitor.driver.refresh()
+    visitor.there(".bring .queue .why")
+    visitor.click("Go on: sky walk.mp4")
+    visitor.there(".queue button.who")
+    visitor.one(".queue button.who").click()
+    visitor.wait("document.querySelector('.where')?.textContent.startsWith('Frame')")
+    visitor.click("Stop and keep")
+    visitor.there(DONE)
+    made = visitor.program.dreams()[-1]
+    assert made["stopped"]
+    # Dropped in again, the film offers its settings.
+    folder = max(visitor.program.library.glob("dreams/*"), key=lambda p: p.stat().st_mtime)
+    visitor.bring(folder / "film.mp4")
+    assert visitor.all(".note")[0].text.startswith("This film was dreamt before")
+    visitor.click("Use its settings")
+    assert visitor.run("document.querySelector('.control[data-name=steady] input').value") == "0"
+    assert visitor.run("document.querySelector('.control[data-name=steps] input').value") == "4"
+
+
+def test_pictures_are_chosen_again_and_deleted(visitor, photos):
+    """From the page of a picture back to all of them; one is deleted, and brought back."""
+    visitor.open()
+    visitor.bring(photos[0])
+    visitor.bring(photos[1])
+    visitor.click("Your pictures")
+    visitor.click("Delete sky 1.jpg", ".recent")
+    visitor.wait("!document.querySelector('.recent img[alt=\"sky 1.jpg\"]')")
+    visitor.click("Undo")
+    visitor.there('.recent img[alt="sky 1.jpg"]')
+    visitor.one('.recent img[alt="sky 0.jpg"]').click()
+    visitor.wait("document.querySelector('.title .name').textContent.startsWith('sky 0.jpg')")
+    # Somebody else deletes the one that is looked at.
+    visitor.run(
+        "fetch('/api/pictures').then((r) => r.json()).then(({pictures}) => fetch('/api/pictures/'"
+        "+ pictures.find((p) => p.name === 'sky 0.jpg').id, {method: 'DELETE'})) && true"
+    )
+    visitor.there(".bring:not([hidden])")
+    late = [entry["message"] for entry in visitor.driver.get_log("browser")]
+    assert all("404" in message for message in late), late  # what was on its way to be asked
+
+
+def test_settings_without_a_picture_and_a_dream_that_is_gone(visitor, photos):
+    """Settings wait for the picture that is brought next; what is not there is said."""
+    visitor.open()
+    visitor.bring(photos[0])
+    visitor.quick()
+    visitor.dream()
+    visitor.driver.get(f"{visitor.program.here}/#library")
+    visitor.there(".card")
+    visitor.all(".card")[0].click()
+    visitor.there(".viewing .recipe")
+    visitor.run(
+        "fetch('/api/pictures').then((r) => r.json()).then(({pictures}) => Promise.all(pictures."
+        "map(({id}) => fetch(`/api/pictures/${id}`, {method: 'DELETE'})))) && true"
+    )
+    visitor.wait(f"fetch('{visitor.program.here}/api/pictures').then((r) => r.json())"
+                 ".then(({pictures}) => pictures.length === 0)")  # fmt: skip
+    visitor.click("Use these settings")
+    visitor.there(".bring:not([hidden])")
+    assert visitor.all(".said")[0].text.startswith("These settings are chosen")
+    visitor.bring(photos[1])
+    assert visitor.run("document.querySelector('.control[data-name=steps] input').value") == "0.25"
+    visitor.driver.get(f"{visitor.program.here}/#dream/0123456789abcdef")
+    visitor.there(".library")
+    visitor.wait("document.querySelector('.said').textContent.startsWith('That dream is not')")
+    late = [entry["message"] for entry in visitor.driver.get_log("browser")]
+    assert all("404" in message for message in late), late
+
+
+def test_a_dream_that_waits_leaves_the_other_in_sight(visitor, photos):
+    """A second one is put in the queue, and can be watched from there."""
+    visitor.open()
+    visitor.bring(photos[2])
+    visitor.set(".control[data-name=steps] input", "4")
+    visitor.set(".control[data-name=longest] select", "3072")
+    visitor.one(".dream").click()
+    visitor.there(".stage.two")
+    visitor.one(".dream").click()
+    visitor.there(".queue button.who")
+    assert visitor.all(".toast")[0].text.startswith("It waits in the queue")
+    assert visitor.button("Stop and keep")
+    visitor.one(".queue button.who").click()
+    visitor.wait("document.querySelector('.where').textContent.startsWith('Waiting')")
+    visitor.click("Throw away", ".watch")
+    visitor.wait("document.querySelector('.watch').hidden")
+    visitor.click("Throw away: sky 2.jpg")
+    visitor.wait("document.querySelector('.queue').hidden")
+
+
+def test_bringing_a_picture_is_cancelled(visitor, photos, tmp_path):
+    """Half-way: nothing of it comes in, and the last one that was chosen counts."""
+    (tmp_path / "noise.png").write_bytes(os.urandom(4_000_000))
+    visitor.open()
+    visitor.bring(photos[3])
+    visitor.driver.execute_cdp_cmd("Network.enable", {})
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 100_000}
+    visitor.driver.execute_cdp_cmd("Network.emulateNetworkConditions", slow)
+    try:
+        visitor.one("input[type=file]").send_keys(str(tmp_path / "noise.png"))
+        visitor.there(".sending:not([hidden])")
+        visitor.click("Cancel", ".sending")
+        visitor.there(".sending[hidden]")
+        assert not visitor.all(".problem, .said")
+        visitor.one("input[type=file]").send_keys(str(tmp_path / "noise.png"))
+        visitor.there(".sending:not([hidden])")
+        visitor.bring(photos[4])
+        assert not visitor.all(".problem, .said, .sending")
+    finally:
+        visitor.driver.execute_cdp_cmd("Network.disable", {})
+    end = time.monotonic() + 120
+    while [*visitor.program.library.glob("received-*")]:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
 def test_by_keyboard_alone(visitor, photos):
     """From the top of the page to a dream, without a pointer; what has the focus shows it."""
     visitor.open()
@@ -513,7 +655,7 @@ def test_nothing_sticks_out(visitor, photos, clip, size):
     assert visitor.run(width) <= size[0]
     visitor.bring(photos[0])
     assert visitor.run(width) <= size[0]
-    visitor.click("Finish, classes, guide, mask, chance")
+    visitor.more()
     assert visitor.run(width) <= size[0]
     small = visitor.run(
         "[...document.querySelectorAll('button, select, summary')].map(e => [e.textContent,"
@@ -555,7 +697,7 @@ def test_axe_finds_nothing(axe, visitor, photos, clip, dark):
     look("empty")
     visitor.bring(photos[4])
     visitor.there(".looks img:not([hidden])")
-    visitor.click("Finish, classes, guide, mask, chance")
+    visitor.more()
     visitor.quick()
     visitor.dream()
     visitor.set(".compare input", "40")
@@ -604,8 +746,11 @@ def test_a_restart_in_the_middle(browser, photos, tmp_path):
         visitor.there(".stage.two")
         program.end(signal.SIGKILL)
         visitor.there(".lost:not([hidden])")
+        visitor.one(".dream").click()
+        visitor.there(".problem:not([hidden])")
         program = Program(tmp_path / "library", program.port)
         visitor.there(".lost[hidden]")
+        visitor.there(".problem[hidden]")
         visitor.there(".stage.two")
         visitor.click("Stop and keep")
         visitor.there(DONE)

@@ -10,8 +10,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from PIL import Image
+
 from ..errors import FilmError
 from ..files import open_view
+from ..recipe import Recipe, find_recipe, parse_recipe
+from .comment import read_comment
 from .limits import Limits, Only
 from .reader import Reader
 from .source_animation import AnimationReader
@@ -26,6 +30,7 @@ _PICTURES = ("h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mpeg4", "h263", "
 _SOUND = ("aac", "mp3", "mp3float", "opus", "libopus", "vorbis", "libvorbis", "flac", "alac", "ac3",
           "eac3", "amrnb", "amrwb", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be",
           "pcm_f32le")  # fmt: skip
+_LONGEST_RECIPE = 1 << 20  # characters
 
 
 def container_of(head: bytes) -> str | None:
@@ -70,7 +75,31 @@ def open_clip(path: Path, name: str, limits: Limits) -> Reader:
     view.release()
     if container is None:
         raise FilmError(f"'{name}' is no film that is taken here: MP4, MOV, WebM, Matroska or GIF.")
-    only = Only(container, (*_PICTURES, *_SOUND), *limits)
+    only = _only(container, limits)
     if container == GIF:
         return AnimationReader(path, name, only)
     return FilmReader(path, name, only)
+
+
+def recipe_of(path: Path, container: str, limits: Limits) -> Recipe | None:
+    """Return the recipe that a film from anybody carries, or None.
+
+    Parameters
+    ----------
+    path : Path
+    container : str
+        From `container_of`.
+    limits : Limits
+    """
+    try:
+        if container == GIF:
+            with Image.open(path, formats=(GIF.upper(),)) as image:
+                return find_recipe(image)
+        text = read_comment(path, _only(container, limits))
+        return parse_recipe(text) if len(text) <= _LONGEST_RECIPE else None
+    except (FilmError, OSError, ValueError):
+        return None
+
+
+def _only(container: str, limits: Limits) -> Only:
+    return Only(container, (*_PICTURES, *_SOUND), *limits)

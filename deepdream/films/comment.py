@@ -8,6 +8,7 @@ from pathlib import Path
 from ..errors import FilmError
 from ..files import AVIF, HEIC
 from .libraries import import_av, open_film
+from .limits import Only
 
 # MP4 and QuickTime, but not the pictures in the same container; Matroska and WebM; AVI.
 _FILM = re.compile(
@@ -21,8 +22,14 @@ def is_film(head: bytes) -> bool:
     return _FILM.match(head) is not None
 
 
-def read_comment(path: Path) -> str:
+def read_comment(path: Path, only: Only | None = None) -> str:
     """Return the comment of a film; empty where there is none.
+
+    Parameters
+    ----------
+    path : Path
+    only : Only, optional
+        What it may be, where it comes from anybody.
 
     Raises
     ------
@@ -33,7 +40,7 @@ def read_comment(path: Path) -> str:
     """
     av = import_av()
     try:
-        with open_film(path) as film:
+        with open_film(path, only) as film:
             tags = {name.lower(): value for name, value in film.metadata.items()}
     except (av.error.FFmpegError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)

@@ -50,7 +50,7 @@ from .looks import find_looks
 from .pace import Pace
 from .security import PICTURE_BYTES, Guard, Refused, Rules
 from .settings import FRAMES, LONGEST, check_film, checked
-from .store import open_plain
+from .store import open_plain, reason_of
 
 _PAGE = Path(__file__).with_name("page")
 _TYPES = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8",
@@ -161,6 +161,7 @@ class _Studio:
             Route(f"/api/jobs/{one}", self.job, methods=get),
             Route(f"/api/jobs/{one}", self.end_job, methods=delete),
             Route(f"/api/jobs/{one}/stop", self.stop_job, methods=post),
+            Route(f"/api/jobs/{one}/go-on", self.go_on_with_job, methods=post),
             Route(f"/api/jobs/{one}/picture", self.job_picture, methods=get),
             Route("/api/dreams", self.dreams, methods=get),
             Route(f"/api/dreams/{one}", self.dream, methods=get),
@@ -341,6 +342,10 @@ class _Studio:
     async def stop_job(self, request: Request) -> Response:
         return _json(self.jobs.stop(request.path_params["id"], keep=True))
 
+    async def go_on_with_job(self, request: Request) -> Response:
+        _check_space(self._library.path, 0)
+        return _json(self.jobs.go_on(request.path_params["id"]))
+
     async def job_picture(self, request: Request) -> Response:
         return _file(self.jobs.shown(request.path_params["id"]), cache="no-store")
 
@@ -418,7 +423,7 @@ async def _told(_: Request, error: Exception) -> Response:
         status = 404
     elif isinstance(error, (WriteError, OutOfMemoryError)):
         status = 507
-    return _json({"error": str(error)}, status)
+    return _json({"error": reason_of(error)}, status)
 
 
 async def _refused(_: Request, error: Exception) -> Response:
@@ -439,8 +444,7 @@ async def _gone(_: Request, error: Exception) -> Response:
 
 
 async def _disk(_: Request, error: Exception) -> Response:
-    reason = getattr(error, "strerror", None) or error
-    return _json({"error": f"The library cannot be written or read: {reason}."}, 507)
+    return _json({"error": reason_of(error)}, 507)
 
 
 async def _memory(_: Request, error: Exception) -> Response:

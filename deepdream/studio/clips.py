@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import DeepDreamError, FilmError
-from ..films.clips import GIF, Limits, container_of, open_clip
+from ..films.clips import GIF, Limits, container_of, open_clip, recipe_of
 from ..picture import to_uint8
 from .processes import environment
 from .settings import SECONDS
@@ -62,7 +62,7 @@ async def look_into(file: Path, name: str, folder: Path) -> dict[str, Any]:
     -------
     dict
         ``size`` (width, height), ``seconds``, ``frames``, ``rate``, ``sound``, ``notes``, and
-        ``type``, as which browsers play it.
+        ``type``, as which browsers play it; ``recipe``, what it carries of ours, or None.
 
     Raises
     ------
@@ -107,7 +107,8 @@ def _look(file: Path, name: str, folder: Path) -> dict[str, Any]:
     h, w = pixels.shape[:2]
     return {"size": [w, h], "seconds": round(frames / rate, 3), "frames": frames,
             "rate": round(rate, 3), "sound": reader.tracks is not None,
-            "notes": list(reader.warnings), "type": _TYPES[container]}  # fmt: skip
+            "notes": list(reader.warnings), "type": _TYPES[container],
+            "recipe": recipe_of(file, container, LIMITS)}  # fmt: skip
 
 
 def _bound() -> None:

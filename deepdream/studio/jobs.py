@@ -1,9 +1,9 @@
 """Jobs: dreams that wait, the one that is made, and the small pictures of looks between them.
 
 A job is an object of JSON in a file of its own, so that the queue outlives the program: what was
-running when it ended waits again when it starts; a film goes on after its last frame. Everything
-here happens on the server's event loop; what computes is `worker`, a process of its own, which is
-started again where it ends.
+running when it ended waits again when it starts; a film goes on after its last frame, and one that
+failed may. Everything here happens on the server's event loop; what computes is `worker`, a process
+of its own, which is started again where it ends.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import random
 import sys
 import time
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,18 +22,19 @@ from typing import Any
 from ..errors import DeepDreamError, MissingFileError, ParameterError
 from ..files import make_folder
 from .events import Events
-from .library import Library
+from .library import POSTER, Library
 from .looks import Look, preview_settings
 from .pace import Pace
 from .processes import environment
 from .settings import Settings, check_film, pictures_of
-from .store import is_id, new_id, read_json, write_json
+from .store import is_id, new_id, read_json, reason_of, write_json
 
 MOST = 100  # jobs that wait
 _LINE = 1 << 20  # bytes of a worker's message
 _RECENT = 20  # finished jobs that are remembered
 _AGAIN = 1.0  # seconds before a worker that ended is started again
 _ENDED = "done", "failed", "cancelled"
+_AT_WORK = "running", "stopping"
 
 _IN_VAIN = 3  # starts of a worker that never was ready
 _NO_WORKER = (
@@ -41,8 +43,10 @@ _NO_WORKER = (
 )
 _DIED = (
     "The part of the program that dreams was ended by the system, most likely because memory ran "
-    "out: choose a smaller size."
+    "out: close other programs, or choose a smaller size."
 )
+
+_GONE = "was deleted, or a picture that its settings need: add it again, and dream on it anew."
 
 
 class Jobs:
@@ -89,11 +93,15 @@ class Jobs:
                 job["progress"] = None
                 if not self._begun(job):
                     job.pop("stop", None)  # nothing is there to be kept: it is made anew
+            if not self._has_frames(job):
+                job.pop("kept", None)
             self._jobs[path.stem] = job
         self._jobs = dict(sorted(self._jobs.items(), key=lambda pair: pair[1]["asked"]))
         for path in self._path.glob("now-*.jpg"):
             path.unlink()
-        self._library.dreams.sweep([id for id, job in self._jobs.items() if self._begun(job)])
+        self._library.dreams.sweep(
+            [id for id, job in self._jobs.items() if self._begun(job) or "kept" in job]
+        )
 
     def _begun(self, job: Mapping[str, Any]) -> bool:
         """Tell whether a job that waits is a film of which there are frames."""
@@ -103,6 +111,10 @@ class Jobs:
             and self._library.dreams.begun(job["id"])
         )
 
+    def _has_frames(self, job: Mapping[str, Any]) -> bool:
+        """Tell whether a job is a film that can be gone on with."""
+        return "film" in job["settings"] and self._library.dreams.begun(job["id"], POSTER)
+
     async def start(self) -> None:
         """Start the worker."""
         self._tasks.append(asyncio.ensure_future(self._keep_worker()))
@@ -111,17 +123,20 @@ class Jobs:
         """End the worker; what it was at waits for the next start."""
         for task in self._tasks:
             task.cancel()
-        process = self._process
-        if process is not None and process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        await self._end_worker()
 
     async def _keep_worker(self) -> None:
         in_vain = 0
         while not self.broken:
             self._was_ready = False
-            await self._run_worker()
+            why = _DIED
+            try:
+                await self._run_worker()
+            except Exception as error:  # whatever it is: a queue that stands still is worse
+                traceback.print_exc()
+                why = reason_of(error)
+            await self._end_worker()
+            self._left_over(why)
             in_vain = 0 if self._was_ready else in_vain + 1
             if in_vain >= _IN_VAIN and not self.broken:
                 self._break(_NO_WORKER)
@@ -141,16 +156,27 @@ class Jobs:
         while True:
             line = await process.stdout.readline()
             if not line:
-                break
+                return
             self._heard(json.loads(line))
+
+    async def _end_worker(self) -> None:
+        process = self._process
+        if process is None:
+            return
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
         await process.wait()
+
+    def _left_over(self, why: str) -> None:
+        """Let what a worker was at fail: it is not there any more."""
         self._ready = False
         running, self._running = self._running, None
-        if running is not None:
-            if running["do"] == "look":
-                self._wanted.pop(running["of"], None)
-            else:
-                self._end(running["id"], "failed", why=_DIED)
+        if running is not None and running["do"] == "look":
+            self._wanted.pop(running["of"], None)
+        for job in [*self._jobs.values()]:
+            if job["state"] in _AT_WORK:
+                self._end(job["id"], "failed", why)
 
     # -- what the page wants -----------------------------------------------------------------------
 
@@ -186,8 +212,7 @@ class Jobs:
         MissingFileError
             A picture is not there.
         """
-        if sum(job["state"] not in _ENDED for job in self._jobs.values()) >= MOST:
-            raise ParameterError(f"{MOST} dreams wait already: let some of them end first")
+        self._check_room()
         about = self._library.pictures.about(picture)
         self._library.check_pictures(pictures_of(settings))
         check_film(settings, about.get("clip"))
@@ -208,6 +233,35 @@ class Jobs:
         self._told(job)
         self._next()
         return job
+
+    def _check_room(self) -> None:
+        if sum(job["state"] not in _ENDED for job in self._jobs.values()) >= MOST:
+            raise ParameterError(f"{MOST} dreams wait already: let some of them end first")
+
+    def go_on(self, id: str) -> dict[str, Any]:
+        """Put a film that failed at the end of the queue; it goes on after its last frame.
+
+        Parameters
+        ----------
+        id : str
+
+        Raises
+        ------
+        ParameterError
+            There is nothing of it to go on with, or too many wait.
+        """
+        job = self.job(id)
+        if "kept" not in job:
+            raise ParameterError("there is nothing of it to go on with: make it again")
+        self._check_room()
+        again = {name: value for name, value in job.items() if name not in ("kept", "why", "ended")}
+        again.update(state="waiting", asked=time.time())
+        self._write(again)
+        del self._jobs[id]  # it comes last now
+        self._jobs[id] = again
+        self._told(again)
+        self._next()
+        return again
 
     def stop(self, id: str, keep: bool) -> dict[str, Any]:
         """End a job early.
@@ -272,41 +326,44 @@ class Jobs:
 
     def _next(self) -> None:
         """Give the worker something to do, if it has nothing."""
-        waiting = next((job for job in self._jobs.values() if job["state"] == "waiting"), None)
+        waiting = [job for job in self._jobs.values() if job["state"] == "waiting"]
         if self._running is not None:
-            if waiting is not None and self._running["do"] == "look":
+            if waiting and self._running["do"] == "look":
                 self._send({"do": "cancel", "id": self._running["id"]})
             return
         if not self._ready:
             return
-        if waiting is not None:
-            self._begin(waiting)
-            return
+        for job in waiting:
+            try:
+                self._begin(job)
+                return
+            except Exception as error:  # deleted, damaged, no room: the next one is another
+                self._running = None
+                gone = isinstance(error, MissingFileError)
+                why = f"'{job['name']}' {_GONE}" if gone else reason_of(error)
+                self._end(job["id"], "failed", why)
         for picture, names in [*self._wanted.items()]:
             if names:
                 try:
                     self._begin_look(picture, names[0])
                     return
-                except DeepDreamError:  # deleted, or damaged
+                except Exception:  # deleted, or damaged
                     del self._wanted[picture]
 
     def _begin(self, job: dict[str, Any]) -> None:
         id, settings = job["id"], job["settings"]
-        try:
-            task = {
-                "do": "dream", "id": id, "settings": settings,
-                "picture": self._file(job["picture"]),
-                "pictures": {each: self._file(each) for each in pictures_of(settings)},
-                "folder": str(self._library.dreams.unfinished(id, go_on="film" in settings)),
-                "shown": str(self._path / f"now-{id}.jpg"),
-            }  # fmt: skip
-            clip = self._library.clip(job["picture"]) if "film" in settings else None
-            if clip is not None:
-                task["clip"] = {"file": str(clip[0]), "name": clip[1]}
-        except DeepDreamError as error:
-            self._end(id, "failed", why=str(error))
-            return
-        job["state"] = "running"
+        task = {
+            "do": "dream", "id": id, "settings": settings,
+            "picture": self._file(job["picture"]),
+            "pictures": {each: self._file(each) for each in pictures_of(settings)},
+            "folder": str(self._library.dreams.unfinished(id, go_on="film" in settings)),
+            "shown": str(self._path / f"now-{id}.jpg"),
+        }  # fmt: skip
+        clip = self._library.clip(job["picture"]) if "film" in settings else None
+        if clip is not None:
+            task["clip"] = {"file": str(clip[0]), "name": clip[1]}
+        job.update(state="running", began=time.time(), spent=job.get("spent", 0.0))
+        job.pop("phase", None)
         self._running = task
         self._told(job)
         self._send(task)
@@ -371,6 +428,8 @@ class Jobs:
             job["phase"] = told
             self._told(job)
         elif told == "step":
+            if message["frame"] > (job["progress"] or message)["frame"]:  # it goes on after that
+                self._count(job)
             job["progress"] = message
             self._events.tell("step", {"id": id, **message})
         else:
@@ -393,12 +452,12 @@ class Jobs:
             "recipe": message["recipe"],
             "notes": message["notes"],
             "made": time.time(),
-            "seconds": round(time.time() - job.get("began", job["asked"]), 1),
+            "seconds": round(self._count(job), 1),
         }
         try:
             self._library.dreams.finish(id, about)
         except (DeepDreamError, OSError) as error:
-            self._end(id, "failed", why=str(error))
+            self._end(id, "failed", why=reason_of(error))
             return
         if message["whole"]:  # of a film the frames differ
             with contextlib.suppress(DeepDreamError):
@@ -409,32 +468,55 @@ class Jobs:
 
     # -- files -------------------------------------------------------------------------------------
 
+    def _count(self, job: dict[str, Any]) -> float:
+        """Add the time that a job has taken since it was counted last; return all of it.
+
+        Of a film it is written down: it may go on when the program is started again.
+        """
+        now = time.time()
+        job["spent"] = job["spent"] + max(0.0, now - job["began"])
+        job["began"] = now
+        if "film" in job["settings"]:
+            self._write_if_possible(job)
+        return float(job["spent"])
+
     def _told(self, job: dict[str, Any]) -> None:
-        if job["state"] == "running" and "began" not in job:
-            job["began"] = time.time()
         self._events.tell("job", job)
 
     def _end(self, id: str, state: str, why: str | None = None) -> None:
         job = self._jobs[id]
-        if state != "done":
+        if job["state"] in _AT_WORK:
+            self._count(job)
+        if state == "failed" and self._has_frames(job):
+            job["kept"] = True
+        elif state != "done":
             self._library.dreams.drop(id)
         job.update(state=state, ended=time.time(), progress=None)
         if why:
             job["why"] = why
         with contextlib.suppress(OSError):
             (self._path / f"now-{id}.jpg").unlink()
-        with contextlib.suppress(DeepDreamError):  # of a full disk the page is told by the reason
-            self._write(job)
+        self._write_if_possible(job)
         self._events.tell("job", job)
-        ended = [each["id"] for each in self._jobs.values() if each["state"] in _ENDED]
+        ended = [
+            each["id"]
+            for each in self._jobs.values()
+            if each["state"] in _ENDED and "kept" not in each
+        ]
         for old in ended[:-_RECENT]:
             self._remove(old)
+
+    def _write_if_possible(self, job: Mapping[str, Any]) -> None:
+        with contextlib.suppress(DeepDreamError):  # of a full disk the page is told by the reason
+            self._write(job)
 
     def _write(self, job: Mapping[str, Any]) -> None:
         write_json(self._path / f"{job['id']}.json", job)
 
     def _remove(self, id: str) -> None:
         del self._jobs[id]
+        if id not in self._library.dreams:
+            self._library.dreams.drop(id)
         with contextlib.suppress(OSError):
             (self._path / f"{id}.json").unlink()
         self._events.tell("gone", id)

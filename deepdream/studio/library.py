@@ -20,6 +20,7 @@ import hashlib
 import io
 import re
 import shutil
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -45,6 +46,7 @@ _TRASH_DAYS = 7
 
 _MASK, _PHOTO, CLIP = "mask", "photo", "clip"
 _STILL = "still.png"
+POSTER = "picture.png"  # of a film: its first frame
 
 
 class Library:
@@ -71,6 +73,7 @@ class Library:
         self.pictures.sweep()
         make_folder(path / "jobs")
         self._net = net
+        self._adding = threading.Lock()
         self._opening: asyncio.Lock | None = None
         empty_trash(trash, time.time() - _TRASH_DAYS * 86400)
 
@@ -105,21 +108,15 @@ class Library:
         size = len(view)
         view.release()
         id = digits[:16]
-        if id in self.pictures:
-            about = self.pictures.about(id)
-            if not mask and about["kind"] == _MASK:
-                about = self.pictures.change(id, kind=_PHOTO, name=name)
-            return about
-        picture = load_named(file, name)
-        h, w = picture.shape[:2]
-        folder = self.pictures.unfinished(id)
-        try:
-            write_small(picture, folder)
-            shutil.move(str(file), folder / "original")
+        with self._adding:  # the same one may come twice at once
+            if id in self.pictures:
+                about = self.pictures.about(id)
+                if not mask and about["kind"] == _MASK:
+                    about = self.pictures.change(id, kind=_PHOTO, name=name)
+                return about
             about = {
                 "kind": _MASK if mask else _PHOTO,
                 "name": name,
-                "size": [w, h],
                 "bytes": size,
                 "sha256": digits,
                 "added": time.time(),
@@ -127,6 +124,16 @@ class Library:
             if recipe is not None:
                 settings, left_out = from_recipe(self._net, recipe)
                 about.update(settings=settings, left_out=left_out)
+            return self._take_in(file, id, about)
+
+    def _take_in(self, file: Path, id: str, about: dict[str, Any]) -> dict[str, Any]:
+        picture = load_named(file, about["name"])
+        h, w = picture.shape[:2]
+        folder = self.pictures.unfinished(id)
+        try:
+            write_small(picture, folder)
+            shutil.move(str(file), folder / "original")
+            about = {**about, "size": [w, h]}
             self.pictures.finish(id, about)
         except BaseException:
             self.pictures.drop(id)
@@ -144,7 +151,8 @@ class Library:
         Returns
         -------
         dict
-            Its id and what is known of it; ``clip`` has what `clips.look_into` has found.
+            Its id and what is known of it; ``clip`` has what `clips.look_into` has found;
+            ``settings`` are those of the recipe that it carries.
 
         Raises
         ------
@@ -160,6 +168,7 @@ class Library:
             folder = self.pictures.unfinished(id)
             try:
                 found = await look_into(file, name, folder)
+                recipe = found.pop("recipe", None)
                 about = {
                     "kind": CLIP,
                     "name": name,
@@ -169,6 +178,9 @@ class Library:
                     "sha256": digits,
                     "added": time.time(),
                 }
+                if recipe is not None:
+                    settings, left_out = from_recipe(self._net, recipe, clip=True)
+                    about.update(settings=settings, left_out=left_out)
                 file.replace(folder / "original")
                 self.pictures.finish(id, about)
             except BaseException:

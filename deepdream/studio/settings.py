@@ -21,6 +21,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
 from typing import Any
 
 from ..dreaming.objectives.goals import ends_with_weights
@@ -339,7 +340,9 @@ def film_steps(settings: Mapping[str, Any]) -> tuple[int, int]:
     return max(1, round(first * share)), max(1, round(last * share))
 
 
-def from_recipe(net: Any, recipe: Mapping[str, Any]) -> tuple[Settings, list[str]]:
+def from_recipe(
+    net: Any, recipe: Mapping[str, Any], clip: bool = False
+) -> tuple[Settings, list[str]]:
     """Return the settings that a recipe tells, and what of it they cannot hold.
 
     Parameters
@@ -347,7 +350,9 @@ def from_recipe(net: Any, recipe: Mapping[str, Any]) -> tuple[Settings, list[str
     net : Net or Graph
         On which they are to be used.
     recipe : mapping
-        From a picture, so from anybody.
+        From a picture or a film, so from anybody.
+    clip : bool
+        What carries it is a film, and becomes one again.
 
     Returns
     -------
@@ -356,6 +361,9 @@ def from_recipe(net: Any, recipe: Mapping[str, Any]) -> tuple[Settings, list[str
     """
     try:
         found, left_out = _told(net, recipe)
+        if clip:
+            found["film"] = _film_of(recipe.get("film", {}))
+            found["longest"] = min(found.get("longest", _FILM_LONGEST), _FILM_LONGEST)
         return checked(net, found), left_out
     except Exception:  # a recipe may say anything
         return {}, ["other"]
@@ -381,7 +389,29 @@ def _told(net: Any, recipe: Mapping[str, Any]) -> tuple[Settings, list[str]]:
     sides = [parameters.get("width"), parameters.get("height")]
     if any(sides):
         found["longest"] = _longest(recipe["input"]["size"], *sides)
+    film = recipe.get("film")
+    if film is not None:
+        found.update((name, value) for name, value in recipe.get("first", {}).items()
+                     if name in NOTEBOOK)  # fmt: skip
+        if "size" in film:
+            found["longest"] = max(map(int, film["size"]))
+        if "keyframes" in film:
+            left_out.append("other")
     return found, left_out
+
+
+def _film_of(film: Mapping[str, Any]) -> dict[str, Any]:
+    """Return of a film's options those that another clip can be given.
+
+    What a camera was told says nothing of a clip; nor does the part that was taken, which is all
+    that there is of the film.
+    """
+    if "flow" not in film:
+        return {"carry": CARRY}
+    found: dict[str, Any] = {"carry": film.get("carry", CARRY), "sound": film.get("sound", True)}
+    if "fps" in film:
+        found["fps"] = float(Fraction(film["fps"]))
+    return found
 
 
 def _goal_of(parameters: Mapping[str, Any]) -> Settings | None:

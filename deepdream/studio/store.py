@@ -8,6 +8,7 @@ found to be an id.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -18,7 +19,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..errors import MissingFileError, WriteError
+from ..errors import DeepDreamError, MissingFileError, WriteError
 from ..files import make_folder, replacing
 
 _ID = re.compile(r"[0-9a-f]{16}")
@@ -76,6 +77,20 @@ def write_json(path: Path, value: Any) -> None:
         part.write_text(json.dumps(value, allow_nan=False), "utf-8")
 
 
+def reason_of(error: BaseException) -> str:
+    """Return in a sentence why something could not be done, without names of files of ours."""
+    cause = error.__cause__ if isinstance(error, WriteError) else error
+    if isinstance(cause, OSError) and cause.errno is not None:
+        if cause.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", -1)):
+            return "The disk is full: free some space, then try again."
+        return f"The library cannot be written or read: {cause.strerror}."
+    if isinstance(error, DeepDreamError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "There is not enough memory: choose a smaller size."
+    return f"Something went wrong, and it is written in the terminal: {error!r}"[:300]
+
+
 class Shelf:
     """A folder of folders, each named by an id and with its ``about.json``.
 
@@ -124,9 +139,9 @@ class Shelf:
             shutil.rmtree(path, ignore_errors=True)
         return make_folder(path)
 
-    def begun(self, id: str) -> bool:
-        """Tell whether there is a folder of this id that is not finished."""
-        return (self._path / f"{_UNFINISHED}{id}").is_dir()
+    def begun(self, id: str, file: str = "") -> bool:
+        """Tell whether there is a folder of this id that is not finished, and a file in it."""
+        return (self._path / f"{_UNFINISHED}{id}" / file).exists()
 
     def finish(self, id: str, about: dict[str, Any]) -> None:
         """Put a folder that has all its files among the others."""

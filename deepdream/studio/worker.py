@@ -26,6 +26,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,14 +42,15 @@ from ..picture import Picture, resized
 from ..preview import fitted, sample, shown_size
 from ..progress import Pace
 from .clips import LIMITS
-from .library import load_named
+from .library import POSTER, load_named
 from .settings import film_keywords_for, keywords_for
 from .small import THUMB, write_jpeg, write_small
+from .store import reason_of
 
 _TELL = 0.1  # seconds between two messages of a job
 _SHOWN = 1400  # longer side of the picture so far, in pixels
 _NICE = 5  # the page comes first
-_POSTER, _CLIP = "picture.png", "clip"
+_CLIP = "clip"
 _SURE = 0.04  # share of the work after which the time left can be told
 
 
@@ -114,14 +116,10 @@ class Worker:
             else:
                 told = [str(n.message) for n in notes if issubclass(n.category, UserWarning)]
                 self._tell("done", id=id, notes=told[:3], **done)
-        except DeepDreamError as error:
-            self._tell("failed", id=id, why=str(error))
-        except MemoryError:
-            self._tell("failed", id=id, why="There is not enough memory: choose a smaller size.")
-        except OSError as error:
-            self._tell("failed", id=id, why=f"The library cannot be written: {error.strerror}.")
         except Exception as error:  # whatever it is, the next job is another one
-            self._tell("failed", id=id, why=f"{type(error).__name__}: {error}"[:300])
+            if not isinstance(error, (DeepDreamError, MemoryError, OSError)):
+                traceback.print_exc()
+            self._tell("failed", id=id, why=reason_of(error))
         finally:
             self._ended.pop(id, None)
             gc.collect()
@@ -167,7 +165,7 @@ class Worker:
 
         path = folder / "film.mp4"
         begun = part_folder(path)
-        if not (folder / _POSTER).exists():  # ended before the first frame was kept
+        if not (folder / POSTER).exists():  # ended before the first frame was kept
             shutil.rmtree(begun, ignore_errors=True)
         try:
             return Filming(self._net, source, path, **keywords)
@@ -183,7 +181,7 @@ class Worker:
         write_small(frame, folder)
         before = resized(picture, (frame.shape[0], frame.shape[1]))
         write_jpeg(fitted(before, before.shape[:2]), folder / "before.jpg", max(before.shape[:2]))
-        save_image(frame, folder / _POSTER)
+        save_image(frame, folder / POSTER)
 
     def _dream(self, job: Mapping[str, Any]) -> dict[str, Any] | None:
         id, settings = job["id"], job["settings"]

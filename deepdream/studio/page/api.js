@@ -27,8 +27,8 @@ function answered(status, text) {
   return found;
 }
 
-/** Send a picture or a clip; `told` hears which share of it is on its way. */
-export function send(path, blob, name, told = () => {}) {
+/** Send a picture or a clip; `told` hears which share of it is on its way, `signal` ends it. */
+export function send(path, blob, name, told = () => {}, signal = null) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", path);
@@ -36,6 +36,8 @@ export function send(path, blob, name, told = () => {}) {
     request.setRequestHeader("x-name", encodeURIComponent(name.slice(-80)));
     request.upload.onprogress = (event) => told(event.loaded / (event.total || 1));
     request.onerror = () => reject(new Error(T.offline));
+    request.onabort = () => reject(new Error(T.cancelled));
+    signal?.addEventListener("abort", () => request.abort());
     request.onload = () => {
       try {
         resolve(answered(request.status, request.responseText));
@@ -47,12 +49,13 @@ export function send(path, blob, name, told = () => {}) {
   });
 }
 
-export const addPicture = (blob, name, told) => send("/api/pictures", blob, name, told);
+export const addPicture = (blob, name, told, signal) => send("/api/pictures", blob, name, told, signal);
 export const addMask = (blob) => send("/api/masks", blob, "mask.png");
 export const wantLooks = (id) => call("POST", `/api/pictures/${id}/looks`);
 export const estimate = (picture, settings) => call("POST", "/api/estimates", { picture, settings });
 export const startDream = (picture, settings) => call("POST", "/api/jobs", { picture, settings });
 export const stopJob = (id) => call("POST", `/api/jobs/${id}/stop`);
+export const goOn = (id) => call("POST", `/api/jobs/${id}/go-on`);
 export const cancelJob = (id) => call("DELETE", `/api/jobs/${id}`);
 
 /**

@@ -93,7 +93,7 @@ export class Controls {
   longest() {
     const listed = () => {
       const own = Math.max(...this.size);
-      return this.sides().map((side) => [String(side), (side === own ? T.controls.longest.own : T.controls.longest.option)(side, this.bySize?.[side])]);
+      return this.sides().map((side) => [String(side), (side === own ? T.controls.longest.own : T.controls.longest.option)(side, this.bySize?.[side], Boolean(this.choice.clip))]);
     };
     return this.select("longest", listed, () => String(this.choice.longestOf(this.size)), (value) => {
       this.choice.longest = Number(value) === this.choice.usualLongest(this.size) ? null : Number(value);

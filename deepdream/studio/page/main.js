@@ -63,7 +63,11 @@ class App {
     const [, where, id] = /^#?(\w*)\/?(\w*)/.exec(location.hash);
     let shown = this.make;
     if (where === "library") shown = this.library;
-    if (where === "dream" && this.viewer.show(id)) shown = this.viewer;
+    if (where === "dream") {
+      const there = this.viewer.show(id);
+      shown = there ? this.viewer : this.library;
+      if (!there) this.say(T.list.gone);
+    }
     if (shown === this.library) this.library.shown();
     const name = shown === this.make ? "#make" : "#library";
     for (const link of this.links) {
@@ -82,10 +86,16 @@ class App {
   heard(kind, what) {
     if (kind === "all") {
       this.jobs = new Map(what.jobs.map((job) => [job.id, job]));
-      if (this.heardBefore) this.readAll().then(() => this.changed());
+      if (this.heardBefore) {
+        this.readAll().then(() => {
+          if (this.make.picture && !this.pictures.has(this.make.picture.id)) this.make.leave(); // deleted meanwhile
+          this.changed();
+        });
+      }
       this.heardBefore = true;
     } else if (kind === "job") {
-      this.jobs.set(what.id, { ...this.jobs.get(what.id), ...what });
+      if (this.jobs.get(what.id)?.asked !== what.asked) this.jobs.delete(what.id); // it comes last now
+      this.jobs.set(what.id, what);
     } else if (kind === "step") {
       const { id, ...progress } = what;
       const job = this.jobs.get(id);
@@ -99,6 +109,7 @@ class App {
     else if (kind === "dream") this.dreams.set(what.id, what);
     else if (kind === "deleted") {
       this.pictures.delete(what);
+      if (this.make.picture?.id === what) this.make.leave();
       this.dreams.delete(what);
       if (location.hash === `#dream/${what}`) this.go("#library");
       if (this.make.shownDream === what) { this.make.current = this.make.shownDream = null; this.make.after.hidden = true; this.make.back(); }
@@ -122,8 +133,10 @@ class App {
 
   connected(yes) {
     clearTimeout(this.losing);
-    if (yes) this.lost.hidden = true;
-    else this.losing = setTimeout(() => { this.lost.hidden = false; }, 1500);
+    if (yes) {
+      this.lost.hidden = true;
+      if (this.make.wrong === T.offline) this.make.problem("");
+    } else this.losing = setTimeout(() => { this.lost.hidden = false; }, 1500);
   }
 
   /** Say something for a while, with something to do about it. */

@@ -1,5 +1,5 @@
 // Making: a picture is brought, a look chosen, and the dream watched.
-import { addPicture, call, cancelJob, startDream, stopJob } from "./api.js";
+import { addPicture, call, cancelJob, goOn, startDream, stopJob } from "./api.js";
 import { openCamera } from "./camera.js";
 import { Choice } from "./choice.js";
 import { Controls } from "./controls.js";
@@ -11,6 +11,7 @@ import { T } from "./texts.js";
 import { actions, showOn } from "./viewer.js";
 
 const MEMORY = "deepdream-studio";
+const RECENT = 8; // pictures that are shown at first
 const BUSY = ["waiting", "running", "stopping"];
 
 export class Make {
@@ -38,36 +39,40 @@ export class Make {
   }
 
   build() {
-    this.sending = h("p", { class: "sending", role: "status" });
+    this.sent = h("span", { role: "status" });
+    this.sendingBar = h("progress", { max: 1, value: 0, "aria-label": T.bring.progress });
+    this.sending = h("div", { class: "sending", hidden: true }, this.sent, this.sendingBar,
+      h("button", { type: "button", class: "quiet", onclick: () => this.taking?.abort() }, T.cancel));
     this.recent = h("section", { class: "recent", hidden: true, "aria-labelledby": "recent-title" });
+    this.queue = h("section", { class: "queue", hidden: true, "aria-labelledby": "queue-title" });
     this.bring = h("div", { class: "bring" },
       h("div", { class: "target" },
         h("h1", {}, T.bring.title), h("p", { class: "lead" }, T.bring.lead),
         h("div", { class: "row" },
           h("button", { type: "button", class: "main", onclick: () => this.file.click() }, icon("picture"), this.any ? T.bring.chooseAny : T.bring.choose),
           h("button", { type: "button", class: "plain", onclick: () => this.photograph() }, icon("camera"), T.bring.photograph)),
-        h("p", { class: "help drop" }, this.any ? T.bring.dropAny : T.bring.drop), this.sending),
-      this.recent);
+        h("p", { class: "help drop" }, this.any ? T.bring.dropAny : T.bring.drop)),
+      this.queue, this.recent);
     this.name = h("h1", { class: "name" });
     this.carried = h("div", { class: "note", hidden: true });
     this.watch = h("div", { class: "watch", hidden: true });
     this.after = h("div", { class: "after-dream", hidden: true });
-    this.queue = h("section", { class: "queue", hidden: true, "aria-labelledby": "queue-title" });
     this.price = h("span", { class: "price" });
     this.startButton = h("button", { type: "button", class: "main dream", onclick: () => this.dream() }, h("span", { class: "word" }, T.dream), this.price);
     this.tryPrice = h("span", { class: "price" });
     this.tryButton = h("button", { type: "button", class: "quiet try", hidden: true, onclick: () => this.dream(this.choice.settings(this.picture.size, true)) }, icon("picture"), h("span", {}, T.tryFrame), this.tryPrice);
     this.said = h("p", { class: "problem", role: "alert", hidden: true });
-    this.work = h("div", { class: "work", hidden: true },
-      h("div", { class: "stand" },
-        h("div", { class: "row between title" }, this.name,
-          h("div", { class: "row" },
-            h("button", { type: "button", class: "quiet", onclick: () => this.file.click() }, icon("picture"), this.any ? T.bring.anotherAny : T.bring.another),
-            h("button", { type: "button", class: "quiet", onclick: () => this.photograph() }, icon("camera"), T.bring.photograph))),
-        this.carried, this.stage.element, this.watch, this.after, this.queue),
+    this.stand = h("div", { class: "stand" },
+      h("div", { class: "row between title" }, this.name,
+        h("div", { class: "row" },
+          h("button", { type: "button", class: "quiet", onclick: () => this.leave() }, icon("copy"), T.bring.recent),
+          h("button", { type: "button", class: "quiet", onclick: () => this.file.click() }, icon("picture"), this.any ? T.bring.anotherAny : T.bring.another),
+          h("button", { type: "button", class: "quiet", "aria-label": T.bring.photograph, title: T.bring.photograph, onclick: () => this.photograph() }, icon("camera"), h("span", { class: "wide-only" }, T.bring.photograph)))),
+      this.carried, this.stage.element, this.watch, this.after);
+    this.work = h("div", { class: "work", hidden: true }, this.stand,
       h("div", { class: "panel" }, this.looks.element, this.controls.element, h("div", { class: "start" }, this.said, this.startButton, this.tryButton)));
     this.over = h("div", { class: "over", hidden: true }, h("p", {}, T.bring.now));
-    this.element = h("div", { class: "making" }, this.file, this.phone, this.bring, this.work, this.over);
+    this.element = h("div", { class: "making" }, this.file, this.phone, this.sending, this.bring, this.work, this.over);
   }
 
   listen() {
@@ -116,23 +121,34 @@ export class Make {
       return;
     }
     this.problem("");
-    const told = (share) => { this.sending.textContent = T.bring.sending(share); };
+    this.taking?.abort(); // the last one counts
+    const taking = new AbortController();
+    this.taking = taking;
+    const told = (share) => { this.sent.textContent = T.bring.sending(share); this.sendingBar.value = share; };
     told(0);
-    this.element.classList.add("busy");
+    this.sending.hidden = false;
     try {
-      this.open(await addPicture(file, file.name || "picture", told));
+      const picture = await addPicture(file, file.name || "picture", told, taking.signal);
+      if (this.taking === taking) this.open(picture);
     } catch (error) {
-      this.problem(error.message);
+      if (!taking.signal.aborted) this.problem(error.message);
     } finally {
-      this.element.classList.remove("busy");
-      this.sending.textContent = "";
+      if (this.taking === taking) { this.sending.hidden = true; this.taking = null; }
     }
   }
 
+  /** Say what went wrong until something else is tried; where that is out of sight for a while. */
   problem(text) {
-    this.said.textContent = text;
+    this.wrong = text;
+    this.showProblem();
+    const seen = this.said.checkVisibility() && this.said.getBoundingClientRect().bottom <= innerHeight;
+    if (text && !seen) this.app.say(text);
+  }
+
+  showProblem() {
+    const text = this.refused || this.wrong || "";
+    if (this.said.textContent !== text) this.said.textContent = text;
     this.said.hidden = !text;
-    if (text && !this.picture) this.app.say(text);
   }
 
   /** Take a picture of the library as the one to dream on. */
@@ -148,6 +164,7 @@ export class Make {
     this.tryButton.hidden = !picture.clip;
     this.bring.hidden = true;
     this.work.hidden = false;
+    this.stand.append(this.queue);
     this.after.hidden = true;
     this.watch.hidden = true;
     this.name.textContent = `${picture.name} · ${T.bring.size(...picture.size)}${picture.clip ? ` · ${T.bring.length(picture.clip.seconds)}` : ""}`;
@@ -158,6 +175,21 @@ export class Make {
     this.looks.show(picture).catch((error) => this.app.say(error.message));
     this.controls.for(picture);
     this.remember();
+  }
+
+  /** Go back to where pictures are brought, and those that were can be chosen. */
+  leave() {
+    this.stage.rest();
+    this.picture = this.current = this.shownDream = null;
+    this.problem("");
+    this.work.hidden = true;
+    this.bring.hidden = false;
+    this.recent.before(this.queue);
+    this.looks.show(null);
+    this.controls.for(null);
+    this.jobsChanged();
+    this.remember();
+    scrollTo(0, 0);
   }
 
   /** Show the picture that is dreamt on; a clip can be played. */
@@ -176,7 +208,7 @@ export class Make {
     this.carried.hidden = !there;
     if (!there) return;
     const reasons = (picture.left_out ?? []).map((reason) => T.bring.without[reason]);
-    fill(this.carried, h("p", {}, T.bring.carries, " ", reasons.length > 0 && T.bring.leftOut(reasons)),
+    fill(this.carried, h("p", {}, T.bring.carries(Boolean(picture.clip)), " ", reasons.length > 0 && T.bring.leftOut(reasons)),
       h("button", { type: "button", class: "plain", onclick: () => { this.use(picture.settings); this.carried.hidden = true; } }, T.bring.use));
   }
 
@@ -197,7 +229,8 @@ export class Make {
     this.price.textContent = seconds === null ? "" : T.about(seconds);
     this.tryPrice.textContent = still === undefined ? "" : T.about(still);
     this.tryButton.disabled = Boolean(error);
-    this.problem(error ? error.message : "");
+    this.refused = error ? error.message : "";
+    this.showProblem();
     this.startButton.disabled = Boolean(error);
   }
 
@@ -206,10 +239,12 @@ export class Make {
     try {
       const job = await startDream(picture, settings);
       this.app.jobs.set(job.id, this.app.jobs.get(job.id) ?? job);
-      this.watchJob(job.id);
+      if (BUSY.includes(this.app.jobs.get(this.current)?.state)) { // that one stays in sight
+        this.app.say(T.watch.queued);
+        this.jobsChanged();
+      } else this.watchJob(job.id);
     } catch (error) {
       this.problem(error.message);
-      this.app.say(error.message);
     }
   }
 
@@ -236,7 +271,7 @@ export class Make {
   jobsChanged() {
     const { jobs } = this.app;
     const active = [...jobs.values()].filter((job) => BUSY.includes(job.state));
-    const others = active.filter((job) => job.id !== this.current);
+    const others = [...jobs.values()].filter((job) => job.kept || (BUSY.includes(job.state) && job.id !== this.current));
     this.startButton.querySelector(".word").textContent = this.picture?.clip ? (active.length ? T.filmLater : T.filming) : active.length ? T.later : T.dream;
     this.showQueue(others);
     const job = this.current && jobs.get(this.current);
@@ -248,7 +283,7 @@ export class Make {
       if (job.progress) this.step(job.id, job.progress);
     } else if (job.state === "failed") {
       this.current = null;
-      this.problem(T.watch.failed(job.name) + (job.why ?? ""));
+      if (!job.kept) this.problem(T.watch.failed(job.name) + (job.why ?? ""));
       this.back();
     } else if (job.state === "cancelled") {
       this.current = null;
@@ -270,16 +305,17 @@ export class Make {
     this.bar = h("progress", { max: 1, value: 0, "aria-label": T.watch.progress });
     this.where = h("span", { class: "where" });
     this.left = h("span", { class: "time-left" });
-    this.stopButton = h("button", { type: "button", class: "plain", onclick: () => this.end(stopJob, job.id) }, icon("stop"), T.watch.stop);
-    this.cancelButton = h("button", { type: "button", class: "quiet", onclick: () => this.end(cancelJob, job.id) }, icon("close"), T.watch.cancel);
+    this.stopButton = h("button", { type: "button", class: "plain", onclick: () => this.act(stopJob, job.id) }, icon("stop"), T.watch.stop);
+    this.cancelButton = h("button", { type: "button", class: "quiet", onclick: () => this.act(cancelJob, job.id) }, icon("close"), T.watch.cancel);
     fill(this.watch, this.bar, h("p", { class: "told" }, this.where, this.left), h("div", { class: "row" }, this.stopButton, this.cancelButton));
   }
 
-  async end(how, id) {
+  async act(how, id) {
     try {
       await how(id);
+      this.problem("");
     } catch (error) {
-      this.app.say(error.message);
+      this.problem(error.message);
     }
   }
 
@@ -326,21 +362,54 @@ export class Make {
     this.remember();
   }
 
+  /** Show the jobs that are not watched, and films that failed and can be gone on with. */
   showQueue(jobs) {
     this.queue.hidden = !jobs.length;
     if (!jobs.length) { fill(this.queue); return; }
-    fill(this.queue, h("h3", { id: "queue-title" }, T.watch.others), h("ul", {}, jobs.map((job) =>
-      h("li", { "data-job": job.id },
-        h("img", { src: `/api/pictures/${job.picture}/thumb`, alt: "" }),
-        h("span", { class: "who" }, job.name), h("span", { class: "state" }, job.progress ? T.watch.running(job.progress.done) : T.watch.state[job.state]),
-        h("button", { type: "button", class: "quiet square", "aria-label": `${T.watch.cancel}: ${job.name}`, title: T.watch.cancel, onclick: () => this.end(cancelJob, job.id) }, icon("close"))))));
+    const focused = this.queue.contains(document.activeElement) && document.activeElement.id;
+    fill(this.queue, h("h3", { id: "queue-title" }, T.watch.others), h("ul", {}, jobs.map((job) => this.queued(job))));
+    if (focused) document.getElementById(focused)?.focus();
+  }
+
+  queued(job) {
+    const { id, name, picture, state, progress, kept, why } = job;
+    const there = this.app.pictures.has(picture);
+    const button = (what, label, action, ...text) => h("button", { type: "button", id: `${what}-${id}`, class: text.length ? "plain" : "quiet square", "aria-label": `${label}: ${name}`, title: label, onclick: action }, icon(what), ...text);
+    return h("li", { "data-job": id },
+      there ? h("img", { src: `/api/pictures/${picture}/thumb`, alt: "" }) : h("span"),
+      there && !kept ? h("button", { type: "button", id: `who-${id}`, class: "who", title: T.watch.watch, onclick: () => this.watchOther(job) }, name) : h("span", { class: "who" }, name),
+      h("span", { class: "state" }, progress ? T.watch.running(progress.done) : T.watch.state[state]),
+      button("close", T.watch.cancel, () => this.act(cancelJob, id)),
+      kept && h("div", { class: "why" }, h("p", {}, why), button("again", T.watch.goOn, () => this.act(goOn, id), T.watch.goOn)));
+  }
+
+  /** Watch a job of the queue, on its own picture. */
+  watchOther(job) {
+    if (this.picture?.id !== job.picture) this.open(this.app.pictures.get(job.picture));
+    this.watchJob(job.id);
   }
 
   showRecent() {
-    const pictures = [...this.app.pictures.values()].slice(0, 8);
+    const pictures = [...this.app.pictures.values()];
+    const shown = this.all ? pictures : pictures.slice(0, RECENT);
     this.recent.hidden = !pictures.length;
-    fill(this.recent, h("h2", { id: "recent-title" }, T.bring.recent), h("ul", {}, pictures.map((picture) =>
-      h("li", {}, h("button", { type: "button", onclick: () => this.open(picture) }, h("img", { src: `/api/pictures/${picture.id}/thumb`, alt: picture.name, loading: "lazy" }), picture.clip && h("span", { class: "kind" }, T.bring.clip))))));
+    fill(this.recent, h("h2", { id: "recent-title" }, T.bring.recent), h("ul", {}, shown.map((picture) =>
+      h("li", {},
+        h("button", { type: "button", class: "recent-picture", onclick: () => this.open(picture) }, h("img", { src: `/api/pictures/${picture.id}/thumb`, alt: picture.name, loading: "lazy" }), picture.clip && h("span", { class: "kind" }, T.bring.clip)),
+        h("button", { type: "button", class: "drop-picture", "aria-label": T.bring.remove(picture.name), title: T.bring.remove(picture.name), onclick: () => this.removePicture(picture) }, icon("close"))))),
+    pictures.length > shown.length && h("button", { type: "button", class: "quiet", onclick: () => { this.all = true; this.showRecent(); } }, T.bring.all(pictures.length)));
+  }
+
+  async removePicture(picture) {
+    try {
+      await call("DELETE", `/api/pictures/${picture.id}`);
+      this.app.say(T.act.deleted(picture.name), T.undo, async () => {
+        await call("POST", `/api/pictures/${picture.id}/restore`);
+        this.app.say(T.act.restored);
+      });
+    } catch (error) {
+      this.app.say(error.message);
+    }
   }
 
   async paint() {

@@ -66,6 +66,11 @@ export class Stage {
     if (start && !matchMedia("(prefers-reduced-motion: reduce)").matches) this.film.play().catch(() => {});
   }
 
+  /** Show nothing, and play nothing. */
+  rest() {
+    this.show({ before: null, size: this.size, name: "" });
+  }
+
   /** Show a film's frame at a time. */
   seek(seconds) {
     if (this.film.hidden || !Number.isFinite(this.film.duration)) return;

@@ -10,6 +10,8 @@ export function inTime(seconds) {
   return `${(seconds / 3600).toFixed(1)} hours`;
 }
 
+const about = (seconds) => (seconds < 1 ? inTime(seconds) : `about ${inTime(seconds)}`);
+
 /** A time in a clip. */
 const inSeconds = (seconds) => `${Math.round(seconds * 10) / 10} s`;
 
@@ -27,10 +29,11 @@ export const T = {
   undo: "Undo",
   close: "Close",
   cancel: "Cancel",
+  cancelled: "That was cancelled.",
   done: "Done",
   putBack: (name) => `Put back: ${name}`,
   noTime: "Costs no time.",
-  all: (seconds) => `Takes about ${inTime(seconds)}.`,
+  all: (seconds) => `Takes ${about(seconds)}.`,
   adds: (seconds) => {
     if (Math.abs(seconds) < 0.5) return "Costs no time.";
     return seconds > 0 ? `Costs ${inTime(seconds)} more.` : `Saves ${inTime(-seconds)}.`;
@@ -47,12 +50,15 @@ export const T = {
     another: "Another photo",
     anotherAny: "Another photo or clip",
     recent: "Your pictures",
+    all: (n) => `All ${n}`,
+    remove: (name) => `Delete ${name}`,
     sending: (share) => (share < 1 ? `Bringing it in, ${percent(share)}` : "Opening it"),
+    progress: "How much of it has come in",
     now: "Let go, and it dreams on this one",
     notPicture: "That is no picture. Choose a photo: JPEG, PNG, WebP, TIFF or HEIC.",
     notAny: "That is no picture, and no clip. Choose a photo, JPEG, PNG, WebP, TIFF or HEIC, or a clip, MP4, MOV, WebM or GIF.",
     clip: "clip",
-    carries: "This picture was dreamt before, and carries its settings.",
+    carries: (clip) => `This ${clip ? "film" : "picture"} was dreamt before, and carries its settings.`,
     use: "Use its settings",
     without: {
       network: "It was made with another network",
@@ -89,8 +95,8 @@ export const T = {
     title: "How much of it",
     longest: {
       name: "Size", help: "The longer side of the dream. Larger shows finer detail and takes longer.",
-      option: (side, seconds) => `${side} pixels${seconds ? `, about ${inTime(seconds)}` : ""}`,
-      own: (side, seconds) => `as the photo, ${side}${seconds ? `, about ${inTime(seconds)}` : ""}`,
+      option: (side, seconds) => `${side} pixels${seconds ? `, ${about(seconds)}` : ""}`,
+      own: (side, seconds, clip) => `as the ${clip ? "clip" : "photo"}, ${side}${seconds ? `, ${about(seconds)}` : ""}`,
     },
     strength: {
       name: "Strength", help: "How much of the dream is laid over your picture. Above 100 % it is exaggerated.",
@@ -116,7 +122,7 @@ export const T = {
     length: { name: "Length", help: "How much of the clip becomes a film. Each frame is dreamt.", value: inSeconds },
     fps: {
       name: "Frames per second", help: "Half as many take half as long, and move less smoothly.",
-      option: (rate, seconds) => `${rate}${seconds ? `, about ${inTime(seconds)}` : ""}`,
+      option: (rate, seconds) => `${rate}${seconds ? `, ${about(seconds)}` : ""}`,
     },
     steady: {
       name: "Steadiness", help: "How much of what has grown goes on into the next frame. With less of it the dream flickers, and follows what moves more quickly.",
@@ -154,7 +160,7 @@ export const T = {
   },
 
   dream: "Dream",
-  about: (seconds) => `about ${inTime(seconds)}`,
+  about,
   later: "Dream this next",
   filming: "Make the film",
   filmLater: "Make it next",
@@ -172,9 +178,12 @@ export const T = {
     cancel: "Throw away",
     progress: "How far the dream is",
     others: "Queue",
+    queued: "It waits in the queue, and is made next.",
     inLine: (n) => one(n, "dream") + " in the queue",
     running: (share) => `dreaming, ${percent(share)}`,
-    state: { waiting: "waits", running: "dreaming", stopping: "ending" },
+    state: { waiting: "waits", running: "dreaming", stopping: "ending", failed: "failed" },
+    goOn: "Go on",
+    watch: "Watch this one",
     failed: (name) => `The dream on ${name} failed. `,
     kept: "Kept in the library.",
     announced: "The dream is done.",
@@ -197,6 +206,7 @@ export const T = {
     settings: "Use these settings", start: "Dream on this", print: "Larger for print", film: "Zoom film", mp4: "MP4: the film", delete: "Delete",
     deleted: (name) => `Deleted: ${name}.`,
     restored: "It is back.",
+    chosen: "These settings are chosen: bring a picture for them.",
   },
 
   print: {
@@ -205,7 +215,7 @@ export const T = {
     side: "Longer side in pixels",
     sizes: { "A5 or a postcard": 2480, A4: 3508, A3: 4961, A2: 7016 },
     preset: (name) => `${name} at 300 dpi`,
-    size: (w, h, seconds) => `${w} × ${h} pixels, about ${inTime(seconds)}`,
+    size: (w, h, seconds) => `${w} × ${h} pixels, ${about(seconds)}`,
     make: "Make it larger",
     least: (side) => `Choose more than ${side} pixels: that is what it has.`,
   },
@@ -234,6 +244,7 @@ export const T = {
     search: "Search your dreams",
     none: "Nothing here yet. What you make is kept here.",
     nothing: "No dream fits these words.",
+    gone: "That dream is not here any more.",
     count: (n, all) => (n === all ? one(all, "dream") : `${n} of ${one(all, "dream")}`),
     open: (name) => `Open the dream on ${name}`,
     back: "Back to the library",

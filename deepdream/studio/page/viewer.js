@@ -50,9 +50,9 @@ async function begin(app, dream, settings) {
 function use(app, dream) {
   const picture = app.pictures.get(dream.picture);
   if (picture && app.make.picture?.id !== picture.id) app.make.open(picture);
-  if (!app.make.picture) { app.go("#make"); app.say(T.bring.title); return; }
   app.make.use(dream.settings);
   app.go("#make");
+  if (!app.make.picture) app.say(T.act.chosen);
 }
 
 async function start(app, dream) {
