@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import signal
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import chromium
 import numpy as np
+import psutil
 import pytest
 from chromium import webdriver
 from PIL import Image
@@ -484,10 +486,9 @@ def test_what_is_no_clip_is_told(visitor, clip, tmp_path):
 
 
 def worker_of(program):
-    """Return the number of the process that dreams."""
-    found = subprocess.run(["pgrep", "-P", str(program.process.pid), "-f", "studio.worker"],
-                           capture_output=True, text=True, check=True, timeout=20)  # fmt: skip
-    return int(found.stdout.split()[0])
+    """Return the process that dreams."""
+    children = psutil.Process(program.process.pid).children()
+    return next(child for child in children if "deepdream.studio.worker" in child.cmdline())
 
 
 def test_a_film_that_fails_is_gone_on_with(visitor, clip):
@@ -499,7 +500,7 @@ def test_a_film_that_fails_is_gone_on_with(visitor, clip):
         visitor.set(f".control[data-name={name}] input", value)
     visitor.one(".dream").click()
     visitor.wait("document.querySelector('.where')?.textContent.startsWith('Frame 3')")
-    os.kill(worker_of(visitor.program), signal.SIGKILL)
+    worker_of(visitor.program).kill()
     visitor.there(".queue .why")
     assert "ended by the system" in visitor.one(".queue .why").text
     visitor.click("Your pictures")
