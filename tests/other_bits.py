@@ -29,6 +29,7 @@ def install(number: int) -> None:
     def other_forward(self, bottom, top):
         forward(self, bottom, top)
         for blob in top:
+            blob.unkept = ""  # it has just been filled; the net says so after the layer
             shake(blob.data, number)
 
     def other_backward(self, top, propagate_down, bottom):

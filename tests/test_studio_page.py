@@ -103,6 +103,17 @@ class Visitor:
             {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": False},
         )
 
+    def upload_at(self, speed):
+        """Let files go out so many bytes a second; -1 is without limit.
+
+        The domain Network stays enabled: what is asked from outside is read from its log.
+        """
+        self.driver.execute_cdp_cmd("Network.enable", {})
+        self.driver.execute_cdp_cmd(
+            "Network.emulateNetworkConditions",
+            {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": speed},
+        )
+
     def run(self, script, *arguments):
         return self.driver.execute_script(f"return ({script})", *arguments)
 
@@ -599,9 +610,7 @@ def test_bringing_a_picture_is_cancelled(visitor, photos, tmp_path):
     (tmp_path / "noise.png").write_bytes(os.urandom(4_000_000))
     visitor.open()
     visitor.bring(photos[3])
-    visitor.driver.execute_cdp_cmd("Network.enable", {})
-    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 100_000}
-    visitor.driver.execute_cdp_cmd("Network.emulateNetworkConditions", slow)
+    visitor.upload_at(100_000)
     try:
         visitor.one("input[type=file]").send_keys(str(tmp_path / "noise.png"))
         visitor.there(".sending:not([hidden])")
@@ -613,7 +622,7 @@ def test_bringing_a_picture_is_cancelled(visitor, photos, tmp_path):
         visitor.bring(photos[4])
         assert not visitor.all(".problem, .said, .sending")
     finally:
-        visitor.driver.execute_cdp_cmd("Network.disable", {})
+        visitor.upload_at(-1)
     end = time.monotonic() + 120
     while [*visitor.program.library.glob("received-*")]:
         assert time.monotonic() < end
