@@ -416,6 +416,11 @@ def test_workers_that_are_killed(tmp_path: Path, net: Any, client: Any) -> None:
     killer.start()
     try:
         film(net, source, tmp_path / "there.mp4", **how, cluster=client)
+    except EngineError as error:
+        if len(killed) < 2 or "has ended 2 workers" not in str(error):
+            raise
+        # Both have met the same frames, which are taken for the reason.
+        film(net, source, tmp_path / "there.mp4", **how, cluster=client)
     finally:
         done.set()
         killer.join(60)
