@@ -452,7 +452,7 @@ class Jobs:
             "recipe": message["recipe"],
             "notes": message["notes"],
             "made": time.time(),
-            "seconds": round(self._count(job), 1),
+            "seconds": round(self._count(job), 2),
         }
         try:
             self._library.dreams.finish(id, about)
