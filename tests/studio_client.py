@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import io
 import json
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,10 @@ from PIL import Image
 
 from deepdream.studio.app import Config, build
 from deepdream.studio.security import Rules, rules_for
+
+with warnings.catch_warnings():  # newer versions want another HTTP client
+    warnings.simplefilter("ignore")
+    from starlette.testclient import TestClient
 
 TOKEN = "a-token-that-is-as-long-as-a-real-one"
 HOST = "127.0.0.1:8000"
@@ -27,6 +32,19 @@ def application(folder: Path, rules: Rules | None = None) -> Any:
     """Return a studio; its worker is not started before its lifespan is."""
     rules = rules or rules_for("127.0.0.1", (), TOKEN, 8000)
     return build(Config(folder, rules, {"model": None}))
+
+
+def client_of(folder: Path) -> TestClient:
+    """Return a client of a studio, which runs while it is entered."""
+    return TestClient(application(folder), HERE, client=("127.0.0.1", 1), headers=BEARER)
+
+
+def start(client: TestClient, picture: str, settings: Mapping[str, Any]) -> str:
+    """Ask for a dream or a film; return the job's number."""
+    answer = client.post("/api/jobs", json={"picture": picture, "settings": settings})
+    assert answer.status_code == 201, answer.text
+    id: str = answer.json()["id"]
+    return id
 
 
 class Answer:

@@ -47,6 +47,21 @@ def in_a_thread(context: AbstractContextManager) -> Iterator[Callable[[], None]]
         end()
 
 
+def run_together(work: Callable[[], None], count: int) -> None:
+    """Call a function in several threads, which take turns as often as Python lets them."""
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(count)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(120)
+    finally:
+        sys.setswitchinterval(interval)
+    assert not any(thread.is_alive() for thread in threads)
+
+
 def blas_threads() -> set[int]:
     threadpoolctl = pytest.importorskip("threadpoolctl")
     pools = threadpoolctl.threadpool_info()
@@ -111,7 +126,7 @@ def test_warnings_are_as_before_when_threads_passed_over_some() -> None:
 
 
 def test_pictures_read_by_several_threads_change_no_filter(tmp_path) -> None:
-    file, interval = tmp_path / "x.png", sys.getswitchinterval()
+    file = tmp_path / "x.png"
     Image.fromarray(np.zeros((30, 30, 3), np.uint8)).save(file)
     load_image(file)  # loads what reads it
     before = [*warnings.filters]
@@ -120,16 +135,7 @@ def test_pictures_read_by_several_threads_change_no_filter(tmp_path) -> None:
         for _ in range(40):
             load_image(file)
 
-    threads = [threading.Thread(target=read, daemon=True) for _ in range(6)]
-    sys.setswitchinterval(1e-6)
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(120)
-    finally:
-        sys.setswitchinterval(interval)
-    assert not any(thread.is_alive() for thread in threads)
+    run_together(read, 6)
     assert warnings.filters == before
 
 
@@ -176,17 +182,7 @@ def test_threads_of_one_precision_leave_it_as_it_was(monkeypatch) -> None:
                     if torch.backends.cudnn.allow_tf32:
                         wrong.append(True)
 
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(3)]
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(120)
-    finally:
-        sys.setswitchinterval(interval)
-    assert not any(thread.is_alive() for thread in threads)
+    run_together(work, 3)
     assert not wrong
     assert torch.backends.cudnn.allow_tf32 == before
 

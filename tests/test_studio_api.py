@@ -10,7 +10,6 @@ import os
 import shutil
 import signal
 import time
-import warnings
 
 import numpy as np
 import pytest
@@ -18,7 +17,7 @@ from PIL import Image
 
 pytest.importorskip("starlette", reason="the extra studio is not installed")
 
-from studio_client import BEARER, HERE, application, bring, photo  # noqa: E402
+from studio_client import application, bring, client_of, photo, start  # noqa: E402
 
 from deepdream.errors import MissingFileError, WriteError  # noqa: E402
 from deepdream.images import load_image  # noqa: E402
@@ -39,16 +38,8 @@ from deepdream.studio.settings import (  # noqa: E402
 )
 from deepdream.studio.store import Shelf, empty_trash, new_id  # noqa: E402
 
-with warnings.catch_warnings():  # newer versions want another HTTP client
-    warnings.simplefilter("ignore")
-    from starlette.testclient import TestClient
-
 QUICK = {"longest": 96, "style": "strokes", "iter_n": 2, "seed": 3}
 LONG = {"longest": 400, "style": "cities", "iter_n": 500, "seed": 3}
-
-
-def client_of(folder):
-    return TestClient(application(folder), HERE, client=("127.0.0.1", 1), headers=BEARER)
 
 
 @pytest.fixture(scope="module")
@@ -65,12 +56,6 @@ def bring_to(client, data, name="sky.png", path="/api/pictures"):
     answer = client.post(path, content=data, headers=headers)
     assert answer.status_code == 201, answer.text
     return answer.json()
-
-
-def start(client, picture, settings):
-    answer = client.post("/api/jobs", json={"picture": picture, "settings": settings})
-    assert answer.status_code == 201, answer.text
-    return answer.json()["id"]
 
 
 def wait(client, id, *states, seconds=60):

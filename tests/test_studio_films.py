@@ -6,7 +6,6 @@ import io
 import json
 import shutil
 import time
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -18,7 +17,7 @@ av = pytest.importorskip("av", reason="the extra film is not installed")
 pytest.importorskip("cv2", reason="the extra film is not installed")
 
 from film_files import make_film  # noqa: E402
-from studio_client import BEARER, HERE, application, photo  # noqa: E402
+from studio_client import application, client_of, photo, start  # noqa: E402
 
 from deepdream.errors import FilmError, ParameterError  # noqa: E402
 from deepdream.films import clips as films_clips  # noqa: E402
@@ -30,10 +29,6 @@ from deepdream.models.load import load_graph  # noqa: E402
 from deepdream.studio import clips as studio_clips  # noqa: E402
 from deepdream.studio.pace import Pace  # noqa: E402
 from deepdream.studio.settings import check_film, checked, clip_frames  # noqa: E402
-
-with warnings.catch_warnings():  # newer versions want another HTTP client
-    warnings.simplefilter("ignore")
-    from starlette.testclient import TestClient
 
 QUICK = {"longest": 96, "style": "strokes", "iter_n": 2, "octave_n": 1, "seed": 3}
 SIZE = (48, 64)
@@ -51,10 +46,6 @@ def clip(tmp_path_factory):
     """A short film with sound."""
     path = tmp_path_factory.mktemp("clips") / "walk.mp4"
     return make_film(path, moving(), rate=10, sound="aac")
-
-
-def client_of(folder):
-    return TestClient(application(folder), HERE, client=("127.0.0.1", 1), headers=BEARER)
 
 
 @pytest.fixture(scope="module")
@@ -75,12 +66,6 @@ def bring(client, data, name="walk.mp4", kind="video/mp4"):
     answer = send(client, data, name, kind)
     assert answer.status_code == 201, answer.text
     return answer.json()
-
-
-def start(client, picture, settings):
-    answer = client.post("/api/jobs", json={"picture": picture, "settings": settings})
-    assert answer.status_code == 201, answer.text
-    return answer.json()["id"]
 
 
 def wait(client, id, state="done", seconds=120):
